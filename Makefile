@@ -1,0 +1,53 @@
+# Every target sets up what it needs: its own .venv with the pinned versions of requirements.lock.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN ?= runs/nano-tokenworld
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install sweep test test-slow check lint lock benchmarks clean
+
+help:  ## Show this list.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(READY)  ## Set up .venv.
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+sweep: $(READY)  ## The main job: a small search on the embedded data set, to a Pareto plot and table.
+	$(BIN)/topformer sweep nano-tokenworld --out $(RUN) --workers $(WORKERS)
+
+test: $(READY)  ## The whole test suite.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+test-slow: $(READY)  ## The tests that take minutes.
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)  ## Format, lint, types, imports, version.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_version
+
+lint: $(READY)  ## Mend what can be mended.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(READY)  ## Write requirements.lock from what .venv holds.
+	(sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --exclude topformer-explorer | grep -v '^-e') > requirements.new
+	mv requirements.new requirements.lock
+
+benchmarks: $(READY)  ## Print every ratio of docs/benchmarks.md again.
+	for program in designs_per_second sweep_overhead lean_loop forward; do $(BIN)/python -m benchmarks.$$program || exit 1; done
+
+clean:  ## Remove .venv and caches; runs/ stays.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Reading records and saying what they mean: Pareto fronts, tables, plots."""

@@ -1,0 +1,1 @@
+"""Launching work: sweeps, training, the command line."""

@@ -1,0 +1,78 @@
+"""The command `topformer`: it parses, calls, prints, and returns an exit status.
+
+Exit status: 0 done, 1 something failed, 2 the input cannot be used, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from topformer import __version__
+from topformer.errors import ExplorerError, InputError
+
+COMMANDS = ("sweep", "pareto", "cost", "latency", "enumerate", "data", "doctor")
+"""Subcommands, in the order of the help; each is a module of this package with `add_arguments` and `run`."""
+
+
+def entry() -> None:
+    """Run the command line of this process and exit with its status."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        argv: Arguments after the program's name; those of this process by default.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        args = parser().parse_args(argv)
+        status: int = import_module(f"experiments.cli.{args.command}").run(args)
+        sys.stdout.flush()
+    except InputError as error:
+        return _complain(str(error), 2)
+    except ExplorerError as error:
+        return _complain(str(error), 1)
+    except BrokenPipeError:
+        # The reader of a pipe, such as `head`, has gone: not an error, but nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _complain(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="topformer",
+        description="Explore the TopFormer family: exact costs, calibrated ARM latency, honest accuracy.",
+        epilog="example: topformer latency base --device snapdragon-865 --size 512",
+    )
+    top.add_argument("--version", action="version", version=f"topformer {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = import_module(f"experiments.cli.{name}")
+        summary, example = module.__doc__.split("\n\n")[0], module.EXAMPLE
+        sub = commands.add_parser(
+            name,
+            help=summary.rstrip("."),
+            description=summary,
+            epilog=f"example: {example}",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        module.add_arguments(sub)
+    return top
+
+
+def _complain(message: str, status: int) -> int:
+    sys.stdout.flush()
+    print(f"topformer: {message}", file=sys.stderr)
+    return status

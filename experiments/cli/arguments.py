@@ -1,0 +1,76 @@
+"""Arguments that several commands share, and how their text becomes values."""
+
+import argparse
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from search_space.candidate import Candidate
+from topformer.codec import from_json
+from topformer.design import Design
+from topformer.errors import DesignError
+from topformer.presets import preset
+
+
+def add_candidate(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a design and its input size."""
+    parser.add_argument("design", help="a preset (tiny, tiny-dense, small, base, nano) or a JSON file of a design")
+    add_size(parser, "512")
+    parser.add_argument("--classes", type=int, default=None, help="classes of the logits, if not the design's")
+
+
+def add_size(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Add `--size`."""
+    parser.add_argument("--size", default=default, metavar="PX", help="input size: 512, or HEIGHTxWIDTH")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def candidate(args: argparse.Namespace) -> Candidate:
+    """The candidate that the arguments of `add_candidate` name.
+
+    Raises:
+        DesignError: No such preset or file, a design that cannot be built, or an impossible size.
+    """
+    design = read_design(args.design)
+    if args.classes is not None:
+        design = replace(design, num_classes=args.classes)
+    height, width = size(args.size)
+    return Candidate(design=design, height=height, width=width)
+
+
+def read_design(text: str) -> Design:
+    """The preset of that name, or the design in the JSON file of that name.
+
+    A record of a run is such a file too: its key `design` is read.
+
+    Raises:
+        DesignError: Neither a preset nor a readable design.
+    """
+    path = Path(text)
+    if path.suffix != ".json":
+        return preset(text)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DesignError(f"design file {text}: {error.strerror}") from None
+    except ValueError as error:
+        raise DesignError(f"design file {text} is not JSON: {error}") from None
+    return from_json(value.get("design", value) if isinstance(value, dict) else value)
+
+
+def size(text: str) -> tuple[int, int]:
+    """Height and width in pixels of `512` or `512x1024`.
+
+    Raises:
+        DesignError: The text has another form.
+    """
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if not match:
+        raise DesignError(f"size must be a number of pixels or HEIGHTxWIDTH, got {text!r}")
+    height = int(match[1])
+    return height, int(match[2] or height)

@@ -1,0 +1,1 @@
+"""Data sets: the embedded one, and checks of those on disk."""

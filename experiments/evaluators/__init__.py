@@ -1,0 +1,1 @@
+"""Ways to obtain the accuracy of a candidate."""

@@ -1,0 +1,63 @@
+"""What an evaluator is asked, and what it answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from search_space.candidate import Candidate
+
+Progress = Callable[[int, int], None]
+"""Called with updates done and updates in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """An accuracy, and what it is worth.
+
+    Attributes:
+        metric: What was measured on what, such as `miou@tokenworld-128`.
+        value: In percent for mIoU.
+        source: `trained`, `supernet`, `proxy` or `surrogate`.
+        error: Standard deviation of the value where it is known.
+        budget: Updates that were spent.
+        seed: Seed of initialisation and data order.
+        seconds: Wall-clock time.
+        best: The best value seen during training; `value` is the last.
+        per_class: IoU per class, in percent.
+        groups: Mean IoU per group of classes, in percent.
+    """
+
+    metric: str
+    value: float
+    source: str
+    budget: int
+    seed: int
+    seconds: float
+    error: float | None = None
+    best: float | None = None
+    per_class: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, float] = field(default_factory=dict)
+
+
+class Evaluator(Protocol):
+    """Gives the accuracy of a candidate under a budget."""
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric, with the data set and size: a study uses exactly one."""
+        ...
+
+    def evaluate(
+        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
+    ) -> Accuracy:
+        """Spend `budget` updates on the candidate; `folder` keeps checkpoints, from which a second call resumes.
+
+        Raises:
+            EvaluationError: There is no honest number, for instance because the loss is not finite.
+        """
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """Every setting that changes the number, as plain JSON; part of the study's identity."""
+        ...

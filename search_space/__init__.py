@@ -1,0 +1,1 @@
+"""How a design may vary, and what each design costs."""

@@ -1,0 +1,55 @@
+"""What holds for the whole repository: where packages load from, what a light command may import."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("topformer", "search_space", "analysis", "experiments")
+HEAVY = ("torch", "optuna", "mmseg", "mmcv", "mmengine", "fvcore", "thop")
+LIGHT_COMMANDS = (
+    ["--help"],
+    ["cost", "base", "--size", "512"],
+    ["latency", "base", "--device", "snapdragon-865", "--size", "512"],
+    ["enumerate", "paper", "--base", "nano", "--size", "128", "--limit", "5"],
+    ["pareto", "does-not-exist"],
+    ["sweep", "--help"],
+    ["data", "--help"],
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_generic_package_names_load_from_this_repository(package: str) -> None:
+    assert Path(import_module(package).__file__ or "").resolve().parent == ROOT / package
+
+
+@pytest.mark.parametrize("command", LIGHT_COMMANDS, ids=" ".join)
+def test_light_commands_import_nothing_heavy(command: list[str]) -> None:
+    program = (
+        "import sys\nfrom experiments.cli import main\n"
+        f"try:\n    main({command!r})\nexcept SystemExit:\n    pass\n"
+        f"print('HEAVY', sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_every_name_of_topformer_loads() -> None:
+    package = import_module("topformer")
+    assert all(getattr(package, name) is not None for name in package.__all__)
+    assert set(package.__all__) == set(package._HOME)
+
+
+def test_an_unknown_name_of_topformer_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'TINNY'"):
+        _ = import_module("topformer").TINNY
+
+
+def test_sources_are_ascii_and_short() -> None:
+    sources = [path for package in (*PACKAGES, "tests", "benchmarks") for path in (ROOT / package).rglob("*.py")]
+    assert len(sources) > 20
+    too_long = {str(path): n for path in sources if (n := len(path.read_text("ascii").splitlines())) > 350}
+    assert too_long == {}

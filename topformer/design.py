@@ -1,0 +1,234 @@
+"""A Design: the frozen description of one network of the TopFormer family."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import accumulate
+
+from topformer.errors import DesignError
+from topformer.validation import check_among, check_member, check_odd, check_positive, check_ratio
+
+SCALES = (4, 8, 16, 32)
+"""Reductions of the four token maps of the pyramid: 1/4, 1/8, 1/16 and 1/32 of the image."""
+
+
+class Pooled(StrEnum):
+    """What is pooled into the semantics extractor (paper, Table 2)."""
+
+    ALL = "all"
+    """The token maps of all four scales, concatenated."""
+    LAST = "last"
+    """The last token map alone, widened by a 1x1 convolution to the same channels."""
+
+
+class Extractor(StrEnum):
+    """How semantics are extracted from the pooled tokens (paper, Table 4)."""
+
+    TRANSFORMER = "transformer"
+    FFN = "ffn"
+    """Transformer blocks whose attention is replaced by `extra_ffns` more feed-forward networks."""
+    PPM = "ppm"
+    """The pyramid pooling module of PSPNet (Zhao et al., CVPR 2017)."""
+    ASPP = "aspp"
+    """Atrous spatial pyramid pooling of DeepLabV3 (Chen et al., 2017)."""
+    NONE = "none"
+    """The pooled tokens are injected as they are."""
+
+
+class Injection(StrEnum):
+    """How semantics are injected into one scale (paper, Table 5)."""
+
+    GATE_SUM = "gate+sum"
+    """local * gate + info: the released form."""
+    GATE = "gate"
+    """local * gate."""
+    SUM = "sum"
+    """local + info."""
+    GATE_SUM_CBR = "gate+sum-cbr"
+    """local * gate + info, with ReLU after local and info, and a gate convolution with bias and no BN."""
+
+
+class Head(StrEnum):
+    """How the injected scales become logits (paper, Table 6)."""
+
+    SUM = "sum"
+    """Upsampled to the finest injected scale and added; a dense 1x1 fuse convolution."""
+    SUM_DEPTHWISE = "sum-depthwise"
+    """The same with a depthwise 1x1 fuse convolution, as in the released Tiny."""
+    CONCAT = "concat"
+    """Upsampled and concatenated; the fuse convolution maps all of them to M channels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stem:
+    """The first convolution: k x k, stride 2, BN, ReLU."""
+
+    channels: int
+    kernel: int = 3
+
+    def __post_init__(self) -> None:
+        check_positive("stem.channels", self.channels)
+        check_odd("stem.kernel", self.kernel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bottleneck:
+    """One row of the token pyramid: an inverted residual block (MobileNetV2, Sandler et al., CVPR 2018).
+
+    Attributes:
+        kernel: Side of the depthwise kernel.
+        expand: Hidden channels divided by input channels; 1 leaves the expanding convolution out.
+        channels: Output channels.
+        stride: 1 or 2.
+    """
+
+    kernel: int
+    expand: int
+    channels: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        check_odd("row.kernel", self.kernel)
+        check_positive("row.expand", self.expand)
+        check_positive("row.channels", self.channels)
+        check_among("row.stride", self.stride, (1, 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One block of the semantics extractor.
+
+    Attributes:
+        heads: Attention heads.
+        key_dim: Width of a query or key per head.
+        attention_ratio: A head's value has int(attention_ratio * key_dim) channels.
+        ffn_ratio: The feed-forward network has int(embedding * ffn_ratio) hidden channels.
+    """
+
+    heads: int = 4
+    key_dim: int = 16
+    attention_ratio: float = 2.0
+    ffn_ratio: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_positive("block.heads", self.heads)
+        check_positive("block.key_dim", self.key_dim)
+        check_ratio("block.attention_ratio", self.attention_ratio)
+        check_ratio("block.ffn_ratio", self.ffn_ratio)
+        if self.value_dim < 1:
+            raise DesignError(
+                "block.attention_ratio must leave at least one value channel per head: "
+                f"int({self.attention_ratio} * {self.key_dim}) is {self.value_dim}"
+            )
+
+    @property
+    def value_dim(self) -> int:
+        """Width of a value per head."""
+        return int(self.attention_ratio * self.key_dim)
+
+    def hidden(self, embedding: int) -> int:
+        """Hidden channels of the feed-forward network on `embedding` channels."""
+        return int(embedding * self.ffn_ratio)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """One network of the TopFormer family (Zhang et al., CVPR 2022), as data.
+
+    Attributes:
+        stem: The first convolution.
+        rows: The token pyramid, first row first.
+        taps: Index of the row whose output is the token map of scale 1/4, 1/8, 1/16 and 1/32.
+        pooled: What is pooled into the extractor.
+        pool_stride: Reduction of the pooled grid against the image (32, 64, 128, ...): the `s64` of Table 8.
+            The grid is the coarsest token map's divided by `pool_stride / 32`, rounded up.
+        extractor: Kind of the semantics extractor.
+        blocks: Its blocks, first block first; used by the kinds transformer and ffn.
+        extra_ffns: Feed-forward networks in the place of each attention; used by the kind ffn.
+        injected: Reductions of the scales that receive semantics and feed the head.
+        injection: Kind of the semantics injection module.
+        width: Channels M of the injected scales (Table 7).
+        head: Kind of the segmentation head.
+        num_classes: Channels of the logits.
+
+    Raises:
+        DesignError: The fields do not describe a network; the message names the field and the value.
+    """
+
+    stem: Stem = field(default_factory=lambda: Stem(channels=16))
+    rows: tuple[Bottleneck, ...]
+    taps: tuple[int, ...]
+    pooled: Pooled = Pooled.ALL
+    pool_stride: int = 64
+    extractor: Extractor = Extractor.TRANSFORMER
+    blocks: tuple[Block, ...] = (Block(), Block(), Block(), Block())
+    extra_ffns: int = 1
+    injected: tuple[int, ...] = (8, 16, 32)
+    injection: Injection = Injection.GATE_SUM
+    width: int = 128
+    head: Head = Head.SUM
+    num_classes: int = 150
+
+    def __post_init__(self) -> None:
+        for name, kind in (("pooled", Pooled), ("extractor", Extractor), ("injection", Injection), ("head", Head)):
+            check_member(name, getattr(self, name), kind)
+        check_positive("width", self.width)
+        check_positive("num_classes", self.num_classes)
+        _check_taps(self.rows, self.taps)
+        _check_injected(self.injected)
+        _check_pool_stride(self.pool_stride)
+        self._check_blocks()
+
+    def _check_blocks(self) -> None:
+        check_positive("extra_ffns", self.extra_ffns, least=0)
+        if not self.has_blocks:
+            return
+        if not self.blocks:
+            raise DesignError(f"blocks must hold at least one block for extractor={self.extractor.value!r}, got ()")
+        for block in self.blocks:
+            if block.hidden(self.embedding) < 1:
+                raise DesignError(
+                    "block.ffn_ratio must leave at least one hidden channel: "
+                    f"int({self.embedding} * {block.ffn_ratio}) is {block.hidden(self.embedding)}"
+                )
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether the extractor is made of blocks."""
+        return self.extractor in (Extractor.TRANSFORMER, Extractor.FFN)
+
+    @property
+    def depth(self) -> int:
+        """Number L of extractor blocks that are built."""
+        return len(self.blocks) if self.has_blocks else 0
+
+    @property
+    def tap_channels(self) -> tuple[int, ...]:
+        """Channels of the token maps, 1/4 first."""
+        return tuple(self.rows[tap].channels for tap in self.taps)
+
+    @property
+    def embedding(self) -> int:
+        """Channels of the pooled tokens: the sum over all scales."""
+        return sum(self.tap_channels)
+
+
+def _check_taps(rows: tuple[Bottleneck, ...], taps: tuple[int, ...]) -> None:
+    if len(taps) != len(SCALES) or list(taps) != sorted(set(taps)):
+        raise DesignError(f"taps must be {len(SCALES)} increasing row numbers, one per scale, got {taps}")
+    if not (0 <= taps[0] and taps[-1] == len(rows) - 1):
+        raise DesignError(f"taps must lie in the rows and end at the last one (number {len(rows) - 1}), got {taps}")
+    reductions = tuple(accumulate((row.stride for row in rows), int.__mul__, initial=2))[1:]
+    found = tuple(reductions[tap] for tap in taps)
+    if found != SCALES:
+        raise DesignError(f"taps must see reductions {SCALES} after a stem of stride 2, got {found} from {taps=}")
+
+
+def _check_injected(injected: tuple[int, ...]) -> None:
+    if not injected or list(injected) != sorted(set(injected) & set(SCALES)):
+        raise DesignError(f"injected must be a non-empty increasing subset of {SCALES}, got {injected}")
+
+
+def _check_pool_stride(stride: int) -> None:
+    check_positive("pool_stride", stride)
+    if stride < SCALES[-1] or stride & (stride - 1):
+        raise DesignError(f"pool_stride must be a power of two of at least {SCALES[-1]}, got {stride!r}")

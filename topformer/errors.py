@@ -1,0 +1,75 @@
+"""The one tree of errors that a user can cause or meet.
+
+    ExplorerError
+      + InputError (ValueError)     a value that the user gave cannot be used; exit status 2
+      |   + DesignError             a design that no network can be built from
+      |   + SpaceError              a search space, axis or label that does not exist or does not apply
+      |   + StudyError              a study file, or a run folder that belongs to another study
+      |   + DataError               a data set with missing, broken or inconsistent files
+      |   + CheckpointError         weights that do not fit the network
+      + UnknownOperator             a cost cannot be stated
+      + RecordError                 a stored record cannot be read
+      + EvaluationError             an accuracy could not be obtained; the trial becomes a failed record
+      + StorageError                a disk or a database that does not take or give what it should
+
+The command line prints the message of any of them and nothing else; see `experiments.cli`.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ExplorerError(Exception):
+    """Base of every error that TopFormer Explorer raises on purpose; exit status 1."""
+
+
+class InputError(ExplorerError, ValueError):
+    """A value that the user gave cannot be used; exit status 2."""
+
+
+class DesignError(InputError):
+    """A design that no network can be built from."""
+
+
+class SpaceError(InputError):
+    """A search space, axis or label that does not exist or does not apply."""
+
+
+class StudyError(InputError):
+    """A study file with wrong keys or values, or a run folder that belongs to another study."""
+
+
+class DataError(InputError):
+    """A data set with missing, broken or inconsistent files."""
+
+
+class CheckpointError(InputError):
+    """Weights that do not fit the network they are loaded into."""
+
+
+class UnknownOperator(ExplorerError):
+    """A cost cannot be stated, because an operation has no counting rule."""
+
+
+class RecordError(ExplorerError):
+    """A stored record cannot be read."""
+
+
+class EvaluationError(ExplorerError):
+    """An accuracy could not be obtained, for instance because the loss is not finite."""
+
+
+class StorageError(ExplorerError):
+    """A disk or a database that does not take or give what it should."""
+
+
+def unknown_name(what: str, given: object, accepted: Iterable[str]) -> str:
+    """The message for a name that is not in a list, with the nearest one that is.
+
+    Example: `unknown_name("preset", "bse", ["base", "tiny"])` gives
+    "unknown preset 'bse'; did you mean 'base'? accepted: base, tiny".
+    """
+    names = list(accepted)
+    near = get_close_matches(str(given).lower(), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"unknown {what} {given!r}{hint} accepted: {', '.join(names)}"

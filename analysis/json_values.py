@@ -1,0 +1,55 @@
+"""Checks of values read from JSON, and the way of any value into JSON; each failure names the key."""
+
+from collections.abc import Mapping
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any
+
+from topformer.errors import RecordError
+
+
+def plain(where: str, value: object) -> Any:
+    """The value in JSON's own types: tuples become lists, numbers of numpy those of Python, NaN and infinity null.
+
+    Raises:
+        RecordError: The value has no JSON form.
+    """
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value) if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {text(f"a key of {where}", name): plain(f"{where}.{name}", item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(f"{where}[{index}]", item) for index, item in enumerate(value)]
+    raise RecordError(f"{where} must be plain JSON, got {value!r} of type {type(value).__name__}")
+
+
+def mapping(where: str, value: object) -> dict[str, Any]:
+    """`value` is a JSON object."""
+    if not isinstance(value, dict):
+        raise RecordError(f"{where} must be an object, got {value!r}")
+    return value
+
+
+def text(where: str, value: object) -> str:
+    """`value` is a string."""
+    if not isinstance(value, str):
+        raise RecordError(f"{where} must be a string, got {value!r}")
+    return value
+
+
+def integer(where: str, value: object) -> int:
+    """`value` is an integer."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RecordError(f"{where} must be an integer, got {value!r}")
+    return value
+
+
+def number(where: str, value: object) -> float:
+    """`value` is a finite number; an integer stays one, so that counts keep every digit."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+        raise RecordError(f"{where} must be a finite number, got {value!r}")
+    return int(value) if isinstance(value, Integral) else float(value)

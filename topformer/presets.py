@@ -68,7 +68,7 @@ NANO = Design(
     num_classes=11,
 )
 # fmt: on
-"""NANO has one row per scale, so that its receptive field (67 px) is small against a 128 px image and
+"""NANO has one row per scale, so that its receptive field (63 px) is small against a 128 px image and
 the semantics extractor has something to add there; see docs/tokenworld.md."""
 
 PRESETS: Mapping[str, Design] = MappingProxyType({"tiny": TINY, "small": SMALL, "base": BASE, "nano": NANO})

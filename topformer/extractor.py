@@ -1,0 +1,197 @@
+"""Semantics extractors: from pooled tokens to semantics of the same shape.
+
+Shapes: B batch, C channels, H x W grid, N = H * W tokens, h heads, k key width, d value width.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from topformer.design import Block, Design, Extractor
+from topformer.layers import ConvUnit, convolution, drop_path, drop_path_rates, grid, resize
+
+PYRAMID_BINS = (1, 2, 3, 6)
+"""Grid sides of the pyramid pooling module (Zhao et al., PSPNet, CVPR 2017, section 3.2)."""
+
+ATROUS_RATES = (6, 12, 18)
+"""Dilations of atrous spatial pyramid pooling at output stride 16 (Chen et al., DeepLabV3, 2017, section 3.3)."""
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the tokens of a map, with 1x1 convolutions and BatchNorm for every projection.
+
+    Reference: Zhang et al., TopFormer, CVPR 2022, section 3.2.
+    """
+
+    def __init__(self, channels: int, *, heads: int, key_dim: int, value_dim: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = ConvUnit(channels, heads * key_dim)
+        self.key = ConvUnit(channels, heads * key_dim)
+        self.value = ConvUnit(channels, heads * value_dim)
+        self.project = ConvUnit(heads * value_dim, channels, act=nn.ReLU6(), act_first=True)
+        # The branch starts at 0, as in the release; so do the gradients of query, key and value.
+        nn.init.zeros_(self.project.norm.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attended tokens of the same shape."""
+        q_BhkN = self._split(self.query(x))
+        k_BhkN = self._split(self.key(x))
+        v_BhdN = self._split(self.value(x))
+        # No 1/sqrt(k): the release never applies the factor, and its weights rely on that.
+        weights_BhNN = (q_BhkN.transpose(2, 3) @ k_BhkN).softmax(dim=-1)
+        # Values on the left give the channels-first order that the projection reads, without a copy.
+        y_BhdN = v_BhdN @ weights_BhNN.transpose(2, 3)
+        attended: Tensor = self.project(y_BhdN.reshape(x.shape[0], -1, *grid(x)))
+        return attended
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], self.heads, x.shape[1] // self.heads, -1)
+
+
+class FeedForward(nn.Module):
+    """Expand, depthwise 3x3 with bias and without BatchNorm, ReLU6, project."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.expand = ConvUnit(channels, hidden)
+        self.depthwise = convolution(hidden, hidden, 3, groups=hidden)
+        self.act = nn.ReLU6()
+        self.project = ConvUnit(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens of the same shape."""
+        y_BCHW: Tensor = self.project(self.act(self.depthwise(self.expand(x))))
+        return y_BCHW
+
+
+class AttentionBlock(nn.Module):
+    """Attention and a feed-forward network, each added to its input; there is no LayerNorm."""
+
+    def __init__(self, channels: int, block: Block, *, drop: float) -> None:
+        super().__init__()
+        self.attention = Attention(channels, heads=block.heads, key_dim=block.key_dim, value_dim=block.value_dim)
+        self.ffn = FeedForward(channels, block.hidden(channels))
+        self.drop = drop_path(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens of the same shape."""
+        attended_BCHW = x + self.drop(self.attention(x))
+        y_BCHW: Tensor = attended_BCHW + self.drop(self.ffn(attended_BCHW))
+        return y_BCHW
+
+
+class FeedForwardBlock(nn.Module):
+    """Several feed-forward networks in a row, each added to its input: a block without attention."""
+
+    def __init__(self, channels: int, block: Block, *, extra: int, drop: float) -> None:
+        super().__init__()
+        hidden = block.hidden(channels)
+        self.extra = nn.ModuleList(FeedForward(channels, hidden) for _ in range(extra))
+        self.ffn = FeedForward(channels, hidden)
+        self.drop = drop_path(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens of the same shape."""
+        for ffn in (*self.extra, self.ffn):
+            x = x + self.drop(ffn(x))
+        return x
+
+
+class BlockExtractor(nn.Module):
+    """Extractor blocks in a row."""
+
+    def __init__(self, *blocks: nn.Module) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Semantics, of the shape of the pooled tokens."""
+        semantics_BCHW: Tensor = self.blocks(x)
+        return semantics_BCHW
+
+
+class PooledBranch(nn.Module):
+    """Averages on a fixed grid, reduced by a 1x1 convolution and resized back."""
+
+    def __init__(self, channels: int, width: int, *, bins: int) -> None:
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(bins)
+        self.reduce = ConvUnit(channels, width, act=nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, width, H, W)."""
+        return resize(self.reduce(self.pool(x)), grid(x))
+
+
+class PyramidPooling(nn.Module):
+    """The pyramid pooling module on the pooled tokens: four pooled branches of a quarter of the channels each.
+
+    The branches are concatenated behind the tokens and fused by a 3x3 convolution.
+
+    Reference: Zhao et al., PSPNet, CVPR 2017, section 3.2.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        width = _branch_width(channels)
+        self.branches = nn.ModuleList(PooledBranch(channels, width, bins=bins) for bins in PYRAMID_BINS)
+        self.fuse = ConvUnit(channels + len(PYRAMID_BINS) * width, channels, 3, act=nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Semantics, of the shape of the pooled tokens."""
+        semantics_BCHW: Tensor = self.fuse(torch.cat([x, *(branch(x) for branch in self.branches)], dim=1))
+        return semantics_BCHW
+
+
+class AtrousPyramid(nn.Module):
+    """Atrous spatial pyramid pooling: a 1x1, three dilated 3x3 and an image-level branch, fused by a 1x1 convolution.
+
+    TopFormer's paper gives no branch width; a quarter of the channels is ours, the same as in `PyramidPooling`.
+
+    Reference: Chen et al., Rethinking atrous convolution (DeepLabV3), 2017, section 3.3.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        width = _branch_width(channels)
+        point = ConvUnit(channels, width, act=nn.ReLU())
+        atrous = (ConvUnit(channels, width, 3, dilation=rate, act=nn.ReLU()) for rate in ATROUS_RATES)
+        image = PooledBranch(channels, width, bins=1)
+        self.branches = nn.ModuleList([point, *atrous, image])
+        self.fuse = ConvUnit(len(self.branches) * width, channels, act=nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Semantics, of the shape of the pooled tokens."""
+        semantics_BCHW: Tensor = self.fuse(torch.cat([branch(x) for branch in self.branches], dim=1))
+        return semantics_BCHW
+
+
+def _branch_width(channels: int) -> int:
+    return max(channels // 4, 1)
+
+
+def build_extractor(design: Design, *, drop: float) -> nn.Module:
+    """The design's extractor: (B, embedding, H, W) to the same shape.
+
+    Args:
+        design: The network.
+        drop: Stochastic depth of the last block; it grows linearly from 0 at the first.
+    """
+    channels = design.embedding
+    rates = drop_path_rates(drop, design.depth)
+    match design.extractor:
+        case Extractor.TRANSFORMER:
+            blocks = zip(design.blocks, rates, strict=True)
+            return BlockExtractor(*(AttentionBlock(channels, block, drop=rate) for block, rate in blocks))
+        case Extractor.FFN:
+            blocks = zip(design.blocks, rates, strict=True)
+            extra = design.extra_ffns
+            return BlockExtractor(
+                *(FeedForwardBlock(channels, block, extra=extra, drop=rate) for block, rate in blocks)
+            )
+        case Extractor.PPM:
+            return PyramidPooling(channels)
+        case Extractor.ASPP:
+            return AtrousPyramid(channels)
+        case Extractor.NONE:
+            return nn.Identity()

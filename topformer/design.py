@@ -215,7 +215,7 @@ class Design:
 def _check_taps(rows: tuple[Bottleneck, ...], taps: tuple[int, ...]) -> None:
     if len(taps) != len(SCALES) or list(taps) != sorted(set(taps)):
         raise DesignError(f"taps must be {len(SCALES)} increasing row numbers, one per scale, got {taps}")
-    if not (0 <= taps[0] and taps[-1] == len(rows) - 1):
+    if taps[0] < 0 or taps[-1] != len(rows) - 1:
         raise DesignError(f"taps must lie in the rows and end at the last one (number {len(rows) - 1}), got {taps}")
     reductions = tuple(accumulate((row.stride for row in rows), int.__mul__, initial=2))[1:]
     found = tuple(reductions[tap] for tap in taps)

@@ -15,7 +15,9 @@ EXAMPLE = "topformer cost base --size 512 --ledger"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_candidate(parser)
-    parser.add_argument("--ledger", action="store_true", help="compare with fvcore, thop and torch (builds the network)")
+    parser.add_argument(
+        "--ledger", action="store_true", help="compare with fvcore, thop and torch (builds the network)"
+    )
     add_json(parser)
 
 

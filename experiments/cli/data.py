@@ -32,3 +32,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make or check."""
     return {"tokenworld": _make, "check": _check}[args.action](args)
+
+
+def _make(args: argparse.Namespace) -> int:
+    from rich.progress import Progress
+
+    from experiments.data.tokenworld import write_tokenworld
+
+    with Progress(transient=True) as bar:
+        task = bar.add_task("images", total=None)
+        root = write_tokenworld(
+            args.out,
+            size=args.size,
+            training=args.training,
+            validation=args.validation,
+            seed=args.seed,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(root)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from experiments.data.datasets import check_folder, contact_sheet, open_folder
+
+    report = check_folder(args.folder, classes=args.classes)
+    print(json.dumps(report.to_json(), indent=2) if args.json else "\n".join(report.lines()))
+    if args.sheet is not None:
+        print(contact_sheet(open_folder(args.folder, classes=args.classes), 12, args.sheet))
+    return 0

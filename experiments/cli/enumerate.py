@@ -10,8 +10,12 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from experiments.cli.arguments import add_json, add_size, read_design, size
+
+if TYPE_CHECKING:
+    from search_space.spaces import Space
 
 EXAMPLE = "topformer enumerate paper --base nano --size 128 --max-latency-ms 2 --limit 20"
 CHUNK = 2000
@@ -51,3 +55,38 @@ def run(args: argparse.Namespace) -> int:
     else:
         _write(listed, sys.stdout, delimiter="\t")
     return 0
+
+
+def _rows(chosen: "Space", args: argparse.Namespace) -> Iterator[dict[str, object]]:
+    """Labels, cost and latency of each design, costed a chunk at a time."""
+    from search_space.cost.closed_form import costs
+    from search_space.latency.calibration import device
+
+    model = device(args.device)
+    designs = chosen.enumerate() if args.sample is None else iter(chosen.sample(args.sample, args.limit or CHUNK))
+    while chunk := list(islice(designs, min(CHUNK, args.limit * 4 or CHUNK))):
+        table, latency = costs(chunk), model.estimate_many(chunk)
+        for i, item in enumerate(chunk):
+            if args.max_latency_ms is not None and latency.milliseconds[i] > args.max_latency_ms:
+                continue
+            yield {
+                "fingerprint": item.fingerprint,
+                "parameters": int(table.parameters[i]),
+                "macs": int(table.macs[i]),
+                f"latency_ms@{model.name}": round(float(latency.milliseconds[i]), 4),
+                "low": round(float(latency.low[i]), 4),
+                "high": round(float(latency.high[i]), 4),
+                **(chosen.labels_of(item) or {}),
+            }
+
+
+def _write(rows: Iterator[dict[str, object]], file: TextIO, delimiter: str = ",") -> int:
+    """Write the rows as separated values with a header, and say how many there were."""
+    number, writer = 0, None
+    for row in rows:
+        if writer is None:
+            writer = csv.DictWriter(file, row, delimiter=delimiter, lineterminator="\n", restval="")
+            writer.writeheader()
+        writer.writerow(row)
+        number += 1
+    return number

@@ -1,0 +1,124 @@
+"""Search a space for the Pareto front of accuracy and cost; the same command continues a stopped sweep.
+
+STUDY is a TOML file or the name of a study that comes with the project. The options override its
+entries; `--out` names the run folder.
+"""
+
+import argparse
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.cli.arguments import size
+
+if TYPE_CHECKING:
+    from experiments.definition import StudyDefinition
+    from experiments.sweep import SweepSummary
+
+EXAMPLE = "topformer sweep nano-tokenworld --out runs/nano-tokenworld --workers 2"
+
+FLAGS: Mapping[str, tuple[tuple[str, ...], type, str]] = {
+    "--space": (("space", "name"), str, "search space: paper, published-search or full"),
+    "--base": (("space", "base"), str, "preset that the axes vary"),
+    "--max-latency-ms": (("limits", "latency_ms"), float, "prune designs that are surely slower"),
+    "--max-macs": (("limits", "macs"), float, "prune designs with more multiply-accumulates"),
+    "--max-parameters": (("limits", "parameters"), float, "prune designs with more parameters"),
+    "--evaluator": (("evaluator", "kind"), str, "lean or mmseg"),
+    "--data": (("evaluator", "data"), str, "folder in ADE20K layout, or tokenworld"),
+    "--budget": (("evaluator", "budget"), int, "updates of each training"),
+    "--device": (("device",), str, "device of the latency"),
+    "--sampler": (("sampler",), str, "tpe, nsga2, nsga3, gp, random or grid"),
+    "--trials": (("trials",), int, "designs to evaluate"),
+    "--consider": (("consider",), int, "designs to cost before the first trial"),
+    "--seed": (("seed",), int, "seed of the sampler and of every training"),
+    "--workers": (("workers",), int, "trainings that run beside each other"),
+    "--storage": (("storage",), str, "journal, or the URL of a database"),
+}
+"""Option to the entry of the study file that it overrides, its type, and its help."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("study", help="a TOML file, or the name of a study that comes with the project")
+    parser.add_argument("--out", type=Path, default=None, help="run folder (default: runs/NAME)")
+    parser.add_argument("--size", default=None, metavar="PX", help="input size: 128, or HEIGHTxWIDTH")
+    parser.add_argument("--dry-run", action="store_true", help="check the study and cost the space; train nothing")
+    for flag, (_, kind, text) in FLAGS.items():
+        parser.add_argument(flag, type=kind, default=None, help=text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run or continue the sweep, showing how it goes."""
+    from rich.console import Console
+
+    definition = read(args)
+    folder = args.out or Path("runs") / definition.name
+    console = Console()
+    if args.dry_run:
+        return _dry_run(definition)
+    from experiments.progress import SweepProgress
+    from experiments.sweep import run_sweep
+
+    with SweepProgress(definition, console) as progress:
+        summary = run_sweep(definition, folder, listener=progress)
+    print("\n".join(_lines(summary)))
+    return summary.exit_status
+
+
+def read(args: argparse.Namespace) -> "StudyDefinition":
+    """The study of the file or name, with the options laid over it.
+
+    Raises:
+        StudyError: The study cannot be used; the message names the key.
+    """
+    from experiments.definition import from_mapping
+    from experiments.recipes import study_text
+
+    values = tomllib.loads(study_text(args.study))
+    for flag, (path, _, _) in FLAGS.items():
+        given = getattr(args, flag.lstrip("-").replace("-", "_"))
+        if given is not None:
+            _set(values, path, given)
+    if args.size is not None:
+        height, width = size(args.size)
+        _set(values, ("space", "height"), height)
+        _set(values, ("space", "width"), width)
+    return from_mapping(values)
+
+
+def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
+    *tables, key = path
+    for name in tables:
+        values = values.setdefault(name, {})
+    values[key] = given
+
+
+def _dry_run(definition: "StudyDefinition") -> int:
+    from experiments.screening import Screen
+
+    space = definition.space.build()
+    found = Screen(definition).consider(space, None, designs=definition.consider, seed=definition.seed)
+    print(f"space {space.name} around {definition.space.base}: {space.count():,} distinct designs")
+    print(f"{found.designs:,} considered by cost, {found.within:,} within the limits")
+    print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} updates each")
+    return 0
+
+
+def _lines(summary: "SweepSummary") -> list[str]:
+    from experiments.progress import status_line
+
+    head = "interrupted; the same command continues" if summary.interrupted else "done"
+    lines = [
+        f"{head}: {status_line(summary.status)}",
+        f"{summary.considered.designs:,} designs considered by cost, {summary.considered.within:,} within the limits",
+    ]
+    if summary.exhausted:
+        lines.append("nothing was left to ask for: every design of the space has a record")
+    if summary.files is not None:
+        lines += [
+            f"Pareto plot  {summary.files.png}",
+            f"Pareto table {summary.files.markdown}",
+            f"all points   {summary.files.csv}",
+        ]
+    return [*lines, f"run folder   {summary.folder}"]

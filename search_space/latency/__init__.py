@@ -1,0 +1,1 @@
+"""How long a design takes on a device."""

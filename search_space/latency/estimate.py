@@ -1,0 +1,97 @@
+"""A predicted latency, of one network or of many."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from search_space.latency.spread import Floats, probability_above
+
+
+class Boundary(StrEnum):
+    """Where the timed graph ends."""
+
+    LOGITS = "logits"
+    """At the logits, as in all published latencies of TopFormer."""
+    ARGMAX = "argmax"
+    """At the class of every pixel: the logits resized to the image, and their argmax."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyEstimate:
+    """A predicted latency.
+
+    Attributes:
+        milliseconds: The prediction for one image.
+        low: Lower end of the 95 % interval.
+        high: Upper end.
+        coverage: Share of the predicted time in kernels that the fitted networks had, 0 to 1.
+        by_module: Part of the network to its milliseconds; they add up to the prediction.
+        boundary: Where the timed graph ends, in words.
+        device: Name of the device.
+        unknown: Operations without a rule, by their names; each is charged for the bytes it moves.
+        notes: What a reader should know: kernels never measured, extrapolation.
+        sd_log: Scale of the Student t distribution of the logarithm.
+        degrees: Its degrees of freedom.
+    """
+
+    milliseconds: float
+    low: float
+    high: float
+    coverage: float
+    by_module: Mapping[str, float]
+    boundary: str
+    device: str
+    unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sd_log: float
+    degrees: int
+
+    def probability_above(self, limit_ms: float) -> float:
+        """Probability that the latency exceeds the limit."""
+        return float(probability_above(limit_ms, self.milliseconds, self.sd_log, self.degrees))
+
+    def render(self) -> str:
+        """As text: the prediction, what it stands on, and the share of every part."""
+        parts = "\n".join(
+            f"  {part:<14} {time:8.2f} ms {time / self.milliseconds:5.0%}" for part, time in self.by_module.items()
+        )
+        return "\n".join(
+            [
+                f"{self.milliseconds:.2f} ms on {self.device} (95 %: {self.low:.2f} to {self.high:.2f}), predicted",
+                f"boundary: {self.boundary}",
+                f"coverage: {self.coverage:.0%} of the time is in kernels that were measured on the device",
+                parts,
+                *(f"note: {note}" for note in self.notes),
+            ]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values, without the parameters of the distribution."""
+        return {
+            "milliseconds": self.milliseconds,
+            "low": self.low,
+            "high": self.high,
+            "coverage": self.coverage,
+            "by_module": dict(self.by_module),
+            "boundary": self.boundary,
+            "device": self.device,
+            "unknown": list(self.unknown),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LatencyTable:
+    """Predicted latencies of many candidates; fields as in `LatencyEstimate`, the columns of shape (N,)."""
+
+    milliseconds: Floats
+    low: Floats
+    high: Floats
+    coverage: Floats
+    sd_log: Floats
+    degrees: int
+
+    def probability_above(self, limit_ms: float) -> Floats:
+        """Probability that each latency exceeds the limit: (N,)."""
+        return probability_above(limit_ms, self.milliseconds, self.sd_log, self.degrees)

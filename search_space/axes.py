@@ -1,0 +1,229 @@
+"""Axes: one thing that may vary in a candidate, its labelled choices, and what a change costs in pretraining."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from itertools import combinations
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from search_space.candidate import Candidate
+from topformer.codec import canonical
+from topformer.design import SCALES, Design, Extractor, Head, Injection, Pooled
+from topformer.errors import SpaceError, unknown_name
+from topformer.presets import TINY
+
+
+class Invalidates(StrEnum):
+    """How much of an ImageNet checkpoint a change makes useless."""
+
+    FREE = "free"
+    """Nothing: the pretrained pyramid and extractor fit as they are."""
+    PARTIAL = "partial"
+    """The extractor's weights; the pyramid's stay."""
+    FULL = "full"
+    """The pyramid's weights too: new pretraining, or inheritance by slicing, declared as such."""
+
+
+class Chooser(Protocol):
+    """Whatever decides: Optuna, a seeded generator, or a table of labels."""
+
+    def choose(self, name: str, labels: tuple[str, ...]) -> str:
+        """One of `labels`, for the axis of that name."""
+        ...
+
+
+def always(_candidate: Candidate) -> bool:
+    """The condition of an axis that is always asked."""
+    return True
+
+
+def nothing(_candidate: Candidate) -> Hashable:
+    """What an axis reads whose effect depends on no other axis."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """One thing that may vary.
+
+    Attributes:
+        name: Unique within a space; a key of studies, records and tables.
+        choices: Values by label, in order; immutable.
+        apply: Gives the candidate with that value; pure, and without effect where the candidate has it already.
+        invalidates: What a change costs in pretraining.
+        applies: Whether the axis is asked, given the candidate that all axes before it have made.
+        reads: The facts of that candidate on which the axis depends: they decide whether it applies, which of its
+            labels mean the same network, and what a label does to the facts that later axes and rules read.
+            Counting a space without listing it rests on them.
+
+    Raises:
+        SpaceError: The axis has no choices.
+    """
+
+    name: str
+    choices: Mapping[str, Any]
+    apply: Callable[[Candidate, Any], Candidate]
+    invalidates: Invalidates
+    applies: Callable[[Candidate], bool] = always
+    reads: Callable[[Candidate], Hashable] = nothing
+
+    def __post_init__(self) -> None:
+        if not self.choices:
+            raise SpaceError(f"axis {self.name!r} must have at least one choice, got none")
+        object.__setattr__(self, "choices", MappingProxyType(dict(self.choices)))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in order."""
+        return tuple(self.choices)
+
+    def value(self, label: str) -> Any:
+        """The value behind a label.
+
+        Raises:
+            SpaceError: The axis has no such label; the message offers the nearest one.
+        """
+        if label not in self.choices:
+            raise SpaceError(unknown_name(f"label of axis {self.name!r}", label, self.choices))
+        return self.choices[label]
+
+    def label_of(self, candidate: Candidate) -> str | None:
+        """The first label that says what `candidate` already is, or None where none does."""
+        for label, value in self.choices.items():
+            if self.apply(candidate, value) == candidate:
+                return label
+        # Ratios differ from the quotient of widths that they stand for.
+        network = candidate.canonical()
+        for label, value in self.choices.items():
+            if self.apply(candidate, value).canonical() == network:
+                return label
+        return None
+
+    def restricted(self, labels: Iterable[str]) -> "Axis":
+        """The axis with only these labels, in their first order.
+
+        Raises:
+            SpaceError: A label does not exist, or none is left.
+        """
+        kept = set(labels)
+        for label in sorted(kept):
+            self.value(label)
+        return replace(self, choices={label: value for label, value in self.choices.items() if label in kept})
+
+
+def edit(candidate: Candidate, **changes: Any) -> Candidate:
+    """The candidate with these fields of its design replaced, unchecked.
+
+    A walk along fifty axes would check fifty designs of which one is wanted; `Candidate.canonical`, with which every
+    walk ends, builds its design anew and checks it.
+    """
+    before, after = candidate.design, object.__new__(Design)
+    for name in _DESIGN_FIELDS:
+        object.__setattr__(after, name, changes[name] if name in changes else getattr(before, name))
+    return Candidate(design=after, height=candidate.height, width=candidate.width)
+
+
+_DESIGN_FIELDS = tuple(item.name for item in fields(Design))
+
+
+def labelled(values: Iterable[Any], label: Callable[[Any], str] = str) -> dict[str, Any]:
+    """Distinct values in ascending order, by label."""
+    return {label(value): value for value in sorted(set(values))}
+
+
+def field_axis(
+    name: str,
+    choices: Mapping[str, Any],
+    invalidates: Invalidates = Invalidates.FREE,
+    *,
+    applies: Callable[[Candidate], bool] = always,
+    reads: Callable[[Candidate], Hashable] = nothing,
+) -> Axis:
+    """An axis that replaces the field of the design that has its name."""
+    return Axis(
+        name=name,
+        choices=choices,
+        apply=lambda candidate, value: edit(candidate, **{name: value}),
+        invalidates=invalidates,
+        applies=applies,
+        reads=reads,
+    )
+
+
+def pooled_axis() -> Axis:
+    """Which token maps are pooled (paper, Table 2)."""
+    return field_axis("pooled", {kind.value: kind for kind in Pooled}, Invalidates.PARTIAL)
+
+
+def pool_stride_axis(strides: Iterable[int]) -> Axis:
+    """Reduction of the pooled grid, labelled `s64` as in the paper's Table 8."""
+    return field_axis(
+        "pool_stride", labelled(strides, "s{}".format), reads=lambda candidate: (candidate.height, candidate.width)
+    )
+
+
+def injected_axis() -> Axis:
+    """Which scales receive semantics: all 15 non-empty subsets; Table 3 compares three of them.
+
+    Labels join the reductions, finest first: `8+16+32`.
+    """
+    subsets = [subset for size in range(len(SCALES), 0, -1) for subset in combinations(SCALES, size)]
+    return field_axis("injected", {"+".join(map(str, subset)): subset for subset in subsets})
+
+
+def injection_axis() -> Axis:
+    """Kind of the semantics injection module (paper, Table 5)."""
+    return field_axis("injection", {kind.value: kind for kind in Injection})
+
+
+def width_axis(widths: Iterable[int]) -> Axis:
+    """Channels M of the injected scales (paper, Table 7)."""
+    return field_axis("width", labelled(widths))
+
+
+def head_axis() -> Axis:
+    """Kind of the segmentation head (paper, Table 6).
+
+    With a single injected scale `concat` and `sum` are the same network, which then counts once.
+    """
+    return field_axis(
+        "head", {kind.value: kind for kind in Head}, reads=lambda candidate: len(candidate.design.injected) == 1
+    )
+
+
+def input_axis(sizes: Iterable[tuple[int, int]]) -> Axis:
+    """Input height and width in pixels, labelled `512x512`."""
+    return Axis(
+        name="input",
+        choices=labelled(sizes, lambda size: f"{size[0]}x{size[1]}"),
+        apply=lambda candidate, size: replace(candidate, height=size[0], width=size[1]),
+        invalidates=Invalidates.FREE,
+    )
+
+
+def extractor_axis() -> Axis:
+    """Kind of the semantics extractor (paper, Table 4)."""
+    return Axis(
+        name="extractor",
+        choices={kind.value: kind for kind in Extractor},
+        apply=_with_extractor,
+        invalidates=Invalidates.PARTIAL,
+    )
+
+
+def _with_extractor(candidate: Candidate, kind: Extractor) -> Candidate:
+    """The canonical form forgets what the new kind does not use, so that no later axis sees it."""
+    blocks = candidate.design.blocks or TINY.blocks
+    return replace(candidate, design=canonical(replace(candidate.design, extractor=kind, blocks=blocks)))
+
+
+def extra_ffns_axis(counts: Iterable[int]) -> Axis:
+    """Feed-forward networks in the place of each attention; asked for the extractor kind ffn alone."""
+    return field_axis(
+        "extra_ffns",
+        labelled(counts),
+        Invalidates.PARTIAL,
+        applies=lambda candidate: candidate.design.extractor is Extractor.FFN,
+        reads=lambda candidate: candidate.design.extractor is Extractor.FFN,
+    )

@@ -6,18 +6,29 @@ what each counter counts.
 
 import argparse
 import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_candidate, add_json, candidate
 
+if TYPE_CHECKING:
+    from search_space.cost.closed_form import Cost
+    from search_space.cost.ledger import Ledger
+
 EXAMPLE = "topformer cost base --size 512 --ledger"
+COLUMNS = {
+    "parameters": "parameters",
+    "macs": "MACs (fvcore)",
+    "macs_conv_matmul": "conv + matmul",
+    "macs_paper_convention": "the paper's",
+}
+"""Field of a cost to the heading of its column."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_candidate(parser)
-    parser.add_argument(
-        "--ledger", action="store_true", help="compare with fvcore, thop and torch (builds the network)"
-    )
+    parser.add_argument("--ledger", action="store_true", help="compare with fvcore, thop and torch (builds the network)")
     add_json(parser)
 
 
@@ -27,13 +38,36 @@ def run(args: argparse.Namespace) -> int:
 
     wanted = candidate(args)
     counted = cost(wanted)
+    values = {"fingerprint": wanted.fingerprint, **_plain(counted)}
     if args.ledger:
-        from search_space.cost.ledger import ledger
+        from search_space.cost.ledger import ledger, render
 
-        book = ledger(wanted)
-        print(json.dumps({**counted.to_json(), "ledger": book.to_json()}, indent=2) if args.json else book.render())
+        book = ledger(wanted.design, wanted.height, wanted.width)
+        print(json.dumps({**values, "ledger": _ledger(book)}, indent=2) if args.json else render(book))
     elif args.json:
-        print(json.dumps({"fingerprint": wanted.fingerprint, **counted.to_json()}, indent=2))
+        print(json.dumps(values, indent=2))
     else:
-        print(counted.render(f"{args.design} at {wanted.height} x {wanted.width}  ({wanted.fingerprint})"))
+        print(f"{args.design} at {wanted.height} x {wanted.width}  ({wanted.fingerprint})")
+        print("\n".join(_table(counted)))
     return 0
+
+
+def _plain(counted: "Cost") -> dict[str, Any]:
+    return {
+        **{name: getattr(counted, name) for name in COLUMNS},
+        "peak_activation_bytes": counted.peak_activation_bytes,
+        "by_module": {name: asdict(share) for name, share in counted.by_module.items()},
+    }
+
+
+def _ledger(book: "Ledger") -> dict[str, Any]:
+    return {"rows": [asdict(row) for row in book.rows], "totals": dict(book.totals)}
+
+
+def _table(counted: "Cost") -> list[str]:
+    head = f"{'':<12}" + "".join(f"{title:>18}" for title in COLUMNS.values())
+    rows = [
+        f"{name:<12}" + "".join(f"{getattr(share, field):>18,}" for field in COLUMNS)
+        for name, share in (*counted.by_module.items(), ("total", counted))
+    ]
+    return [head, *rows, f"peak activation memory: {counted.peak_activation_bytes / 2**20:.2f} MiB at fp32"]

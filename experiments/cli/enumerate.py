@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _rows(chosen: "Space", args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Labels, cost and latency of each design, costed a chunk at a time."""
-    from search_space.cost.closed_form import costs
+    from search_space.cost.table import costs
     from search_space.latency.calibration import device
 
     model = device(args.device)

@@ -8,8 +8,8 @@ and milliseconds are folds over them. Both keep these conventions:
   tensor behind the view, with the shape of the view; a head's slice of the semantics is such a read.
 - Inputs stand in the order of the call, without weights and without scalars: `a + b` reads (a, b).
 - Names: conv2d, batch_norm, relu, relu6, hardsigmoid, add, mul, matmul, softmax, avg_pool, bilinear, cat.
-  A hard sigmoid is one step however it is written. A resize or a pooling that the network calls is a step even
-  where the size stays.
+  A hard sigmoid is one step however it is written. A pooling that the network calls is a step even where the grid
+  stays; a resize is none there, because the network then does not call it.
 - Adaptive pooling has no uniform window: its kernel and stride stay (1, 1).
 """
 

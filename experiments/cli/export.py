@@ -1,0 +1,57 @@
+"""Write a design as an ONNX or ncnn file, BatchNorm folded, and check it against torch.
+
+Without `--checkpoint` the weights are random: enough for timing, not for use.
+"""
+
+import argparse
+from pathlib import Path
+
+from experiments.cli.arguments import add_candidate, candidate
+from topformer.export import SUFFIXES, Boundary, Format
+
+EXAMPLE = "topformer export base --to onnx --size 512 --out base.onnx"
+
+FORMATS = (Format.ONNX.value, Format.NCNN.value)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_candidate(parser)
+    parser.add_argument("--to", required=True, choices=FORMATS, help="format of the file")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=f"file to write: {_endings()}")
+    parser.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="trained weights")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random weights and of the checked image")
+    add_boundary(parser)
+
+
+def add_boundary(parser: argparse.ArgumentParser) -> None:
+    """Add `--boundary`."""
+    parser.add_argument(
+        "--boundary",
+        choices=[boundary.value for boundary in Boundary],
+        default=Boundary.LOGITS.value,
+        help="where the graph ends: at the logits, at the logits resized to the image, at the class of every pixel",
+    )
+
+
+def _endings() -> str:
+    return ", ".join(f"*{SUFFIXES[Format(name)]} for {name}" for name in FORMATS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file and say what it is."""
+    from topformer.export import export
+
+    wanted = candidate(args)
+    written = export(
+        wanted.design,
+        args.out,
+        to=Format(args.to),
+        height=wanted.height,
+        width=wanted.width,
+        boundary=Boundary(args.boundary),
+        checkpoint=args.checkpoint,
+        seed=args.seed,
+    )
+    print(written.render())
+    return 0

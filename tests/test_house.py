@@ -1,11 +1,15 @@
 """What holds for the whole repository: where packages load from, what a light command may import."""
 
+import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from experiments.cli import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("topformer", "search_space", "analysis", "experiments")
@@ -53,3 +57,21 @@ def test_sources_are_ascii_and_short() -> None:
     assert len(sources) > 20
     too_long = {str(path): n for path in sources if (n := len(path.read_text("ascii").splitlines())) > 350}
     assert too_long == {}
+
+
+def test_the_python_example_of_the_readme_runs_and_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)[0]
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert f"# {printed[0]}\n" in code
+    assert "ms on snapdragon-865" in printed[1]
+
+
+def test_every_command_line_of_the_readme_and_the_docs_parses() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    lines = [
+        line for page in pages for line in re.findall(r"^ {4}topformer (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert len(lines) >= 7
+    for line in lines:
+        parser().parse_args(shlex.split(line, comments=True))

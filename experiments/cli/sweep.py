@@ -5,12 +5,13 @@ entries; `--out` names the run folder.
 """
 
 import argparse
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import size
+from topformer.errors import StudyError
 
 if TYPE_CHECKING:
     from experiments.definition import StudyDefinition
@@ -73,9 +74,9 @@ def read(args: argparse.Namespace) -> "StudyDefinition":
         StudyError: The study cannot be used; the message names the key.
     """
     from experiments.definition import from_mapping
-    from experiments.recipes import study_text
+    from experiments.recipes import study_tables
 
-    values = tomllib.loads(study_text(args.study))
+    values = study_tables(args.study)
     for flag, (path, _, _) in FLAGS.items():
         given = getattr(args, flag.lstrip("-").replace("-", "_"))
         if given is not None:
@@ -84,7 +85,10 @@ def read(args: argparse.Namespace) -> "StudyDefinition":
         height, width = size(args.size)
         _set(values, ("space", "height"), height)
         _set(values, ("space", "width"), width)
-    return from_mapping(values)
+    try:
+        return from_mapping(values)
+    except StudyError as error:
+        raise StudyError(f"{args.study}: {error}") from None
 
 
 def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
@@ -98,7 +102,9 @@ def _dry_run(definition: "StudyDefinition") -> int:
     from experiments.screening import Screen
 
     space = definition.space.build()
-    found = Screen(definition).consider(space, None, designs=definition.consider, seed=definition.seed)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "considered.csv"
+        found = Screen(definition).consider(space, path, designs=definition.consider, seed=definition.seed)
     print(f"space {space.name} around {definition.space.base}: {space.count():,} distinct designs")
     print(f"{found.designs:,} considered by cost, {found.within:,} within the limits")
     print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} updates each")

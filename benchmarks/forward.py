@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from time import perf_counter
 
@@ -25,7 +26,7 @@ def main() -> None:
         model = TopFormer(design).eval()
         image = torch.randn(1, 3, size, size)
         with torch.inference_mode():
-            trained, deployed = interleaved(lambda m=model: m(image), lambda m=deploy(model): m(image))
+            trained, deployed = interleaved(partial(model, image), partial(deploy(model), image))
         print(f"{name:<8}{size:>6}{trained:>12.1f}{deployed:>13.1f}{trained / deployed:>8.2f}")
 
 

@@ -141,7 +141,7 @@ def _integers(where: str, value: object) -> Sequence[int]:
 
 
 def _enum(where: str, value: object, kind: type[StrEnum]) -> StrEnum:
-    try:
-        return kind(value)
-    except ValueError:
-        raise DesignError(unknown_name(where, value, [member.value for member in kind])) from None
+    members = {member.value: member for member in kind}
+    if not isinstance(value, str) or value not in members:
+        raise DesignError(unknown_name(where, value, members))
+    return members[value]

@@ -25,7 +25,7 @@ class SumHead(nn.Module):
         super().__init__()
         self.fuse = ConvUnit(width, width, groups=groups, act=nn.ReLU())
         self.dropout = nn.Dropout(dropout)
-        self.classifier = convolution(width, classes)
+        self.classifier = _classifier(width, classes)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """(B, classes, H, W) on the grid of the first map, which is the finest."""
@@ -53,7 +53,7 @@ class ConcatHead(nn.Module):
         super().__init__()
         self.fuse = ConvUnit(maps * width, width, act=nn.ReLU())
         self.dropout = nn.Dropout(dropout)
-        self.classifier = convolution(width, classes)
+        self.classifier = _classifier(width, classes)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """(B, classes, H, W) on the grid of the first map, which is the finest."""
@@ -61,6 +61,13 @@ class ConcatHead(nn.Module):
         stacked = torch.cat([resize(map_BMHW, size) for map_BMHW in maps], dim=1)
         logits: Tensor = self.classifier(self.dropout(self.fuse(stacked)))
         return logits
+
+
+def _classifier(width: int, classes: int) -> nn.Conv2d:
+    """A 1x1 convolution with bias that starts near zero, as mmsegmentation starts the classifier of every head."""
+    layer = convolution(width, classes)
+    nn.init.normal_(layer.weight, std=0.01)
+    return layer
 
 
 def build_head(design: Design, *, dropout: float) -> nn.Module:

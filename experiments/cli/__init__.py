@@ -12,7 +12,7 @@ from importlib import import_module
 from topformer import __version__
 from topformer.errors import ExplorerError, InputError
 
-COMMANDS = ("sweep", "pareto", "cost", "latency", "enumerate", "data", "doctor")
+COMMANDS = ("sweep", "ablate", "pareto", "cost", "latency", "enumerate", "data", "doctor")
 """Subcommands, in the order of the help; each is a module of this package with `add_arguments` and `run`."""
 
 
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = import_module(f"experiments.cli.{name}")
-        summary, example = module.__doc__.split("\n\n")[0], module.EXAMPLE
+        summary, example = str(module.__doc__).split("\n\n")[0], module.EXAMPLE
         sub = commands.add_parser(
             name,
             help=summary.rstrip("."),

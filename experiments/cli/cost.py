@@ -28,7 +28,9 @@ COLUMNS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_candidate(parser)
-    parser.add_argument("--ledger", action="store_true", help="compare with fvcore, thop and torch (builds the network)")
+    parser.add_argument(
+        "--ledger", action="store_true", help="compare with fvcore, thop and torch (builds the network)"
+    )
     add_json(parser)
 
 

@@ -3,10 +3,12 @@
 import argparse
 import json
 import os
+import platform
 import shutil
-import sys
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Self
 
 from experiments.cli.arguments import add_json
 
@@ -35,20 +37,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found; status 1 if a required package is missing."""
-    found = {name: _version(name) for name in PACKAGES}
-    missing = [name for name, number in found.items() if number is None]
-    facts = {
-        "python": sys.version.split()[0],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "free_disk_gib": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
-        "packages": found,
-        "missing": missing,
-        "clashing": {name: number for name in HARMFUL if (number := _version(name))},
-        "cuda": _cuda() if found["torch"] else None,
-        "adb": shutil.which("adb"),
-    }
-    print(json.dumps(facts, indent=2) if args.json else "\n".join(_lines(facts)))
-    return 1 if missing else 0
+    facts = Facts.gather()
+    print(json.dumps(asdict(facts), indent=2) if args.json else "\n".join(facts.lines()))
+    return 1 if facts.missing else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What this machine has.
+
+    Attributes:
+        python: Version of the interpreter.
+        cores: Cores that this process may use.
+        free_disk_gib: Free space where the command runs.
+        packages: Required package to its version, None where it is missing.
+        clashing: Installed packages that break required ones, with their versions.
+        cuda: Names of the CUDA devices that torch sees.
+        adb: Path of the Android debug bridge.
+    """
+
+    python: str
+    cores: int
+    free_disk_gib: float
+    packages: dict[str, str | None]
+    clashing: dict[str, str]
+    cuda: list[str]
+    adb: str | None
+
+    @classmethod
+    def gather(cls) -> Self:
+        """Look at this machine."""
+        packages = {name: _version(name) for name in PACKAGES}
+        return cls(
+            python=platform.python_version(),
+            cores=_cores(),
+            free_disk_gib=round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
+            packages=packages,
+            clashing={name: number for name in HARMFUL if (number := _version(name))},
+            cuda=_cuda() if packages["torch"] else [],
+            adb=shutil.which("adb"),
+        )
+
+    @property
+    def missing(self) -> list[str]:
+        """Required packages that are not installed."""
+        return [name for name, number in self.packages.items() if number is None]
+
+    def lines(self) -> list[str]:
+        """As text, with the line that installs what is missing."""
+        return [
+            f"python {self.python}, {self.cores} cores, {self.free_disk_gib} GiB free here",
+            *(f"{name:<22} {number or 'missing'}" for name, number in self.packages.items()),
+            f"CUDA devices           {', '.join(self.cuda) or 'none'}",
+            f"adb                    {self.adb or 'not on PATH (needed only to measure on a phone)'}",
+            *(f"clash: {name} {number} is installed; pip uninstall {name}" for name, number in self.clashing.items()),
+            *([f"install what is missing: python -m pip install {' '.join(self.missing)}"] if self.missing else []),
+        ]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(name: str) -> str | None:
@@ -62,18 +110,3 @@ def _cuda() -> list[str]:
     import torch
 
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-
-
-def _lines(facts: dict[str, object]) -> list[str]:
-    packages, missing, clashing = facts["packages"], facts["missing"], facts["clashing"]
-    assert isinstance(packages, dict)
-    assert isinstance(missing, list)
-    assert isinstance(clashing, dict)
-    return [
-        f"python       {facts['python']}, {facts['cores']} cores, {facts['free_disk_gib']} GiB free here",
-        *(f"{name:<22} {number or 'missing'}" for name, number in packages.items()),
-        f"CUDA devices           {', '.join(facts['cuda'] or []) or 'none'}",  # type: ignore[attr-defined]
-        f"adb                    {facts['adb'] or 'not on PATH (needed only to measure on a phone)'}",
-        *(f"clash: {name} {number} is installed; pip uninstall {name}" for name, number in clashing.items()),
-        *([f"install what is missing: python -m pip install {' '.join(missing)}"] if missing else []),
-    ]

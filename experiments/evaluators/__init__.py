@@ -1,1 +1,54 @@
 """Ways to obtain the accuracy of a candidate."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from topformer.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from experiments.data.datasets import SegmentationFolder
+    from experiments.evaluators.lean import LeanEvaluator
+    from experiments.evaluators.mmseg import MmsegEvaluator
+
+# torch and mmsegmentation take seconds to load, so that each is imported where it is asked for.
+
+
+def _lean(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "LeanEvaluator":
+    from experiments.evaluators.lean import LeanEvaluator
+    from experiments.evaluators.settings import LeanSettings
+
+    return LeanEvaluator(folder, LeanSettings.read(settings))
+
+
+def _mmseg(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "MmsegEvaluator":
+    from experiments.evaluators.mmseg import MmsegEvaluator
+    from experiments.evaluators.settings import MmsegSettings
+
+    return MmsegEvaluator(folder, MmsegSettings.read(settings))
+
+
+EVALUATORS: Mapping[str, Callable[..., Any]] = MappingProxyType({"lean": _lean, "mmseg": _mmseg})
+"""Kinds of training evaluators."""
+
+
+def evaluator(
+    kind: str, folder: "SegmentationFolder | Path", settings: Mapping[str, Any] | None = None
+) -> "LeanEvaluator | MmsegEvaluator":
+    """The training evaluator of that kind on a data set.
+
+    Args:
+        kind: `lean` or `mmseg`.
+        folder: The data set, or its path.
+        settings: The evaluator's table of a study file; absent keys take their defaults.
+
+    Raises:
+        InputError: There is no such kind; the message offers the nearest.
+        StudyError: A setting does not exist, or its value is not accepted.
+        DataError: The folder is no data set, or its classes are not known.
+    """
+    if kind not in EVALUATORS:
+        raise InputError(unknown_name("evaluator", kind, EVALUATORS))
+    made: LeanEvaluator | MmsegEvaluator = EVALUATORS[kind](folder, settings or {})
+    return made

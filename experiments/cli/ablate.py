@@ -1,0 +1,269 @@
+"""Remake the paper's ablation tables, or your own: exact costs beside the printed figures, and paired trainings.
+
+TABLE is `list`, `all`, an id such as `table-3`, or a TOML file. Costs are always those of the paper's design and
+size; the accuracy is measured on --base with the same edits. The same command continues a stopped ablation.
+"""
+
+import argparse
+import json
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.cli.arguments import add_json, add_size, read_design, size
+from topformer.errors import InputError
+
+if TYPE_CHECKING:
+    from analysis.ablation import Ablation
+    from analysis.ablation_page import AblationFiles
+    from analysis.ablation_tables import Grid
+    from experiments.ablate import Asked, Outlook
+    from experiments.ablate_definition import TableDefinition
+    from experiments.ablate_plan import Base
+
+EXAMPLE = "topformer ablate all --quick --out runs/ablations"
+
+SEEDS, BUDGET = 5, 1200
+"""Of a full ablation on the embedded data."""
+QUICK_SEEDS, QUICK_BUDGET = 3, 800
+"""Of `--quick`."""
+PAPER = "paper"
+"""The base that is each table's own."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="list, all, an id, or a TOML file")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds of {QUICK_BUDGET} updates")
+    parser.add_argument("--seeds", type=int, default=None, metavar="N", help=f"seeds of every row (default {SEEDS})")
+    parser.add_argument("--budget", type=int, default=None, help=f"updates of each training (default {BUDGET})")
+    parser.add_argument("--data", default="tokenworld", help="folder in ADE20K layout, or tokenworld")
+    parser.add_argument("--evaluator", default="lean", help="lean or mmseg")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the evaluator, as in TOML"
+    )
+    parser.add_argument(
+        "--base", default="nano", help=f"what the edits are applied to for the accuracy; {PAPER}: each table's own"
+    )
+    add_size(parser, "128")
+    parser.add_argument("--workers", type=int, default=_cores(), help="trainings that run beside each other")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablations"), help="run folder, shared by all tables")
+    parser.add_argument("--dry-run", action="store_true", help="show what would run and what it could show")
+    parser.add_argument("--detect", type=float, default=2.0, help="points of mIoU whose price in seeds is stated")
+    parser.add_argument("--from", dest="source", type=Path, default=None, metavar="FILE", help="only read records")
+    parser.add_argument("--study", default=None, help="with --from: which evaluator's records")
+    parser.add_argument("--space", default=None, help="make the table from this search space instead")
+    parser.add_argument("--one-factor", action="store_true", help="with --space: every label around --base")
+    parser.add_argument(
+        "--leave-one-out", default=None, metavar="DESIGN", help="with --space: this design, each choice put back"
+    )
+    add_json(parser)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, plan, run or remake the tables."""
+    if args.tables == ["list"]:
+        return _list(args)
+    _check(args)
+    base, tables = _tables(args)
+    if args.source is not None:
+        return _remake(args, base, tables)
+    asked = _asked(args, base)
+    if args.dry_run:
+        return _dry_run(args, asked, tables)
+    return _run(args, asked, tables)
+
+
+def _check(args: argparse.Namespace) -> None:
+    if bool(args.tables) == bool(args.space):
+        raise InputError("name tables, such as table-3 or all, or a search space with --space, and not both")
+    if args.space and args.one_factor == (args.leave_one_out is not None):
+        raise InputError("--space needs either --one-factor or --leave-one-out DESIGN")
+    if not args.space and (args.one_factor or args.leave_one_out):
+        raise InputError("--one-factor and --leave-one-out need a search space: --space paper")
+    for name in ("seeds", "budget", "workers"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name} must be at least 1, got {value}")
+
+
+def _list(args: argparse.Namespace) -> int:
+    from experiments.ablate_definition import table, table_names
+
+    tables = [table(name) for name in table_names()]
+    if args.json:
+        listed = [{"id": one.id, "title": one.title, "rows": len(one.rows), "base": one.base} for one in tables]
+        print(json.dumps(listed, indent=2))
+        return 0
+    for one in tables:
+        kind = (
+            f"{len(one.rows)} rows, baseline {one.baseline!r}" if one.baseline else f"{len(one.rows)} rows, costs only"
+        )
+        print(f"{one.id:<9} {one.title} ({kind})")
+    return 0
+
+
+def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
+    """What the accuracy is measured on, and the tables."""
+    from experiments.ablate_definition import table, table_names
+    from experiments.ablate_generate import leave_one_out, one_factor
+    from experiments.ablate_plan import Base
+    from search_space.candidate import Candidate
+    from search_space.spaces import space
+
+    height, width = size(args.size)
+    if args.space:
+        chosen = space(args.space, base=read_design(args.base), height=height, width=width)
+        if args.one_factor:
+            return Base(name=args.base, candidate=chosen.base), [one_factor(chosen, args.base)]
+        design = Candidate(design=read_design(args.leave_one_out), height=height, width=width).canonical()
+        made = leave_one_out(chosen, design, args.leave_one_out)
+        return Base(name=args.leave_one_out, candidate=design), [made]
+    names = [name for given in args.tables for name in (table_names() if given == "all" else [given])]
+    tables = [table(name) for name in dict.fromkeys(names)]
+    if len({one.id for one in tables}) < len(tables):
+        raise InputError(f"tables must have different ids, got {', '.join(one.id for one in tables)}")
+    if args.base == PAPER:
+        return Base(name="the table's own", candidate=None), tables
+    candidate = Candidate(design=read_design(args.base), height=height, width=width)
+    return Base(name=args.base, candidate=candidate), tables
+
+
+def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
+    from experiments.ablate import Asked
+    from experiments.definition import EvaluatorDefinition
+    from experiments.evaluators import EVALUATORS
+    from topformer.errors import unknown_name
+
+    if args.evaluator not in EVALUATORS:
+        raise InputError(unknown_name("evaluator", args.evaluator, EVALUATORS))
+    budget = args.budget or (QUICK_BUDGET if args.quick else BUDGET)
+    seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
+    evaluator = EvaluatorDefinition(kind=args.evaluator, data=args.data, budget=budget, settings=_settings(args.set))
+    return Asked(base=base, evaluator=evaluator, seeds=tuple(range(seeds)), workers=args.workers, detect=args.detect)
+
+
+def _settings(given: Sequence[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for text in given:
+        try:
+            settings |= tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            raise InputError(
+                f"--set must be KEY=VALUE with a value as in TOML, such as batch=16, got {text!r}"
+            ) from None
+    return settings
+
+
+def _dry_run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition]") -> int:
+    from experiments.ablate import outlook
+
+    found = outlook(tables, asked, args.out, metric=_metric(args))
+    lines = _plan_lines(asked, found)
+    if args.json:
+        plan = {table.id: {"runs": table.runs, "fresh": table.fresh} for table in found.plan.tables}
+        print(
+            json.dumps(
+                {"runs": len(found.plan.jobs), "reused": found.plan.reused, "seconds": found.seconds, "tables": plan}
+            )
+        )
+        return 0
+    print("\n".join(lines))
+    return 0
+
+
+def _metric(args: argparse.Namespace) -> str:
+    """The name of the accuracy where no record says it yet: that of the embedded data."""
+    return f"miou@tokenworld-{size(args.size)[0]}" if args.data == "tokenworld" else ""
+
+
+def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
+    from experiments.ablate_plan import noise_words, power
+    from experiments.ablate_progress import duration
+
+    lines = []
+    for table in found.plan.tables:
+        if not table.runs:
+            lines.append(f"{table.id:<9} costs and published numbers only")
+            continue
+        rows = table.runs // len(asked.seeds)
+        reused = [f"{count} recorded by {name}" for name, count in table.paid.items()]
+        reused += [f"{count} shared with {name}" for name, count in table.shared.items()]
+        lines.append(f"{table.id:<9} {table.runs} runs, {table.fresh} to run" + "".join(f", {text}" for text in reused))
+        said = power(rows, len(asked.seeds), found.noise, asked.detect)
+        lines += [f"          {said}"] if said else []
+    time = (
+        "time unknown before a first run is recorded" if found.seconds is None else f"about {duration(found.seconds)}"
+    )
+    trainings = f"{len(found.plan.jobs)} trainings of {asked.evaluator.budget:,} updates on {asked.base.name}"
+    workers = f"{asked.workers} worker" + ("s" if asked.workers > 1 else "")
+    return [*lines, noise_words(found.noise), f"in all: {trainings}, {found.plan.reused} reused; {time} with {workers}"]
+
+
+def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition]") -> int:
+    from rich.console import Console
+
+    from experiments.ablate import outlook, run_ablations
+    from experiments.ablate_progress import AblationProgress
+
+    # With --json the standard output holds nothing but JSON.
+    console = Console(stderr=args.json)
+    for line in _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    with AblationProgress(console) as progress:
+        summary = run_ablations(tables, asked, args.out, listener=progress)
+    _show(args, summary.tables, summary.files)
+    if summary.interrupted:
+        console.print("interrupted; the same command continues")
+    return summary.exit_status
+
+
+def _remake(args: argparse.Namespace, base: "Base", tables: "list[TableDefinition]") -> int:
+    from analysis.records import JsonlStore
+    from experiments.ablate import remake
+
+    if not args.source.exists():
+        raise InputError(f"records file {args.source}: no such file")
+    records = list(JsonlStore(args.source))
+    made, files = remake(tables, records, base, args.out, study=args.study, budget=args.budget, detect=args.detect)
+    _show(args, made, files)
+    return 0
+
+
+def _show(args: argparse.Namespace, tables: "Sequence[Ablation]", files: "AblationFiles") -> None:
+    """The tables as text or JSON, and where the files are."""
+    from rich.console import Console
+
+    from analysis.ablation_tables import grids, heading, remarks, verdicts
+
+    if args.json:
+        print(json.dumps([table.to_json() for table in tables], indent=2, allow_nan=False))
+        return
+    console = Console()
+    for table in tables:
+        console.print(f"\n[bold]{heading(table)}[/bold]")
+        for grid in grids(table):
+            console.print(_drawn(grid))
+        for line in remarks(table):
+            console.print(line, highlight=False, markup=False, style="dim", soft_wrap=True)
+        if found := verdicts(table):
+            console.print(f"against the paper: {found}", highlight=False)
+    print(f"\npage   {files.page}\ntables {files.tables}")
+
+
+def _drawn(grid: "Grid") -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(grid.title), title_justify="left", title_style="italic", box=None, pad_edge=False)
+    for index, name in enumerate(grid.header):
+        table.add_column(escape(name), justify="left" if index == 0 else "right", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*map(escape, row))
+    return table

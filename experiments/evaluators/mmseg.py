@@ -1,0 +1,187 @@
+"""The mmsegmentation evaluator: trainings with the standard pipelines, loop and metric."""
+
+import json
+import multiprocessing
+import random
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from experiments.data.datasets import SegmentationFolder, open_folder
+from experiments.evaluators.base import Accuracy, Progress
+from experiments.evaluators.memory import keep_freed_memory
+from experiments.evaluators.mmseg_run import (
+    FiniteLossHook,
+    ProgressHook,
+    ScoresMetric,
+    ValidationHook,
+    build_runner,
+)
+from experiments.evaluators.results import (
+    WEIGHTS,
+    check_splits,
+    close_evaluation,
+    describe,
+    identity,
+    open_evaluation,
+    replacing,
+    trained,
+    write_json,
+)
+from experiments.evaluators.scores import Scores
+from experiments.evaluators.settings import MmsegSettings
+from search_space.candidate import Candidate
+from topformer.mmseg import from_segmentor_state
+
+KIND = "mmseg"
+LOGS = "mmseg"
+"""Folder inside the evaluation's, for mmengine's logs and checkpoints."""
+HISTORY = "validations.json"
+LAST = "last_checkpoint"
+"""mmengine's own file with the name of the newest checkpoint, written when that is whole."""
+
+
+class MmsegEvaluator:
+    """Trains a candidate from scratch with mmsegmentation, on CUDA where there is a device.
+
+    Args:
+        folder: The data set, or its path.
+        settings: The recipe; `MmsegSettings.release()` is the released one.
+
+    Raises:
+        DataError: The folder is no data set, or its classes are not known.
+    """
+
+    def __init__(self, folder: SegmentationFolder | Path, settings: MmsegSettings | None = None) -> None:
+        self.folder = open_folder(folder) if isinstance(folder, Path) else folder
+        self.settings = settings or MmsegSettings()
+        self.num_classes = self.folder.num_classes
+        """Classes of the data; every candidate gets as many."""
+        check_splits(self.folder)
+
+    @property
+    def metric(self) -> str:
+        """`miou@` and the name of the data set."""
+        return f"miou@{self.folder.name}"
+
+    def describe(self) -> Mapping[str, Any]:
+        """Every setting that changes the number."""
+        return describe(KIND, self.folder, self.settings)
+
+    def evaluate(
+        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
+    ) -> Accuracy:
+        """Train for `budget` iterations and score the validation split; see `experiments.evaluators.base`.
+
+        The number of classes is the folder's, whatever the candidate says. `folder` belongs to one candidate, budget
+        and seed; a finished evaluation answers from it without training again. mmengine logs into `folder` only.
+
+        Raises:
+            StudyError: `folder` holds another evaluation, or bfloat16 is asked for without a CUDA device.
+            EvaluationError: The loss is not finite.
+            CheckpointError: The checkpoint to go on from cannot be read.
+        """
+        candidate = replace(candidate, design=replace(candidate.design, num_classes=self.num_classes))
+        wanted = identity(self.describe(), candidate, budget=budget, seed=seed)
+        if (finished := open_evaluation(folder, wanted)) is not None:
+            return finished
+        with _contained(folder / LOGS):
+            accuracy, state = self._train(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
+        with replacing(folder / WEIGHTS) as fresh:
+            torch.save(state, fresh)
+        close_evaluation(folder, accuracy)
+        for checkpoint in [*(folder / LOGS).glob("*.pth"), folder / LOGS / LAST]:
+            checkpoint.unlink(missing_ok=True)
+        return accuracy
+
+    def _train(
+        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None
+    ) -> tuple[Accuracy, dict[str, Any]]:
+        metric, history = ScoresMetric(prefix="validation"), _History(folder / HISTORY)
+        hooks = [FiniteLossHook(), ValidationHook(metric, history.receive)]
+        runner = build_runner(
+            self.folder,
+            self.settings,
+            candidate,
+            budget=budget,
+            seed=seed,
+            work=folder / LOGS,
+            resume_from=last_checkpoint(folder / LOGS),
+            hooks=[*hooks, *([ProgressHook(progress)] if progress else [])],
+            metric=metric,
+        )
+        try:
+            runner.train()
+            if history.last is None:
+                # The training had been stopped between its last update and its last validation.
+                runner.val()
+        finally:
+            history.save()
+            for handler in runner.logger.handlers:
+                handler.close()
+        assert history.last is not None
+        accuracy = trained(self.folder, history.last, history.values, budget=budget, seed=seed, seconds=history.seconds)
+        return accuracy, from_segmentor_state(_network_state(runner.model))
+
+
+class _History:
+    """mIoU by update and the seconds spent, kept in a file for a training that is resumed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        known: dict[str, Any] = {"seconds": 0.0, "miou": {}}
+        if path.exists():
+            known = json.loads(path.read_text(encoding="ascii"))
+        self.values = {int(update): float(value) for update, value in known["miou"].items()}
+        self.started: float = time.monotonic() - known["seconds"]
+        self.last: Scores | None = None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def receive(self, update: int, found: Scores) -> None:
+        self.last = found
+        self.values[update] = found.miou
+
+    def save(self) -> None:
+        write_json(self.path, {"seconds": self.seconds, "miou": self.values})
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The newest checkpoint that was written whole, if there is one, wherever the folder is now."""
+    named = work / LAST
+    return work / Path(named.read_text(encoding="utf-8").strip()).name if named.exists() else None
+
+
+def _network_state(model: Any) -> dict[str, torch.Tensor]:
+    """Weights of the network; the data preprocessor's constants are none of it."""
+    state: dict[str, torch.Tensor] = model.state_dict()
+    return {name: value.cpu() for name, value in state.items() if not name.startswith("data_preprocessor.")}
+
+
+@contextmanager
+def _contained(work: Path) -> Iterator[None]:
+    """Put back the process's generators and start method, which mmengine sets; keep its many warnings in a file."""
+    method = multiprocessing.get_start_method(allow_none=True)
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    work.mkdir(parents=True, exist_ok=True)
+    keep_freed_memory()
+    try:
+        devices = range(torch.cuda.device_count())
+        with warnings.catch_warnings(record=True) as caught, torch.random.fork_rng(devices):
+            warnings.simplefilter("always")
+            yield
+    finally:
+        multiprocessing.set_start_method(method, force=True)
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        lines = dict.fromkeys(f"{item.category.__name__}: {item.message}" for item in caught)
+        (work / "warnings.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

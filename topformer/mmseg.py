@@ -1,0 +1,218 @@
+"""The door to mmsegmentation: our backbone and head under its names. Nothing else in `topformer` may import it.
+
+A config uses it by `custom_imports = dict(imports=["topformer.mmseg"])` and the types `TopFormerBackbone` and
+`TopFormerHead`, both with the design as plain JSON (`topformer.codec.to_json`). The maintained packages
+(onedl-mmsegmentation, onedl-mmcv, onedl-mmengine) and the originals have the same import names.
+
+Importing it makes mmengine read checkpoints as plain data only; where it would fall back to running a pickle, it
+raises.
+"""
+
+import io
+import pickle
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from topformer.codec import from_json, to_json
+from topformer.design import Design
+from topformer.errors import CheckpointError
+from topformer.heads import build_head
+from topformer.network import Backbone
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Printing and warnings are dropped: the packages print at import, and warn of what concerns only themselves."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+with quiet():
+    import mmseg.datasets
+    import mmseg.engine
+    import mmseg.evaluation
+    import mmseg.models  # noqa: F401
+    from mmengine.config import ConfigDict
+    from mmengine.config.utils import MODULE2PACKAGE
+    from mmengine.logging import HistoryBuffer
+    from mmengine.model import BaseModule
+    from mmengine.registry import DefaultScope
+    from mmengine.runner import CheckpointLoader
+    from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+    from mmseg.registry import MODELS
+
+MEAN = (123.675, 116.28, 103.53)
+"""Mean red, green and blue of ImageNet, 0..255, that the release subtracts."""
+STD = (58.395, 57.12, 57.375)
+"""Their standard deviations."""
+
+
+@MODELS.register_module()
+class TopFormerBackbone(BaseModule):  # type: ignore[misc]
+    """Token pyramid, semantics extractor and injection as an mmsegmentation backbone.
+
+    Args:
+        design: The design as plain JSON.
+        drop_path: Stochastic depth of the last extractor block.
+        init_cfg: As for every mmengine module.
+
+    Raises:
+        DesignError: The JSON describes no design.
+    """
+
+    def __init__(
+        self, design: Mapping[str, Any], drop_path: float = 0.1, init_cfg: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.body = Backbone(from_json(design), drop_path=drop_path)
+
+    def forward(self, image_B3HW: Tensor) -> tuple[Tensor, ...]:
+        """Injected maps, finest first; each is (B, M, H_i, W_i)."""
+        return self.body(image_B3HW)  # type: ignore[no-any-return]
+
+
+@MODELS.register_module()
+class TopFormerHead(BaseDecodeHead):  # type: ignore[misc]
+    """The design's segmentation head as an mmsegmentation decode head; loss and prediction are mmsegmentation's.
+
+    Args:
+        design: The design as plain JSON; it says the number of classes.
+        dropout: Dropout before the classifier.
+        settings: Settings of BaseDecodeHead, such as `loss_decode` or `ignore_index`.
+
+    Raises:
+        DesignError: The JSON describes no design.
+    """
+
+    def __init__(self, design: Mapping[str, Any], dropout: float = 0.1, **settings: Any) -> None:
+        read = from_json(design)
+        maps = len(read.injected)
+        super().__init__(
+            in_channels=[read.width] * maps,
+            channels=read.width,
+            num_classes=read.num_classes,
+            # Said although it is the default: without it mmsegmentation warns about two classes.
+            out_channels=read.num_classes,
+            in_index=list(range(maps)),
+            input_transform="multiple_select",
+            dropout_ratio=0,
+            **{"init_cfg": None, **settings},
+        )
+        # The base class builds a classifier of its own; ours is in the body.
+        self.conv_seg = nn.Identity()
+        self.body = build_head(read, dropout=dropout)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Logits (B, classes, H, W) on the grid of the first map, which is the finest."""
+        return self.body(self._transform_inputs(maps))  # type: ignore[no-any-return]
+
+
+def segmentor(design: Design, *, height: int, width: int, drop_path: float = 0.1, dropout: float = 0.1) -> Any:
+    """An mmsegmentation EncoderDecoder of the design, with the release's normalisation and cross-entropy.
+
+    Args:
+        design: The network.
+        height: Height that training images are padded to.
+        width: Width that training images are padded to.
+        drop_path: Stochastic depth of the last extractor block.
+        dropout: Dropout before the classifier.
+    """
+    plain = to_json(design)
+    config = {
+        "type": "EncoderDecoder",
+        "data_preprocessor": {
+            "type": "SegDataPreProcessor",
+            "mean": list(MEAN),
+            "std": list(STD),
+            "bgr_to_rgb": True,
+            "pad_val": 0,
+            "seg_pad_val": 255,
+            "size": (height, width),
+        },
+        "backbone": {"type": "TopFormerBackbone", "design": plain, "drop_path": drop_path},
+        "decode_head": {"type": "TopFormerHead", "design": plain, "dropout": dropout},
+        "train_cfg": {},
+        "test_cfg": {"mode": "whole"},
+    }
+    with DefaultScope.overwrite_default_scope("mmseg"), warnings.catch_warnings():
+        # The release divides by all pixels, ignored ones too; mmsegmentation warns of that default of its own.
+        warnings.filterwarnings("ignore", message="Default ``avg_non_ignore`` is False")
+        return MODELS.build(ConfigDict(config))
+
+
+_PARTS = {"backbone.": "backbone.body.", "head.": "decode_head.body."}
+
+
+def to_segmentor_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict of a `TopFormer` under the names of its `segmentor`."""
+    return {_renamed(name, _PARTS): value for name, value in state.items()}
+
+
+def from_segmentor_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict of a `segmentor` under the names of its `TopFormer`; the inverse of `to_segmentor_state`."""
+    theirs = {new: old for old, new in _PARTS.items()}
+    return {_renamed(name, theirs): value for name, value in state.items()}
+
+
+def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    for old, new in prefixes.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    raise CheckpointError(f"{name} is no tensor of a TopFormer; accepted: names that start with {', '.join(prefixes)}")
+
+
+def load_plain(filename: str | Path, map_location: Any = None, logger: Any = None) -> Any:  # noqa: ARG001
+    """A checkpoint on disk: tensors, numpy arrays, mmengine's histories and plain values, and nothing that runs.
+
+    Takes the place of mmengine's `CheckpointLoader.load_checkpoint`, which unpickles whatever it cannot read safely.
+
+    Raises:
+        CheckpointError: The file is missing, broken, or holds anything else.
+    """
+    try:
+        with torch.serialization.safe_globals(_plain_types()):
+            return torch.load(Path(filename).expanduser(), map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{filename} holds more than tensors and plain data and was not run: {error}") from error
+    except (OSError, EOFError, RuntimeError) as error:
+        raise CheckpointError(f"{filename} cannot be read as a checkpoint: {error}") from error
+
+
+def _plain_types() -> list[Any]:
+    """What mmengine's checkpoints hold beside tensors: histories of logged values, which are numpy arrays."""
+    scalar, array = np.float64(0).__reduce__()[0], np.empty(0).__reduce__()[0]
+    dtypes = [type(np.dtype(code)) for code in "?bhilqBHILQefd"]
+    # Files written before numpy 2 name the same two functions by their former module.
+    former = [(scalar, "numpy.core.multiarray.scalar"), (array, "numpy.core.multiarray._reconstruct")]
+    method = (_history_method, "builtins.getattr")
+    return [HistoryBuffer, method, np.dtype, np.ndarray, scalar, array, *former, *dtypes]
+
+
+def _history_method(owner: object, name: str) -> Any:
+    """The one use of `getattr` in a history: its statistics, such as `HistoryBuffer.mean`."""
+    if owner is not HistoryBuffer or name.startswith("_"):
+        raise pickle.UnpicklingError(f"getattr of {owner!r} and {name!r} is no statistic of a history")
+    return getattr(HistoryBuffer, name)
+
+
+def _find_configs_of_the_fork() -> None:
+    """`_base_ = 'mmseg::...'` looks for a distribution, which the fork names otherwise."""
+    for module, package in (("mmseg", "onedl-mmsegmentation"), ("mmdet", "onedl-mmdetection")):
+        try:
+            version(package)
+        except PackageNotFoundError:
+            continue
+        MODULE2PACKAGE[module] = package
+
+
+_find_configs_of_the_fork()
+CheckpointLoader.load_checkpoint = staticmethod(load_plain)

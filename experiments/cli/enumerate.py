@@ -27,10 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", default="tiny", help="the design that the axes vary: a preset or a JSON file")
     add_size(parser, "512")
     parser.add_argument("--device", default="snapdragon-865", help="device of the latency")
-    parser.add_argument("--max-latency-ms", type=float, default=None, help="leave out designs predicted to be slower")
+    parser.add_argument(
+        "--max-latency-ms", "--max-ms", type=float, default=None, help="leave out designs predicted to be slower"
+    )
     parser.add_argument("--limit", type=int, default=20, help="stop after so many designs; 0 lists all")
     parser.add_argument("--sample", type=int, default=None, metavar="SEED", help="draw at random with this seed")
     parser.add_argument("--count", action="store_true", help="only print how many distinct designs the space holds")
+    parser.add_argument(
+        "--summary", action="store_true", help="count the designs within the limit, and show the extremes among them"
+    )
     parser.add_argument("--csv", type=Path, default=None, help="write all columns to this file instead")
     add_json(parser)
 
@@ -44,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
     if args.count:
         print(json.dumps({"space": chosen.name, "designs": chosen.count()}) if args.json else f"{chosen.count():,}")
         return 0
+    if args.summary:
+        print(_summary(chosen, args))
+        return 0
     rows = _rows(chosen, args)
     listed = islice(rows, args.limit or None)
     if args.csv is not None:
@@ -55,6 +63,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         _write(listed, sys.stdout, delimiter="\t")
     return 0
+
+
+def _summary(chosen: "Space", args: argparse.Namespace) -> str:
+    """The exact set of feasible designs, in numbers."""
+    from search_space.enumeration import enumerated
+    from search_space.latency.calibration import device
+
+    found = enumerated(chosen, device(args.device)).summary(args.max_latency_ms)
+    return json.dumps(found.to_json(), indent=2) if args.json else found.render()
 
 
 def _rows(chosen: "Space", args: argparse.Namespace) -> Iterator[dict[str, object]]:

@@ -1,6 +1,7 @@
-"""The devices that ship with the project, each a folder of data: protocol, measured times, sources."""
+"""Devices, each a folder of data: protocol, measured times, sources; some ship with the project."""
 
 import csv
+import json
 import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,19 +12,32 @@ from search_space.candidate import Candidate
 from search_space.latency.fitting import Measured, fit, measured
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import DeviceModel, Setup
+from search_space.latency.rates import SHAPE
+from search_space.latency.transfer import transfer
+from topformer.codec import from_json
+from topformer.design import Design
 from topformer.errors import InputError, unknown_name
 from topformer.presets import preset
 
-__all__ = ["FOLDER", "Measured", "device", "devices", "fit", "measured", "read_device"]
+__all__ = ["FOLDER", "Measured", "device", "devices", "fit", "measured", "read_device", "read_rows", "shipped"]
 
 FOLDER = Path(__file__).parent / "devices"
 """One folder per device; see `read_device`."""
 
+ENOUGH = 30
+"""Rows from which a device tells every rate by itself."""
+
 FITTED = "fitted"
 CHECKED = "checked"
 
-_ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
-_KERNEL = ("network", "kernel", "macs", "moved", "largest")
+NETWORKS = Path(__file__).parent / "networks.csv"
+"""Kernels of the networks that several devices were timed on, as `search_space.latency.rebuild` writes them."""
+
+ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
+"""Columns of measured.csv; `family` may stand among them."""
+
+KERNELS = ("network", "kernel", "count", "macs", "moved", "largest")
+"""Columns of a file of kernels."""
 
 
 def devices() -> tuple[str, ...]:
@@ -32,6 +46,17 @@ def devices() -> tuple[str, ...]:
 
 
 def device(name: str) -> DeviceModel:
+    """The model of a device that ships with the project, or of the folder of that path.
+
+    Raises:
+        InputError: There is no such device; the message offers the nearest name. Or its folder is broken.
+    """
+    if "/" in name or (Path(name) / "device.toml").is_file():
+        return read_device(Path(name))
+    return shipped(name)
+
+
+def shipped(name: str) -> DeviceModel:
     """The model of a device that ships with the project.
 
     Raises:
@@ -51,50 +76,77 @@ def read_device(folder: Path) -> DeviceModel:
     """The model of the device that a folder describes, fitted to its rows.
 
     Files:
-        device.toml: The fields of `Setup` but for the name, which is the folder's.
-        measured.csv: `network, design, height, width, latency_ms, role, source`. Rows of role `fitted` name a preset
-            and are fitted; of role `checked` have their kernels in kernels.csv and tell how far other networks are
-            off; any other row is a record.
-        kernels.csv: `network, kernel, macs, moved, largest`: sums over the kernels of one name, and the numbers in
-            the largest output.
+        device.toml: The fields of `Setup` but for the name, which is the folder's. With `prior`, the name of another
+            device, that one's rates are scaled to the rows instead of fitted to them.
+        measured.csv: The columns `ROW`, and perhaps `family`. Rows of role `fitted` are fitted; those of role
+            `checked` count little and tell how far other networks are off; any other row is a record. A `design` is
+            a preset or the JSON of a design; a row without one has its kernels in kernels.csv or in `NETWORKS`.
+        kernels.csv: The columns `KERNELS`: sums over the kernels of one name, and the numbers in the largest output.
+            May be left out.
 
     Raises:
         InputError: A file is missing or broken; the message names it.
     """
-    rows = _read_csv(folder / "measured.csv", _ROW)
-    with_kernels = _kernels(folder / "kernels.csv")
-    fitted = [_fitted(row) for row in rows if row["role"] == FITTED]
-    others = [_checked(row, with_kernels) for row in rows if row["role"] == CHECKED]
-    return fit(fitted, _setup(folder), others)
+    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
+    setup, prior = _setup(folder)
+    if prior is not None:
+        return transfer(shipped(str(prior)), fitted, setup)
+    return fit(fitted, setup, others, shape=None if len(fitted) >= ENOUGH else SHAPE)
 
 
-def _setup(folder: Path) -> Setup:
+def read_rows(folder: Path, role: str) -> list[Measured]:
+    """The networks of that role in the folder's measured.csv.
+
+    Raises:
+        InputError: A file is missing or broken; the message names it.
+    """
+    rows = _read_csv(folder / "measured.csv", ROW, ("family",))
+    own = folder / "kernels.csv"
+    found = {**_shared(), **(_kernels(own) if own.exists() else {})}
+    return [_measured(row, found) for row in rows if row["role"] == role]
+
+
+def _setup(folder: Path) -> tuple[Setup, str | None]:
+    """The setup, and the name of the prior if there is one."""
     path = folder / "device.toml"
     try:
-        return Setup(name=folder.name, **tomllib.loads(path.read_text(encoding="utf-8")))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        prior = values.pop("prior", None)
+        return Setup(name=folder.resolve().name, **values), prior
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise InputError(f"cannot read the device file {path}: {error}") from error
 
 
-def _fitted(row: Mapping[str, str]) -> Measured:
-    candidate = Candidate(
-        design=preset(row["design"]), height=int(_number(row, "height")), width=int(_number(row, "width"))
-    )
-    return measured(candidate, _number(row, "latency_ms"), name=row["network"], source=row["source"])
+def _measured(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> Measured:
+    name, latency_ms, source = row["network"], _number(row, "latency_ms"), row["source"]
+    if row["design"]:
+        height, width = int(_number(row, "height")), int(_number(row, "width"))
+        candidate = Candidate(design=_design(row), height=height, width=width)
+        return measured(candidate, latency_ms, name=name, source=source)
+    kernels = tuple(found.get(name, ()))
+    return Measured(name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name)
 
 
-def _checked(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> Measured:
-    name = row["network"]
-    return Measured(
-        name=name, latency_ms=_number(row, "latency_ms"), kernels=tuple(found.get(name, ())), source=row["source"]
-    )
+def _design(row: Mapping[str, str]) -> Design:
+    text = row["design"]
+    if not text.startswith("{"):
+        return preset(text)
+    try:
+        return from_json(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise InputError(f"design of {row['network']!r} is not JSON: {error}") from None
+
+
+@lru_cache(maxsize=1)
+def _shared() -> Mapping[str, Sequence[Kernel]]:
+    return _kernels(NETWORKS)
 
 
 def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:
     found = defaultdict(list)
-    for row in _read_csv(path, _KERNEL):
-        macs, moved, largest = (int(_number(row, column)) for column in ("macs", "moved", "largest"))
-        found[row["network"]].append(Kernel(row["kernel"], "", macs, moved, largest))
+    for row in _read_csv(path, KERNELS):
+        count, macs, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
+        found[row["network"]].append(Kernel(row["kernel"], "", macs, moved, largest, number=count))
     return found
 
 
@@ -105,13 +157,14 @@ def _number(row: Mapping[str, str], column: str) -> float:
         raise InputError(f"{column} of {row['network']!r} must be a number, got {row[column]!r}") from None
 
 
-def _read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+def _read_csv(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
     except OSError as error:
         raise InputError(f"cannot read the device file {path}: {error}") from error
-    if list(reader.fieldnames or ()) != list(columns):
-        raise InputError(f"{path} must have the columns {', '.join(columns)}, got {', '.join(reader.fieldnames or ())}")
+    names = list(reader.fieldnames or ())
+    if [name for name in names if name not in optional] != list(columns):
+        raise InputError(f"{path} must have the columns {', '.join(columns)}, got {', '.join(names)}")
     return rows

@@ -1,20 +1,10 @@
 """A predicted latency, of one network or of many."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from typing import Any
 
 from search_space.latency.spread import Floats, probability_above
-
-
-class Boundary(StrEnum):
-    """Where the timed graph ends."""
-
-    LOGITS = "logits"
-    """At the logits, as in all published latencies of TopFormer."""
-    ARGMAX = "argmax"
-    """At the class of every pixel: the logits resized to the image, and their argmax."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +17,7 @@ class LatencyEstimate:
         high: Upper end.
         coverage: Share of the predicted time in kernels that the fitted networks had, 0 to 1.
         by_module: Part of the network to its milliseconds; they add up to the prediction.
+        by_kernel: Kind of kernel to its milliseconds; they add up to the prediction too.
         boundary: Where the timed graph ends, in words.
         device: Name of the device.
         unknown: Operations without a rule, by their names; each is charged for the bytes it moves.
@@ -46,6 +37,7 @@ class LatencyEstimate:
     notes: tuple[str, ...] = ()
     sd_log: float
     degrees: int
+    by_kernel: Mapping[str, float] = field(default_factory=dict)
 
     def probability_above(self, limit_ms: float) -> float:
         """Probability that the latency exceeds the limit."""
@@ -74,6 +66,7 @@ class LatencyEstimate:
             "high": self.high,
             "coverage": self.coverage,
             "by_module": dict(self.by_module),
+            "by_kernel": dict(self.by_kernel),
             "boundary": self.boundary,
             "device": self.device,
             "unknown": list(self.unknown),

@@ -1,25 +1,41 @@
-"""Fitting a device model to measured latencies; the error of leaving each row out is always computed."""
+"""Fitting a device model to measured latencies; the errors of leaving rows and families out are always computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
-from search_space.latency.kernels import Kernel, Loader, kernels, largest_by_name
-from search_space.latency.model import Checked, DeviceModel, Setup, coordinates, outside
+from search_space.latency.kernels import Kernel, kernels
+from search_space.latency.loads import Loader, coordinates, largest_by_name, outside
+from search_space.latency.model import Checked, DeviceModel, Setup
+from search_space.latency.rates import NOISE, SHAPE, TERMS, Rates, solve
 from search_space.latency.spread import Floats, Spread
 from topformer.errors import InputError
 
 RATES = 2
-"""Coefficients of the model."""
+"""What few rows tell of the rates: a speed, and how much of it goes to bytes. A fit needs more rows than these; its
+degrees of freedom are the rows less these, or the families less one."""
+
+BESIDE = 0.2
+"""Relative error that networks beside the rows are allowed: enough to say what a kernel costs that no row has."""
+
+LEAST_FAMILIES = 3
+"""Families from which errors are those of leaving a whole family out: what is predicted is of a family of its own."""
+
+TOPFORMER = "TopFormer"
+"""The family of every candidate."""
 
 REPEATS = 1e-3
 """Log error below which no fit is believed: a clock and a scheduler do not repeat better."""
 
 NOT_KNOWN = 1.0
-"""Log error per unit where no measurement tells it: a choice, wider than anything that was seen."""
+"""Log error per log distance where no measurement tells it: a choice, wider than anything that was seen."""
+
+UNMEASURED = (0.32, 8)
+"""Squared log error per share of the time in kernels that no row has, and the number of networks that say so, where a
+device has none beside its rows: those of snapdragon-865, the networks of the paper's Table 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +47,7 @@ class Measured:
         latency_ms: The time of one image, in milliseconds.
         kernels: What the device ran.
         source: Where the time comes from.
+        family: Networks of one construction, such as all widths of MobileNetV2.
 
     Raises:
         InputError: The latency is no finite number above 0, or there are no kernels.
@@ -40,6 +57,7 @@ class Measured:
     latency_ms: float
     kernels: tuple[Kernel, ...]
     source: str = ""
+    family: str = ""
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.latency_ms) and self.latency_ms > 0):
@@ -51,76 +69,106 @@ class Measured:
 def measured(candidate: Candidate, latency_ms: float, *, name: str = "", source: str = "") -> Measured:
     """A candidate that was timed up to its logits."""
     found = tuple(kernels(operations(candidate.design, candidate.height, candidate.width)))
-    return Measured(name=name or candidate.fingerprint, latency_ms=latency_ms, kernels=found, source=source)
+    name = name or candidate.fingerprint
+    return Measured(name=name, latency_ms=latency_ms, kernels=found, source=source, family=TOPFORMER)
 
 
-def fit(rows: Sequence[Measured], setup: Setup, others: Sequence[Measured] = ()) -> DeviceModel:
+def fit(
+    rows: Sequence[Measured], setup: Setup, others: Sequence[Measured] = (), *, shape: Rates | None = SHAPE
+) -> DeviceModel:
     """The model of a device from networks that were timed on it.
 
-    The rates are not negative and minimise the squared relative error over the rows. Every row is also predicted
-    by a fit without it, and these errors are the model's own measure of itself.
+    The rates minimise the squared relative error over the rows, drawn towards the proportions of `shape`; see
+    `search_space.latency.rates.solve`. Every row is also predicted by a fit without it and by a fit without its
+    family, and these errors are the model's own measure of itself.
 
     Args:
-        rows: At least three networks whose work and bytes are not all in one proportion.
+        rows: At least three networks.
         setup: How they were measured.
-        others: Timed networks that are not fitted: what they are off by widens the interval of any network with
-            kernels that `rows` did not have. Without them a network that shares no kernel with `rows` is taken to
-            be off by a factor of e.
+        others: Timed networks of other families. They count little in the fit, and what they are off by widens the
+            interval of any network with kernels that `rows` did not have; without them `UNMEASURED` does.
+        shape: Rates of another device; None where the rows tell every rate.
 
     Raises:
-        InputError: Too few rows, or rows that cannot tell the two rates apart.
+        InputError: Too few rows, or without a shape rows that cannot tell the rates apart.
     """
     if len(rows) <= RATES:
         raise InputError(f"a fit needs at least {RATES + 1} measured networks, got {len(rows)}")
     known = largest_by_name(kernel for row in rows for kernel in row.kernels)
     loader = Loader(known)
-    loads = np.array([loader.load(row.kernels) for row in rows])
-    times = np.array([row.latency_ms for row in rows])
-    rates = _rates(loads, times)
-    left_out = [_without(index, loads, times) for index in range(len(rows))]
-    points = coordinates(loads)
-    other_loads = np.array([loader.load(row.kernels) for row in others]).reshape(-1, loads.shape[1])
+    loads, points = _loads(rows, loader), coordinates(_loads(rows, loader))
+    timed = _Timed.of([*rows, *others], np.concatenate([loads, _loads(others, loader)]), len(rows), shape)
+    rates = timed.solve()
+    left_out = [timed.without([index])[0] for index in range(len(rows) + len(others))]
+    family_out = _family_out(rows, timed)
+    checked = _checked([*rows, *others], timed.loads, rates, left_out, family_out)
+    fitted, beside = checked[: len(rows)], checked[len(rows) :]
     return DeviceModel(
         setup=setup,
-        ms_per_gmac=float(rates[0]),
-        ms_per_gb=float(rates[1]),
+        rates=rates,
         measured=known,
         ranges=tuple(
             (float(low), float(high)) for low, high in zip(points.min(axis=0), points.max(axis=0), strict=True)
         ),
-        spread=_spread(np.log(times / left_out), points, other_loads, np.array([r.latency_ms for r in others]), rates),
-        rows=_checked(rows, loads, rates, left_out),
-        others=_checked(others, other_loads, rates, (other_loads[:, :2] @ rates / 1e9).tolist()),
+        spread=_spread(fitted, points, beside),
+        rows=fitted,
+        others=beside,
     )
 
 
-def _rates(loads: Floats, times: Floats) -> Floats:
-    """Milliseconds per GMAC and per GB, neither negative, of least squared relative error."""
-    from scipy.optimize import nnls  # here, because only a fit needs it and it takes a fifth of a second to load
+def _loads(rows: Sequence[Measured], loader: Loader) -> Floats:
+    return np.array([loader.load(row.kernels) for row in rows]).reshape(-1, 2 * TERMS)
 
-    matrix = loads[:, :RATES] / 1e9 / times[:, None]
-    if np.linalg.matrix_rank(matrix, tol=1e-6 * float(np.abs(matrix).max())) < RATES:
-        raise InputError("the measured networks must differ in work per byte, got rows that are all in one proportion")
-    found: Floats = nnls(matrix, np.ones(len(times)))[0]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Timed:
+    """Networks as a fit sees them."""
+
+    loads: Floats
+    times: Floats
+    noise: Floats
+    shape: Rates | None
+
+    @classmethod
+    def of(cls, rows: Sequence[Measured], loads: Floats, own: int, shape: Rates | None) -> "_Timed":
+        """The first `own` rows are of the device's own families, the rest stand beside them."""
+        noise = np.where(np.arange(len(rows)) < own, NOISE, BESIDE)
+        return cls(loads=loads, times=np.array([row.latency_ms for row in rows]), noise=noise, shape=shape)
+
+    def solve(self, left_out: Sequence[int] = ()) -> Rates:
+        """The rates that all rows give, but for those left out."""
+        loads, times, noise = (np.delete(part, left_out, axis=0) for part in (self.loads, self.times, self.noise))
+        return solve(loads, times, noise, self.shape)
+
+    def without(self, indices: Sequence[int]) -> list[float]:
+        """What a fit without those rows predicts for them, in milliseconds."""
+        predicted: list[float] = (self.loads[indices, :TERMS] @ self.solve(indices).per_unit).tolist()
+        return predicted
+
+
+def _family_out(rows: Sequence[Measured], timed: _Timed) -> dict[int, float]:
+    """Index of a row to what a fit without its family predicts for it; empty where there are too few families."""
+    families = [row.family or row.name for row in rows]
+    if len(set(families)) < LEAST_FAMILIES:
+        return {}
+    found = dict[int, float]()
+    for family in dict.fromkeys(families):
+        indices = [index for index, name in enumerate(families) if name == family]
+        found.update(zip(indices, timed.without(indices), strict=True))
     return found
 
 
-def _without(index: int, loads: Floats, times: Floats) -> float:
-    """What a fit without that row predicts for it."""
-    rates = _rates(np.delete(loads, index, axis=0), np.delete(times, index))
-    return float(loads[index, :RATES] @ rates / 1e9)
-
-
-def _spread(errors: Floats, points: Floats, other_loads: Floats, other_times: Floats, rates: Floats) -> Spread:
-    variance = max(float(np.mean(errors**2)), REPEATS**2)
-    predicted = other_loads[:, :RATES] @ rates / 1e9
-    uncovered = other_loads[:, RATES:] @ rates / 1e9 / predicted
-    other_errors = np.log(other_times / predicted)
+def _spread(rows: Sequence[Checked], points: Floats, beside: Sequence[Checked]) -> Spread:
+    errors = np.log([row.measured_ms / (row.family_out_ms or row.left_out_ms) for row in rows])
+    families = len({row.family for row in rows})
+    uncovered = sum(1 - row.coverage for row in beside)
+    missed = sum(float(np.log(row.measured_ms / row.left_out_ms)) ** 2 for row in beside)
+    per_share, degrees = (missed / uncovered, len(beside)) if uncovered else UNMEASURED
     return Spread(
-        left_out=variance,
-        degrees=len(errors) - RATES,
-        unmeasured=float(np.sum(other_errors**2) / np.sum(uncovered)) if uncovered.any() else NOT_KNOWN,
-        unmeasured_degrees=max(1, len(other_errors)),
+        left_out=max(float(np.mean(errors**2)), REPEATS**2),
+        degrees=max(1, families - 1 if families >= LEAST_FAMILIES else len(rows) - RATES),
+        unmeasured=per_share,
+        unmeasured_degrees=degrees,
         reach=_reach(errors, points),
     )
 
@@ -138,14 +186,21 @@ def _reach(errors: Floats, points: Floats) -> float:
     return float(np.sqrt(np.sum(errors[far] ** 2) / np.sum(np.array(distances)[far] ** 2)))
 
 
-def _checked(rows: Sequence[Measured], loads: Floats, rates: Floats, left_out: Sequence[float]) -> tuple[Checked, ...]:
+def _checked(
+    rows: Sequence[Measured], loads: Floats, rates: Rates, left_out: Sequence[float], family_out: Mapping[int, float]
+) -> tuple[Checked, ...]:
+    predicted = loads[:, :TERMS] @ rates.per_unit
+    coverage = 1 - loads[:, TERMS:] @ rates.per_unit / predicted
     return tuple(
         Checked(
             name=row.name,
             measured_ms=row.latency_ms,
-            predicted_ms=float(load[:RATES] @ rates / 1e9),
-            left_out_ms=without,
-            coverage=1 - float(load[RATES:] @ rates / (load[:RATES] @ rates)),
+            predicted_ms=float(predicted[index]),
+            left_out_ms=left_out[index],
+            coverage=float(coverage[index]),
+            family=row.family or row.name,
+            family_out_ms=family_out.get(index),
+            macs=sum(kernel.macs for kernel in row.kernels),
         )
-        for row, load, without in zip(rows, loads, left_out, strict=True)
+        for index, row in enumerate(rows)
     )

@@ -1,6 +1,6 @@
 """Operations as the kernels of a deployed graph: batch normalisation folded, ReLU fused, work counted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import prod
 from typing import NamedTuple
 
@@ -23,8 +23,6 @@ published times of TopFormer cannot tell it: their depthwise MACs and their byte
 """
 
 _FUSED = frozenset({"relu", "relu6"})
-_GROWS_FASTER = frozenset({"matmul", "softmax", "bilinear"})
-_REACH = 4
 
 
 class Kernel(NamedTuple):
@@ -37,6 +35,7 @@ class Kernel(NamedTuple):
         moved: Bytes read and written in fp32, weights included; never 0.
         largest: Numbers in the largest output.
         ruled: False for an operation that is known by its name alone.
+        number: How many kernels it is the sum of.
     """
 
     name: str
@@ -45,11 +44,17 @@ class Kernel(NamedTuple):
     moved: int
     largest: int
     ruled: bool = True
+    number: int = 1
+
+    @property
+    def winograd(self) -> bool:
+        """Whether an engine computes it by Winograd's algorithm."""
+        return self.name.startswith("winograd")
 
     @property
     def work(self) -> float:
         """MACs in units of those of a matrix product, by the kernel's algorithm."""
-        if self.name.startswith("winograd"):
+        if self.winograd:
             return self.macs / WINOGRAD
         return self.macs * DEPTHWISE if self.name.startswith("depthwise") else float(self.macs)
 
@@ -101,58 +106,3 @@ def _name(step: Operation) -> str:
 def _winograd(step: Operation) -> bool:
     plain = step.kernel == (3, 3) and step.stride == (1, 1) and step.dilation == (1, 1)
     return plain and step.inputs[0][1] >= WINOGRAD_CHANNELS
-
-
-class Load(NamedTuple):
-    """The work of many kernels, as the two numbers that time depends on, in all and in kernels never measured.
-
-    Attributes:
-        work: MACs in units of those of a matrix product.
-        moved: Bytes.
-        new_work: Part of `work` in kernels that the measured networks did not have.
-        new_moved: Part of `moved` in them.
-    """
-
-    work: float
-    moved: float
-    new_work: float
-    new_moved: float
-
-
-class Loader:
-    """Folds operations to their `Load`, given the kernels that were measured and their largest outputs."""
-
-    def __init__(self, measured: Sequence[tuple[str, int]]) -> None:
-        self._measured = dict(measured)
-
-    def __call__(self, operations: Sequence[Operation]) -> Load:
-        """The load of the operations; loads of the parts of a network add up to that of the network."""
-        return self.load(kernels(operations))
-
-    def load(self, found: Iterable[Kernel]) -> Load:
-        """The load of the kernels."""
-        total = [0.0, 0.0, 0.0, 0.0]
-        for kernel in found:
-            new = not self.is_measured(kernel)
-            for index, amount in enumerate((kernel.work, kernel.moved, new * kernel.work, new * kernel.moved)):
-                total[index] += amount
-        return Load(*total)
-
-    def is_measured(self, kernel: Kernel) -> bool:
-        """Whether a measured network ran this kernel.
-
-        A matrix product of two activations, a softmax and a resize change their regime with size, so they count as
-        measured only up to four times the largest measured one.
-        """
-        largest = self._measured.get(kernel.name)
-        if largest is None or not kernel.ruled:
-            return False
-        return kernel.name not in _GROWS_FASTER or kernel.largest <= _REACH * largest
-
-
-def largest_by_name(found: Iterable[Kernel]) -> tuple[tuple[str, int], ...]:
-    """Every kernel name with the numbers in its largest output, sorted."""
-    largest: dict[str, int] = {}
-    for kernel in found:
-        largest[kernel.name] = max(kernel.largest, largest.get(kernel.name, 0))
-    return tuple(sorted(largest.items()))

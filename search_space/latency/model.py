@@ -3,28 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import exp, log, prod
+from math import exp
 from types import MappingProxyType
 
 import numpy as np
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
-from search_space.cost.operation import Operation, Shape
+from search_space.cost.operation import Operation
 from search_space.cost.table import features
-from search_space.latency.estimate import Boundary, LatencyEstimate, LatencyTable
-from search_space.latency.kernels import BYTES, Kernel, Load, Loader, kernels
+from search_space.latency.boundary import ARGMAX, Boundary, beyond, named, text
+from search_space.latency.estimate import LatencyEstimate, LatencyTable
+from search_space.latency.kernels import Kernel, kernels
+from search_space.latency.loads import Loader, coordinates, outside, terms
+from search_space.latency.rates import TERMS, Rates
 from search_space.latency.spread import Floats, Spread, interval
-from topformer.errors import InputError, unknown_name
+from topformer.errors import InputError
 
 SHOWN_SHARE = 0.005
 """A kernel that takes less of the time is not named in a note."""
-
-FARTHEST = log(1e6)
-"""A network without any convolution is infinitely far on a log scale; a factor of a million is wide enough."""
-
-ARGMAX = "resize+argmax"
-"""Name of the kernel, and of the part of the network, that turns logits into the class of every pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +61,12 @@ class Checked:
         name: The network.
         measured_ms: The measured latency.
         predicted_ms: What the model predicts.
-        left_out_ms: What a model predicts that was fitted without this row; for a row that is not fitted, the same
-            as `predicted_ms`.
+        left_out_ms: What a model predicts that was fitted without this row.
         coverage: Share of the predicted time in kernels that the fitted networks had.
+        family: Networks of one construction.
+        family_out_ms: What a model predicts that was fitted without this row's family; None where the rows are of
+            too few families.
+        macs: Multiply-accumulates.
     """
 
     name: str
@@ -74,31 +74,38 @@ class Checked:
     predicted_ms: float
     left_out_ms: float
     coverage: float
+    family: str = ""
+    family_out_ms: float | None = None
+    macs: int = 0
 
     @property
     def error(self) -> float:
         """Relative error of the prediction that did not see the row."""
         return self.left_out_ms / self.measured_ms - 1
 
+    @property
+    def family_error(self) -> float | None:
+        """Relative error of the prediction that did not see the row's family."""
+        return None if self.family_out_ms is None else self.family_out_ms / self.measured_ms - 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceModel:
-    """A fitted device: time is a rate times the work plus a rate times the bytes moved.
+    """A fitted device: time is the sum of a rate times a load.
 
     Attributes:
         setup: How it was measured.
-        ms_per_gmac: Milliseconds per 1e9 MACs of a matrix product.
-        ms_per_gb: Milliseconds per 1e9 bytes.
+        rates: What a unit of each load costs.
         measured: Kernel names of the fitted networks, each with the numbers in its largest output.
         ranges: Lowest and highest log of work, of bytes and of work per byte among the fitted networks.
         spread: How far predictions may be off.
         rows: The fitted networks.
-        others: Networks of the same device that are not fitted, and tell how far others than TopFormer are off.
+        others: Networks of the same device that are not of its family: they count little in the fit, and tell how far
+            other networks than TopFormer are off.
     """
 
     setup: Setup
-    ms_per_gmac: float
-    ms_per_gb: float
+    rates: Rates
     measured: tuple[tuple[str, int], ...]
     ranges: tuple[tuple[float, float], ...]
     spread: Spread
@@ -111,6 +118,16 @@ class DeviceModel:
         return self.setup.name
 
     @property
+    def ms_per_gmac(self) -> float:
+        """Milliseconds per 1e9 MACs of a matrix product."""
+        return self.rates.ms_per_gmac
+
+    @property
+    def ms_per_gb(self) -> float:
+        """Milliseconds per 1e9 bytes that convolutions and matrix products move."""
+        return self.rates.ms_per_gb
+
+    @property
     def left_out_mean(self) -> float:
         """Mean relative error of the fitted networks, each predicted by a fit without it."""
         return float(np.mean([abs(row.error) for row in self.rows]))
@@ -119,6 +136,12 @@ class DeviceModel:
     def left_out_max(self) -> float:
         """Largest such error."""
         return max(abs(row.error) for row in self.rows)
+
+    @property
+    def family_out_mean(self) -> float | None:
+        """Mean relative error of the fitted networks, each predicted by a fit without its family, if there are."""
+        errors = [abs(row.family_error) for row in self.rows if row.family_error is not None]
+        return float(np.mean(errors)) if errors else None
 
     @property
     def loader(self) -> Loader:
@@ -133,15 +156,14 @@ class DeviceModel:
         Raises:
             InputError: There are no operations, or the boundary is not known.
         """
-        end = _boundary(boundary)
+        end = named(boundary)
         steps = operations(network.design, network.height, network.width) if isinstance(network, Candidate) else network
         if not steps:
             raise InputError("a network must have at least one operation, got none")
         found = kernels(steps)
         distance = float(self._distance(np.array([self.loader.load(found)]))[0])
-        if end is Boundary.ARGMAX:
-            found.append(_argmax(_full_size(steps)))
-        times = np.array([self._time(kernel) for kernel in found])
+        found.extend(beyond(steps, end))
+        times = self.times(found)
         known = np.array([self.loader.is_measured(kernel) for kernel in found])
         total = float(times.sum())
         uncovered = float(times[~known].sum()) / total
@@ -155,7 +177,8 @@ class DeviceModel:
             high=float(high),
             coverage=1 - uncovered,
             by_module=MappingProxyType(_sums((part_of(kernel.module) for kernel in found), times)),
-            boundary=_boundary_text(steps, end),
+            by_kernel=MappingProxyType(_sums((kernel.name for kernel in found), times)),
+            boundary=text(steps, end),
             device=self.name,
             unknown=unknown,
             notes=(*_unmeasured_notes(unknown, strange), *self._reach_notes(distance), *self._argmax_notes(end)),
@@ -163,16 +186,22 @@ class DeviceModel:
             degrees=self.spread.degrees,
         )
 
-    def _time(self, kernel: Kernel) -> float:
-        """Milliseconds of a kernel: what its arithmetic and its bytes take, one after the other."""
-        plain = (self.ms_per_gmac * kernel.work + self.ms_per_gb * kernel.moved) / 1e9
-        return max(plain, self.setup.argmax_ns * kernel.largest / 1e6) if kernel.name == ARGMAX else plain
+    def times(self, found: Sequence[Kernel]) -> Floats:
+        """Milliseconds of each kernel, (N,): its arithmetic, its bytes and its start, one after the other."""
+        times: Floats = np.array([terms(kernel) for kernel in found]) @ self.rates.per_unit
+        for index, kernel in enumerate(found):
+            if kernel.name == ARGMAX:
+                times[index] = max(times[index], self.setup.argmax_ns * kernel.largest / 1e6)
+        return times
 
     def estimate_many(self, candidates: Sequence[Candidate]) -> LatencyTable:
         """The latencies of all candidates up to their logits, equal to `estimate` of each."""
-        loads = features(candidates, self.loader) if candidates else np.zeros((0, len(Load._fields)))
-        milliseconds = loads[:, :2] @ self._rates
-        uncovered = loads[:, 2:] @ self._rates / milliseconds
+        return self.table(features(candidates, self.loader) if candidates else np.zeros((0, 2 * TERMS)))
+
+    def table(self, loads: Floats) -> LatencyTable:
+        """The latencies of loads that `loader` gave: (N, 2 * TERMS)."""
+        milliseconds = loads[:, :TERMS] @ self.rates.per_unit
+        uncovered = loads[:, TERMS:] @ self.rates.per_unit / milliseconds
         sd_log = self.spread.sd_log(uncovered, self._distance(loads))
         low, high = interval(milliseconds, sd_log, self.spread.degrees)
         return LatencyTable(
@@ -183,10 +212,6 @@ class DeviceModel:
             sd_log=sd_log,
             degrees=self.spread.degrees,
         )
-
-    @property
-    def _rates(self) -> Floats:
-        return np.array([self.ms_per_gmac, self.ms_per_gb]) / 1e9
 
     def _distance(self, loads: Floats) -> Floats:
         """Log distance of each load from the range of the fitted networks, 0 within."""
@@ -202,8 +227,12 @@ class DeviceModel:
         ]
 
     def _argmax_notes(self, end: Boundary) -> list[str]:
-        if end is not Boundary.ARGMAX or not self.setup.argmax_source:
+        if end is Boundary.LOGITS:
             return []
+        if end is Boundary.UPSAMPLED or not self.setup.argmax_source:
+            return [
+                f"no {end} graph was timed on this device: its end is charged for bytes moved, the least it can take"
+            ]
         rate = f"{self.setup.argmax_ns:g} ns per number"
         return [f"the final resize and argmax are charged {rate}, {self.setup.argmax_source}"]
 
@@ -217,12 +246,23 @@ class DeviceModel:
             f"engine: {setup.runtime}, {setup.precision}",
             f"protocol: {setup.protocol}",
             f"source: {setup.source}",
-            f"model: {self.ms_per_gmac:.1f} ms per GMAC + {self.ms_per_gb:.1f} ms per GB moved",
+            f"model: {_rates_text(self.rates)}",
             *(f"  fitted: {_row_text(row)} when left out ({row.error:+.1%})" for row in self.rows),
-            *(f"  not fitted: {_row_text(row)} ({row.error:+.1%}), coverage {row.coverage:.0%}" for row in self.others),
+            *(
+                f"  beside: {_row_text(row)} when left out ({row.error:+.1%}), coverage {row.coverage:.0%}"
+                for row in self.others
+            ),
             f"interval: 95 %, Student t of the logarithm, {self.spread.degrees} degrees of freedom, from the errors",
             "  when left out; wider where kernels were never measured and outside the measured range",
         ]
+
+
+def _rates_text(rates: Rates) -> str:
+    return (
+        f"{rates.ms_per_gmac:.1f} ms per GMAC ({rates.ms_per_winograd_gmac:.1f} of Winograd's products) + "
+        f"{rates.ms_per_gb:.1f} ms per GB of convolutions + {rates.ms_per_gb_carried:.1f} ms per GB of other kernels + "
+        f"{rates.us_per_kernel:.2f} us per kernel"
+    )
 
 
 def _row_text(row: Checked) -> str:
@@ -233,20 +273,6 @@ def _row_text(row: Checked) -> str:
 def _loader(measured: tuple[tuple[str, int], ...]) -> Loader:
     """The one loader of that list, so that what it folded is remembered."""
     return Loader(measured)
-
-
-def coordinates(loads: Floats) -> Floats:
-    """Log of work, of bytes and of work per byte, (N, 3), of loads (N, 4): what a fit has a range of."""
-    with np.errstate(divide="ignore"):
-        work, moved = np.log(loads[:, 0]), np.log(loads[:, 1])
-    return np.stack([work, moved, work - moved], axis=1)
-
-
-def outside(points: Floats, ranges: Floats) -> Floats:
-    """Largest distance of each point (N, 3) from the ranges (3, 2), 0 within all of them."""
-    excess = np.maximum(ranges[:, 0] - points, points - ranges[:, 1])
-    farthest: Floats = np.clip(excess, 0, FARTHEST).max(axis=1)
-    return farthest
 
 
 def part_of(module: str) -> str:
@@ -273,37 +299,3 @@ def _unmeasured_notes(unknown: Sequence[str], shares: Mapping[str, float]) -> li
         listed = ", ".join(f"{name} {-share:.0%}" for share, name in shown)
         notes.append(f"never measured on this device, share of the predicted time: {listed}; the interval is widened")
     return notes
-
-
-def _boundary(name: Boundary | str) -> Boundary:
-    try:
-        return Boundary(name)
-    except ValueError:
-        raise InputError(unknown_name("boundary", name, [member.value for member in Boundary])) from None
-
-
-def _boundary_text(steps: Sequence[Operation], end: Boundary) -> str:
-    if end is Boundary.ARGMAX:
-        return "class of every pixel: logits resized to the image, and argmax"
-    image, output = _image(steps), steps[-1].output
-    if len(image) == len(output) == 4 and image[2] > output[2]:
-        return f"logits at 1/{round(image[2] / output[2])}, no final resize or argmax"
-    return f"output of shape {'x'.join(map(str, output))}, nothing after it"
-
-
-def _image(steps: Sequence[Operation]) -> Shape:
-    return next((step.inputs[step.reads.index(0)] for step in steps if 0 in step.reads), ())
-
-
-def _full_size(steps: Sequence[Operation]) -> Shape:
-    """Shape of the logits at the size of the image."""
-    image, output = _image(steps), steps[-1].output
-    if len(image) != 4 or len(output) != 4:
-        raise InputError(f"the boundary argmax needs an image and logits of 4 dimensions, got {image} and {output}")
-    return (*output[:2], *image[2:])
-
-
-def _argmax(logits: Shape) -> Kernel:
-    """Resize and argmax: the full-size logits are written once and read once, and one number is kept per pixel."""
-    numbers = prod(logits)
-    return Kernel(ARGMAX, ARGMAX, 0, BYTES * (2 * numbers + numbers // logits[1]), numbers)

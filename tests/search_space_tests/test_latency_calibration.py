@@ -1,5 +1,6 @@
 """Fitting: rates that were put in come out, and every published device refits to what its data say."""
 
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
@@ -10,6 +11,7 @@ from search_space.candidate import Candidate
 from search_space.latency.calibration import FOLDER, Measured, device, devices, fit, measured, read_device
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import Setup
+from search_space.latency.rates import SHAPE, Rates
 from topformer import BASE, NANO, SMALL, TINY
 from topformer.errors import InputError
 
@@ -18,56 +20,92 @@ SETUP = Setup(
 )
 
 
-def row(name: str, gigamacs: float, gigabytes: float, latency_ms: float) -> Measured:
-    kernel = Kernel("conv 1x1", "", round(gigamacs * 1e9), round(gigabytes * 1e9), 1000)
-    return Measured(name=name, latency_ms=latency_ms, kernels=(kernel,))
+def row(
+    name: str, latency_ms: float, *, dense: float = 1.0, wide: float = 0.1, plain: float = 0.1, starts: int = 9
+) -> Measured:
+    """A network of so many GMACs that move `wide` GB, of `plain` GB beside them, and of so many kernels."""
+    conv = Kernel("conv 1x1", "", round(dense * 1e9), round(wide * 1e9), 1000)
+    add = Kernel("add", "", 0, round(plain * 1e9), 1000, number=starts - 1)
+    return Measured(name=name, latency_ms=latency_ms, kernels=(conv, add))
 
 
-ROWS = [row("a", 1, 0.1, 60), row("b", 2, 0.4, 140), row("c", 4, 0.2, 220), row("d", 3, 0.3, 180)]
-"""Of a device of 50 ms per GMAC and 100 ms per GB, without noise."""
+def timed(name: str, dense: float, wide: float, plain: float, starts: int) -> Measured:
+    """On a device of 50 ms per GMAC, 100 and 30 ms per GB, and 10 us per kernel, without noise."""
+    time = 50 * dense + 100 * wide + 30 * plain + 0.01 * starts
+    return row(name, time, dense=dense, wide=wide, plain=plain, starts=starts)
+
+
+ROWS = [
+    timed("a", 1, 0.1, 0.1, 100),
+    timed("b", 2, 0.4, 0.2, 50),
+    timed("c", 4, 0.2, 0.5, 300),
+    timed("d", 3, 0.3, 0.1, 900),
+    timed("e", 1, 0.5, 0.3, 20),
+]
 
 
 def test_the_rates_that_made_the_times_come_out() -> None:
-    model = fit(ROWS, SETUP)
-    assert (model.ms_per_gmac, model.ms_per_gb) == pytest.approx((50, 100))
+    model = fit(ROWS, SETUP, shape=None)
+    assert model.rates == pytest.approx((50, 50, 100, 30, 10))
     assert model.left_out_max == pytest.approx(0, abs=1e-9)
 
 
+def test_a_shape_that_is_true_leaves_only_the_speed_to_find() -> None:
+    model = fit(ROWS[:3], SETUP, shape=Rates(5, 5, 10, 3, 1))
+    assert model.rates == pytest.approx((50, 50, 100, 30, 10))
+    assert model.left_out_max == pytest.approx(0, abs=1e-9)
+
+
+def test_many_rows_outweigh_a_wrong_shape() -> None:
+    wrong = Rates(50, 50, 50, 50, 10)
+    few, many = (fit(ROWS * repeats, SETUP, shape=wrong).rates for repeats in (1, 1000))
+    assert abs(many.ms_per_gb / 100 - 1) < abs(few.ms_per_gb / 100 - 1)
+    assert many.ms_per_gb == pytest.approx(100, rel=0.02)
+
+
 def test_a_rate_is_never_negative() -> None:
-    # Solved without that bound: 60 ms per GMAC and less than nothing per GB.
-    model = fit([row("a", 1, 0.1, 59), row("b", 2, 0.4, 116), row("c", 4, 0.2, 239)], SETUP)
-    assert model.ms_per_gb == 0
-    assert model.ms_per_gmac == pytest.approx(59, rel=0.02)
+    slower_with_less = [row("a", 59), row("b", 116, dense=2, wide=0.4), row("c", 239, dense=4, wide=0.2)]
+    assert min(fit(slower_with_less, SETUP).rates) >= 0
 
 
 def test_relative_errors_weigh_the_same_in_small_and_large_networks() -> None:
-    scaled = [
-        row(r.name, 100 * r.kernels[0].macs / 1e9, 100 * r.kernels[0].moved / 1e9, 100 * t)
-        for r, t in zip(ROWS[:2], (66, 140), strict=True)
-    ]
-    small = [
-        row(r.name, r.kernels[0].macs / 1e9, r.kernels[0].moved / 1e9, t)
-        for r, t in zip(ROWS[:2], (66, 140), strict=True)
-    ]
-    third = ROWS[2]
-    first = fit([*small, third], SETUP)
-    second = fit([*scaled, third], SETUP)
-    assert (first.ms_per_gmac, first.ms_per_gb) == pytest.approx((second.ms_per_gmac, second.ms_per_gb))
+    small = [row("a", 66, wide=0.2), row("b", 140, dense=2, wide=0.4)]
+    large = [row("a", 6600, dense=100, wide=20, plain=10, starts=900), row("b", 14000, dense=200, wide=40, plain=10)]
+    same = [row("a", 66, dense=1, wide=0.2, plain=0.1, starts=9), small[1]]
+    assert fit([*small, ROWS[2]], SETUP).rates == fit([*same, ROWS[2]], SETUP).rates
+    ratio = [fit([*pair, ROWS[2]], SETUP).rows[0].predicted_ms / pair[0].latency_ms for pair in (small, large)]
+    assert ratio[0] == pytest.approx(ratio[1], rel=0.05)
 
 
 def test_an_error_when_left_out_is_that_of_a_fit_without_the_row() -> None:
-    rows = [*ROWS[:3], row("slow", 3, 0.3, 200)]
+    slow = row("slow", 200, dense=3, wide=0.3)
     without = fit(ROWS[:3], SETUP)
-    assert fit(rows, SETUP).rows[3].left_out_ms == pytest.approx(3 * without.ms_per_gmac + 0.3 * without.ms_per_gb)
-    assert fit(rows, SETUP).rows[3].error == pytest.approx(180 / 200 - 1)
+    checked = fit([*ROWS[:3], slow], SETUP).rows[3]
+    assert checked.left_out_ms == pytest.approx(without.times(slow.kernels).sum())
+    assert checked.error == pytest.approx(checked.left_out_ms / 200 - 1)
 
 
-def test_other_networks_widen_what_was_never_measured_and_leave_the_rates() -> None:
-    strange = Measured(name="e", latency_ms=200, kernels=(Kernel("gelu", "", 0, 10**9, 1),))
-    plain, checked = fit(ROWS, SETUP), fit(ROWS, SETUP, [strange])
-    assert (plain.ms_per_gmac, plain.ms_per_gb) == (checked.ms_per_gmac, checked.ms_per_gb)
-    assert checked.others[0].coverage == pytest.approx(0)
-    assert checked.spread.unmeasured == pytest.approx(np.log(200 / 100) ** 2)
+def test_an_error_by_family_is_that_of_a_fit_without_the_family() -> None:
+    families = [replace(row, family=family) for row, family in zip(ROWS, ("x", "x", "y", "y", "z"), strict=True)]
+    without = fit(families[2:], SETUP)
+    checked = fit(families, SETUP).rows[0]
+    assert checked.family_out_ms == pytest.approx(without.times(families[0].kernels).sum())
+    assert checked.family_out_ms != pytest.approx(checked.left_out_ms)
+
+
+def test_of_two_families_none_can_be_spared() -> None:
+    families = [replace(row, family=family) for row, family in zip(ROWS, ("x", "x", "x", "y", "y"), strict=True)]
+    assert {row.family_out_ms for row in fit(families, SETUP).rows} == {None}
+
+
+def test_a_network_beside_the_rows_counts_little_and_widens_what_was_never_measured() -> None:
+    strange = Measured(name="f", latency_ms=200, kernels=(Kernel("gelu", "", 0, 10**9, 1),))
+    plain, beside = fit(ROWS, SETUP), fit(ROWS, SETUP, [strange])
+    fitted = fit([*ROWS, strange], SETUP)
+    moved = [abs(model.rates.ms_per_gb_carried / plain.rates.ms_per_gb_carried - 1) for model in (beside, fitted)]
+    assert 0 < moved[0] < 0.2 * moved[1]
+    assert beside.others[0].coverage == pytest.approx(0)
+    assert beside.spread.unmeasured == pytest.approx(np.log(200 / beside.others[0].left_out_ms) ** 2)
 
 
 def test_two_rows_are_too_few() -> None:
@@ -76,8 +114,13 @@ def test_two_rows_are_too_few() -> None:
 
 
 def test_rows_of_one_proportion_cannot_tell_the_rates_apart() -> None:
-    with pytest.raises(InputError, match="all in one proportion"):
-        fit([row(str(scale), scale, 0.1 * scale, 60 * scale) for scale in (1, 2, 3, 4)], SETUP)
+    rows = [
+        row(str(scale), 60 * scale, dense=scale, wide=0.1 * scale, plain=0.1 * scale, starts=9 * scale)
+        for scale in (1, 2, 3, 4, 5)
+    ]
+    with pytest.raises(InputError, match="5 measured networks cannot tell the 4 rates apart without a shape"):
+        fit(rows, SETUP, shape=None)
+    assert fit(rows, SETUP).left_out_max < 0.01
 
 
 @pytest.mark.parametrize("latency", [0.0, -1.0, float("nan"), float("inf")])
@@ -91,8 +134,14 @@ def test_a_users_own_measurements_make_a_device() -> None:
     candidates = [Candidate(design=design, height=side, width=side) for design, side in sizes]
     twice = [2 * estimate for estimate in device("snapdragon-865").estimate_many(candidates).milliseconds]
     model = fit([measured(c, ms) for c, ms in zip(candidates, twice, strict=True)], SETUP)
-    assert model.ms_per_gmac == pytest.approx(2 * device("snapdragon-865").ms_per_gmac)
+    assert [row.predicted_ms for row in model.rows] == pytest.approx(twice, rel=0.01)
     assert model.rows[0].name == candidates[0].fingerprint
+
+
+def test_the_shape_is_that_of_the_device_it_names() -> None:
+    assert device("snapdragon-855").rates == pytest.approx(SHAPE, rel=1e-3)
+    assert len(device("snapdragon-855").rows) == 41
+    assert len({row.family for row in device("snapdragon-855").rows}) == 7
 
 
 def test_the_devices_are_listed_and_a_misspelt_one_gets_the_nearest() -> None:
@@ -111,7 +160,7 @@ def test_a_device_is_read_from_any_folder(tmp_path: Path) -> None:
     copytree(FOLDER / "snapdragon-865", tmp_path / "mine")
     copy, original = read_device(tmp_path / "mine"), device("snapdragon-865")
     assert copy.name == "mine"
-    assert (copy.ms_per_gmac, copy.ms_per_gb, copy.rows) == (original.ms_per_gmac, original.ms_per_gb, original.rows)
+    assert (copy.rates, copy.rows) == (original.rates, original.rows)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +168,7 @@ def test_a_device_is_read_from_any_folder(tmp_path: Path) -> None:
     [
         ("device.toml", "threads = 1", "thread = 1", r"cannot read the device file .*device\.toml"),
         ("device.toml", "threads = 1", "threads =", r"cannot read the device file .*device\.toml"),
+        ("measured.csv", "family", "families", r"measured\.csv must have the columns network, design"),
         ("measured.csv", "role", "rule", r"measured\.csv must have the columns network, design"),
         ("measured.csv", "512,512,74,", "512,512,fast,", "latency_ms of 'TopFormer-S' must be a number, got 'fast'"),
         ("measured.csv", "SegFormer MiT-B0", "SegFormer", "kernels of 'SegFormer' must hold at least one kernel"),

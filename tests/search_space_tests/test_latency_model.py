@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.cost.operation import Kind, Operation
-from search_space.latency.calibration import device
+from search_space.latency.boundary import Boundary
+from search_space.latency.calibration import device, devices
 from search_space.latency.estimate import LatencyEstimate
 from search_space.latency.kernels import kernels
 from search_space.latency.model import DeviceModel
@@ -44,13 +46,18 @@ def test_leaving_a_published_row_out_costs_three_percent_at_most_on_average(phon
         ("TopFormer-B", 110),
     ]
     assert phone.left_out_mean <= 0.03
-    assert phone.left_out_max <= 0.035
+    assert phone.left_out_max <= 0.05
 
 
 def test_rates_are_what_the_core_can_do(phone: DeviceModel) -> None:
     # 2 FMA pipes x 4 lanes x 2.84 GHz = 22.7 GMAC/s = 44 ms per GMAC; LPDDR5 gives one core some 10 to 20 GB/s.
-    assert 1e3 / (2 * 4 * 2.84) <= phone.ms_per_gmac <= 50
-    assert 1e3 / 20 <= phone.ms_per_gb <= 1e3 / 10
+    assert 1e3 / (2 * 4 * 2.84) <= phone.rates.ms_per_gmac <= 50
+    assert 1e3 / 20 <= phone.rates.ms_per_gb <= 1e3 / 10
+    # F(4x4, 3x3) leaves 36 products of 144 where F(2x2, 3x3) leaves 16 of 36: 9/16 of what is counted here.
+    assert 9 / 16 <= phone.rates.ms_per_winograd_gmac / phone.rates.ms_per_gmac <= 1.25
+    # What is not computed on is mostly in the cache still; and a kernel starts in microseconds.
+    assert phone.rates.ms_per_gb_carried < phone.rates.ms_per_gb
+    assert 1 < phone.rates.us_per_kernel < 20
 
 
 def test_the_extractor_takes_a_tenth_of_tinys_time_as_in_figure_3(phone: DeviceModel) -> None:
@@ -100,7 +107,8 @@ def test_an_unknown_operation_is_named_charged_and_widens_the_interval(phone: De
     strange = Operation(Kind.UNKNOWN, "grid_sampler", "warp", (shape,), shape, (steps[-1].writes,), len(steps) + 1)
     plain, odd = phone.estimate(steps), phone.estimate([*steps, strange])
     assert odd.unknown == ("grid_sampler",)
-    assert odd.by_module["warp"] == pytest.approx(phone.ms_per_gb * 2 * 4 * 150 * 64 * 64 / 1e9)
+    bytes_ms = phone.rates.ms_per_gb_carried * 2 * 4 * 150 * 64 * 64 / 1e9
+    assert odd.by_module["warp"] == pytest.approx(bytes_ms + phone.rates.us_per_kernel / 1e3)
     assert odd.coverage == pytest.approx(plain.milliseconds / odd.milliseconds)
     assert odd.high / odd.low > plain.high / plain.low
     assert any("no rule for grid_sampler" in note for note in odd.notes)
@@ -118,7 +126,7 @@ def test_the_measured_networks_are_covered_and_within_their_range(phone: DeviceM
     [
         ({"extractor": Extractor.ASPP}, "conv 3x3 dilated"),
         ({"extractor": Extractor.PPM}, "winograd 3x3"),
-        ({"pool_stride": 32}, "softmax"),
+        ({"pool_stride": 32}, "matmul"),
     ],
 )
 def test_kernels_that_were_never_measured_lower_the_coverage(
@@ -142,15 +150,29 @@ def test_an_extrapolation_is_said_and_widened(phone: DeviceModel) -> None:
     assert any(note.startswith("extrapolated") for note in small.notes)
 
 
-def test_every_row_block_pixel_and_channel_costs_time(phone: DeviceModel) -> None:
+@pytest.mark.parametrize("name", devices())
+def test_every_row_block_pixel_and_channel_costs_time_on_every_device(name: str) -> None:
     row = Bottleneck(kernel=3, expand=4, channels=96, stride=1)
     more = [
         at(replace(NANO, rows=(*NANO.rows, row), taps=(0, 1, 2, 4)), 256, 256),
         at(replace(NANO, blocks=(Block(),) * 3), 256, 256),
+        at(replace(NANO, blocks=(Block(heads=5),) * 2), 256, 256),
         at(replace(NANO, width=136), 256, 256),
+        at(replace(NANO, num_classes=12), 256, 256),
+        at(replace(NANO, injected=(4, 8, 16, 32)), 256, 256),
         at(NANO, 256, 288),
     ]
-    assert (phone.estimate_many(more).milliseconds > phone.estimate(at(NANO, 256, 256)).milliseconds).all()
+    assert (
+        device(name).estimate_many(more).milliseconds > device(name).estimate(at(NANO, 256, 256)).milliseconds
+    ).all()
+
+
+def test_the_last_step_costs_what_was_timed_on_a_snapdragon_855() -> None:
+    # PaddleSeg: Tiny 490.3 ms and Base 480.6 ms with resize and argmax of 150 x 512 x 512 numbers.
+    model = device("snapdragon-855")
+    rest = [total - model.estimate(at(design)).milliseconds for design, total in ((TINY, 490.3), (BASE, 480.6))]
+    assert 1e6 * np.mean(rest) / (150 * 512 * 512) == pytest.approx(model.setup.argmax_ns, abs=0.1)
+    assert device("snapdragon-865").setup.argmax_ns == model.setup.argmax_ns
 
 
 def test_many_candidates_get_what_each_gets_alone(phone: DeviceModel) -> None:
@@ -189,6 +211,34 @@ def test_resize_and_argmax_cost_more_than_the_network(phone: DeviceModel) -> Non
     assert "argmax" in pixels.boundary
 
 
+def test_each_boundary_costs_more_than_the_one_before(phone: DeviceModel) -> None:
+    logits, upsampled, pixels = (phone.estimate(at(TINY), boundary=end) for end in Boundary)
+    assert logits.milliseconds < upsampled.milliseconds < pixels.milliseconds
+    assert logits.high / logits.low < upsampled.high / upsampled.low
+    assert "no upsampled graph was timed" in upsampled.notes[-1]
+
+
+def test_parts_and_kinds_of_kernels_both_add_up_to_the_whole(phone: DeviceModel) -> None:
+    estimate = phone.estimate(at(TINY), boundary="argmax")
+    for shares in (estimate.by_module, estimate.by_kernel):
+        assert sum(shares.values()) == pytest.approx(estimate.milliseconds)
+        assert min(shares.values()) > 0
+
+
+@pytest.mark.parametrize("name", devices())
+def test_no_rate_of_any_device_is_negative_and_arithmetic_costs(name: str) -> None:
+    rates = device(name).rates
+    assert min(rates) >= 0
+    assert rates.ms_per_gmac > 0
+
+
+@pytest.mark.parametrize("name", devices())
+def test_every_device_ranks_its_networks_as_the_clock_does(name: str) -> None:
+    rows = device(name).rows
+    left_out, measured = [row.left_out_ms for row in rows], [row.measured_ms for row in rows]
+    assert stats.kendalltau(left_out, measured).statistic >= 0.79
+
+
 def test_a_wrong_boundary_is_refused_with_the_nearest(phone: DeviceModel) -> None:
     with pytest.raises(InputError, match="unknown boundary 'argmin'; did you mean 'argmax'"):
         phone.estimate(at(TINY), boundary="argmin")
@@ -215,7 +265,7 @@ def test_a_network_without_arithmetic_still_takes_time(phone: DeviceModel) -> No
 def test_an_estimate_as_json_and_as_text(phone: DeviceModel) -> None:
     estimate = phone.estimate(at(TINY))
     assert list(json.loads(json.dumps(estimate.to_json()))) == [
-        *("milliseconds", "low", "high", "coverage", "by_module", "boundary", "device", "unknown", "notes")
+        *("milliseconds", "low", "high", "coverage", "by_module", "by_kernel", "boundary", "device", "unknown", "notes")
     ]
     text = estimate.render()
     assert f"{estimate.milliseconds:.2f} ms on snapdragon-865" in text

@@ -1,0 +1,90 @@
+"""How a network is timed, and what many runs say: median, spread, and whether they can be trusted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from topformer.errors import InputError
+
+LARGEST_SPREAD = 0.05
+"""Share of the median by which the 90th percentile may lie above it."""
+
+LARGEST_CLOCK_DROP = 0.02
+"""Share of its clock that a core may lose during the runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How a network is timed.
+
+    Attributes:
+        warmup: Runs of each network that are not counted.
+        runs: Runs of each network that are counted.
+        seconds: Counted time after which no further round of runs begins, though there are fewer than `runs`.
+        repeats: How often a measurement that is not stable is made again.
+        timeout: Seconds after which the device is taken to hang.
+
+    Raises:
+        InputError: A number is out of range.
+    """
+
+    warmup: int = 10
+    runs: int = 50
+    seconds: float = 10.0
+    repeats: int = 3
+    timeout: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("warmup", 1), ("runs", 5), ("repeats", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        for name in ("seconds", "timeout"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be above 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What many runs of one network say, in milliseconds.
+
+    Attributes:
+        median_ms: Half of the runs took less.
+        min_ms: The fastest run.
+        p90_ms: Nine of ten runs took less.
+        mad_ms: Median of the distances from the median.
+        runs: Number of runs.
+    """
+
+    median_ms: float
+    min_ms: float
+    p90_ms: float
+    mad_ms: float
+    runs: int
+
+    @property
+    def spread(self) -> float:
+        """How far the 90th percentile lies above the median, as a share of it."""
+        return (self.p90_ms - self.median_ms) / self.median_ms
+
+
+def timing(samples_ms: Sequence[float]) -> Timing:
+    """The summary of at least one run."""
+    samples = np.array(samples_ms, dtype=np.float64)
+    median = float(np.median(samples))
+    return Timing(
+        median_ms=median,
+        min_ms=float(samples.min()),
+        p90_ms=float(np.percentile(samples, 90)),
+        mad_ms=float(np.median(np.abs(samples - median))),
+        runs=len(samples),
+    )
+
+
+def complaint(found: Timing, clock_before: float | None, clock_after: float | None) -> str:
+    """Why a measurement is not stable; empty if it is."""
+    if clock_before and clock_after and clock_after < clock_before * (1 - LARGEST_CLOCK_DROP):
+        return f"the clock fell from {clock_before:.0f} to {clock_after:.0f} MHz"
+    if found.spread > LARGEST_SPREAD:
+        return f"the 90th percentile is {found.spread:.0%} above the median, more than {LARGEST_SPREAD:.0%}"
+    return ""

@@ -1,0 +1,198 @@
+"""A file of measured rows: one line per measurement, appended as soon as it is known."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from analysis.durable import LineFile
+from search_space.candidate import Candidate
+from topformer.codec import fingerprint, from_json, to_json
+from topformer.design import Design
+from topformer.errors import DesignError, InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One network, timed on one device.
+
+    Attributes:
+        device: Name of the machine, as it says itself.
+        soc: Its chip or board.
+        core: Which core ran.
+        threads: Number of threads.
+        runtime: Engine.
+        runtime_version: Its version, where it tells.
+        precision: Number format of the arithmetic.
+        abi: Instruction set.
+        boundary: Where the graph ends.
+        fingerprint: Of the design.
+        design: The network, as JSON in the file.
+        height: Input height in pixels.
+        width: Input width in pixels.
+        median_ms: Median of the runs, in milliseconds.
+        min_ms: The fastest run.
+        p90_ms: 90th percentile.
+        mad_ms: Median distance from the median.
+        runs: Number of runs.
+        reference: Name of the network that ran in turns with this one, at the same size and boundary.
+        reference_ms: Its median.
+        ratio: `median_ms / reference_ms`: what can be compared between machines.
+        clock_mhz_before: Clock after the warm-up; None where the system does not expose it.
+        clock_mhz_after: Clock after the last run.
+        temperature_c_before: Temperature after the warm-up.
+        temperature_c_after: Temperature after the last run.
+        stable: Whether clock and spread stayed within the protocol's limits, perhaps after repeats.
+        model_sha256: Digest of the files that ran.
+        finished: When, ISO 8601 in UTC.
+        source: How it was measured.
+    """
+
+    device: str
+    soc: str
+    core: str
+    threads: int
+    runtime: str
+    runtime_version: str
+    precision: str
+    abi: str
+    boundary: str
+    fingerprint: str
+    design: Design
+    height: int
+    width: int
+    median_ms: float
+    min_ms: float
+    p90_ms: float
+    mad_ms: float
+    runs: int
+    reference: str
+    reference_ms: float
+    ratio: float
+    clock_mhz_before: float | None
+    clock_mhz_after: float | None
+    temperature_c_before: float | None
+    temperature_c_after: float | None
+    stable: bool
+    model_sha256: str
+    finished: str
+    source: str
+
+    @property
+    def candidate(self) -> Candidate:
+        """The design at its size."""
+        return Candidate(design=self.design, height=self.height, width=self.width)
+
+    @property
+    def setting(self) -> tuple[object, ...]:
+        """What all rows of one device model must have in common."""
+        return (self.device, self.soc, self.core, self.threads, self.runtime, self.precision, self.abi)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What two different measurements of one setting must not have in common."""
+        return (*self.setting, self.boundary, fingerprint(self.design), self.height, self.width)
+
+
+COLUMNS = tuple(item.name for item in fields(Row))
+"""Columns of the file, in order."""
+
+_KINDS = {item.name: item.type for item in fields(Row)}
+_TIMES = ("median_ms", "min_ms", "p90_ms", "reference_ms", "ratio")
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add a row to a file, which is made with its header if need be; return when the disk has it.
+
+    Raises:
+        InputError: The file has other columns.
+        StorageError: The disk did not take it.
+    """
+    file = LineFile(path)
+    check_header(path)
+    lines, _ = file.read()
+    values = {**{item.name: getattr(row, item.name) for item in fields(row)}, "stable": str(row.stable).lower()}
+    values["design"] = json.dumps(to_json(row.design), separators=(",", ":"))
+    file.append((b"" if lines else _line(COLUMNS)) + _line([_text(values[name]) for name in COLUMNS]))
+
+
+def check_header(path: Path) -> None:
+    """A file of that name, if there is one, has the columns of a row.
+
+    Raises:
+        InputError: It has others.
+        StorageError: It cannot be read.
+    """
+    lines, _ = LineFile(path).read()
+    if lines and lines[0] + b"\n" != _line(COLUMNS):
+        raise InputError(f"{path} is no file of measured rows: its first line is {lines[0][:60]!r}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)
+
+
+def _line(values: Sequence[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow([" ".join(value.split()) for value in values])
+    return text.getvalue().encode()
+
+
+def read_rows(path: Path) -> tuple[Row, ...]:
+    """The rows of a file; further columns are ignored.
+
+    Raises:
+        InputError: There is no such file, or a column is missing, or a value is of the wrong kind or impossible; the
+            message has the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the rows {path}: {error}") from None
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        found = [(reader.line_num, values) for values in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise InputError(f"{path} misses the columns {', '.join(missing)}")
+    return tuple(_row(values, f"{path}, line {line}") for line, values in found)
+
+
+def _row(values: dict[str, str | None], where: str) -> Row:
+    read: dict[str, Any] = {name: _value(name, values[name], where) for name in COLUMNS}
+    for name in _TIMES:
+        if not (isfinite(read[name]) and read[name] > 0):
+            raise InputError(f"{where}: {name} must be a finite number above 0, got {values[name]}")
+    row = Row(**read)
+    try:
+        _ = row.candidate
+    except DesignError as error:
+        raise InputError(f"{where}: {error}") from None
+    if row.fingerprint != fingerprint(row.design):
+        raise InputError(f"{where}: the fingerprint {row.fingerprint!r} is not that of the design")
+    return row
+
+
+def _value(name: str, text: str | None, where: str) -> object:
+    kind = _KINDS[name]
+    try:
+        if text is None:
+            raise ValueError
+        if kind is Design:
+            return from_json(json.loads(text))
+        if kind is bool:
+            return {"true": True, "false": False}[text]
+        if kind is str or kind is int or kind is float:
+            return kind(text)
+        return float(text) if text else None
+    except (ValueError, KeyError) as error:
+        said = f": {error}" if isinstance(error, DesignError) else ""
+        raise InputError(f"{where}: {name} cannot be {text!r}{said}") from None

@@ -1,0 +1,1 @@
+"""Networks whose public times calibrate devices, written from their papers."""

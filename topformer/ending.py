@@ -1,0 +1,86 @@
+"""A network as it is deployed: its weights, and what it does behind the logits."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from topformer.checkpoints import load_released
+from topformer.deploy import deploy
+from topformer.design import Design
+from topformer.errors import CheckpointError
+from topformer.export import Boundary
+from topformer.network import TopFormer
+
+
+class FullSize(nn.Module):
+    """A network whose logits are resized to a fixed size, bilinear with `align_corners=False`.
+
+    Args:
+        network: Takes an image, gives logits (B, C, h, w).
+        height: Height of the result in pixels.
+        width: Width of the result in pixels.
+    """
+
+    def __init__(self, network: nn.Module, *, height: int, width: int) -> None:
+        super().__init__()
+        self.network = network
+        self.size = (height, width)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits of an image: (B, C, height, width)."""
+        return functional.interpolate(self.network(image), self.size, mode="bilinear", align_corners=False)
+
+
+class PixelClasses(FullSize):
+    """A network that gives the class of every pixel; arguments as `FullSize`."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Class numbers of an image, int64: (B, height, width)."""
+        return super().forward(image).argmax(dim=1)
+
+
+def deployed(
+    design: Design, *, height: int, width: int, boundary: Boundary, checkpoint: Path | None = None, seed: int = 0
+) -> nn.Module:
+    """The network as it is exported: BatchNorm folded, in evaluation mode, with the end that the boundary asks for.
+
+    Args:
+        design: The network.
+        height: Height in pixels of what the boundaries upsample and argmax give.
+        width: Their width in pixels.
+        boundary: Where it ends.
+        checkpoint: Weights; without it they are random.
+        seed: Of the random weights.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be read or belongs to another design.
+        ExplorerError: Folding changed the outputs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = TopFormer(design).eval()
+    if checkpoint is not None:
+        _load(model, checkpoint)
+    network = deploy(model)
+    if boundary is Boundary.LOGITS:
+        return network
+    return (FullSize if boundary is Boundary.UPSAMPLE else PixelClasses)(network, height=height, width=width).eval()
+
+
+def _load(model: TopFormer, checkpoint: Path) -> None:
+    """Set the weights to those of a file with our names or the released ones, read without running its code."""
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, OSError, EOFError, RuntimeError):
+        content = None  # the reader of released checkpoints knows more, and says what is wrong
+    if not isinstance(content, Mapping) or not set(content) & set(model.state_dict()):
+        load_released(model, checkpoint)
+        return
+    try:
+        model.load_state_dict(content, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"the checkpoint {checkpoint} is of another design: {error}") from error

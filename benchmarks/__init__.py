@@ -1,0 +1,1 @@
+"""Programs that print ratios against a named peer; see docs/benchmarks.md."""

@@ -1,6 +1,6 @@
 """How much faster the deployed network is than the trained one, side by side on one CPU thread.
 
-    python -m benchmarks.forward
+Run it with `python -m benchmarks.forward`.
 """
 
 from collections.abc import Callable

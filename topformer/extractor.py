@@ -29,8 +29,6 @@ class Attention(nn.Module):
         self.key = ConvUnit(channels, heads * key_dim)
         self.value = ConvUnit(channels, heads * value_dim)
         self.project = ConvUnit(heads * value_dim, channels, act=nn.ReLU6(), act_first=True)
-        # The branch starts at 0, as in the release; so do the gradients of query, key and value.
-        nn.init.zeros_(self.project.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attended tokens of the same shape."""

@@ -113,7 +113,7 @@ class Backbone(nn.Module):
 
 
 class TopFormer(nn.Module):
-    """The whole segmentation network of a design, with the release's initialisation.
+    """The whole segmentation network of a design, initialised as the release starts its training.
 
     Channels and ratios are taken literally from the design. Any image of at least 32 x 32 px will do.
 

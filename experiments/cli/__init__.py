@@ -12,7 +12,19 @@ from importlib import import_module
 from topformer import __version__
 from topformer.errors import ExplorerError, InputError
 
-COMMANDS = ("sweep", "ablate", "pareto", "cost", "latency", "enumerate", "export", "measure", "calibrate", "data", "doctor")
+COMMANDS = (
+    "sweep",
+    "ablate",
+    "pareto",
+    "cost",
+    "latency",
+    "enumerate",
+    "export",
+    "measure",
+    "calibrate",
+    "data",
+    "doctor",
+)
 """Subcommands, in the order of the help; each is a module of this package with `add_arguments` and `run`."""
 
 

@@ -41,8 +41,9 @@ class TrainingSettings:
 
     Attributes:
         batch: Images per update.
-        learning_rate: Peak learning rate of AdamW (betas 0.9 and 0.999). The default was measured: NANO on tokenworld
-            at 128 px reaches 25.5 mIoU after 800 updates, against 19.6 with 2e-3 (seed 0).
+        learning_rate: Peak learning rate of AdamW (betas 0.9 and 0.999). The default was measured: with it NANO learns
+            the context classes of tokenworld at 128 px steadily within 800 updates, with every seed tried; with 1e-2
+            it learns them suddenly, at an update that depends on the seed.
         weight_decay: Weight decay of everything but normalisation layers.
         warmup: Share of the updates with a linearly rising learning rate.
         power: Power of the polynomial decay to 0 that follows.
@@ -61,7 +62,7 @@ class TrainingSettings:
     """
 
     batch: int = 8
-    learning_rate: float = 1e-2
+    learning_rate: float = 5e-3
     weight_decay: float = 0.01
     warmup: float = 0.05
     power: float = 1.0

@@ -130,7 +130,7 @@ def test_training_lowers_the_loss_on_its_own_images(lean: LeanEvaluator) -> None
             losses.append(float(pixel_loss(training.model(images), labels)))
         while training.update < 40:
             training.step()
-    assert losses[1] < 0.6 * losses[0]
+    assert losses[1] < 0.75 * losses[0]
 
 
 def test_an_evaluation_leaves_torchs_generator_and_threads_alone(data: Path, tmp_path: Path) -> None:

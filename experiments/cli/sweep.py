@@ -120,7 +120,9 @@ def _lines(summary: "SweepSummary") -> list[str]:
         f"{summary.considered.designs:,} designs considered by cost, {summary.considered.within:,} within the limits",
     ]
     if summary.exhausted:
-        lines.append("nothing was left to ask for: every design of the space has a record")
+        lines.append(
+            "nothing was left to ask for: the space, or the number of designs that may be asked for, is used up"
+        )
     if summary.files is not None:
         lines += [
             f"Pareto plot  {summary.files.png}",

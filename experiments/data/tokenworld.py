@@ -110,8 +110,8 @@ def write_tokenworld(
     root: Path,
     *,
     size: int = 128,
-    training: int = 4000,
-    validation: int = 500,
+    training: int = 2000,
+    validation: int = 300,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:

@@ -298,15 +298,13 @@ def _metrics(accuracy: Accuracy | None) -> dict[str, Metric]:
         return {}
     half = None if accuracy.error is None else NORMAL_95 * accuracy.error
     low, high = (None, None) if half is None else (accuracy.value - half, accuracy.value + half)
-    source = "measured" if accuracy.source == "trained" else "predicted"
-    return {accuracy.metric: Metric(value=accuracy.value, source=source, low=low, high=high)}
+    return {accuracy.metric: Metric(value=accuracy.value, source=accuracy.source, low=low, high=high)}
 
 
 def _details(accuracy: Accuracy | None) -> dict[str, Any]:
     if accuracy is None:
         return {}
     return {
-        "accuracy_source": accuracy.source,
         "best": accuracy.best,
         "per_class": dict(accuracy.per_class),
         "groups": dict(accuracy.groups),

@@ -134,14 +134,20 @@ def _flow(
     """The entries in lines no wider than the sheet, each with its left edge."""
     lines: list[list[_Placed]] = [[]]
     left = _GAP
-    for text, colour in legend:
-        taken = round(font.getlength(text)) + 3 * _GAP + (_SWATCH if colour else 0)
-        if left + taken > width and lines[-1]:
+    for i, (text, colour) in enumerate(legend):
+        taken = _width(text, colour, font)
+        # The name of a group stays with its first class.
+        needed = taken if colour else taken + _width(*legend[i + 1], font)
+        if left + needed > width and lines[-1]:
             lines.append([])
             left = _GAP
         lines[-1].append((left, text, colour))
         left += taken
     return lines
+
+
+def _width(text: str, colour: tuple[int, int, int] | None, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
+    return round(font.getlength(text)) + 3 * _GAP + (_SWATCH if colour else 0)
 
 
 def _draw_legend(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.pareto import Front, Objective, front
+from analysis.pruning import wrong_prunes
 from analysis.records import JsonlStore, Record, State
 from topformer import codec
 from topformer.errors import DesignError, RecordError, StorageError, StudyError
@@ -193,6 +194,9 @@ def _caption(run: Run, found: Front, accuracy: Objective, *, has_published: bool
     budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in found.records})
     spent = f"seed {_listed(seeds)}; budget {_listed(budgets)} updates per trial"
     lines = [f"{counts}; {spent}."]
+    wrong = wrong_prunes(run.records, run.limits)
+    if wrong is not None and wrong.pruned:
+        lines.append(f"{str(wrong).capitalize()}.")
     if found.excluded:
         lines.append(f"{found.excluded} complete without a number for every objective: left out.")
     if run.torn:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.pareto import Objective
+from analysis.pruning import WrongPrunes, wrong_prunes
 from analysis.records import Record
 from experiments.definition import ACCURACY, LATENCY, TOKENWORLD, StudyDefinition
 from experiments.engine import Engine, Interruption
@@ -41,6 +42,7 @@ class SweepSummary:
         exhausted: Whether nothing was left to ask for.
         folder: The run folder.
         files: Pareto table and plots, where there is something to draw.
+        wrong: How many designs the doubt of the latency model is expected to have lost; None without a limit.
     """
 
     status: Status
@@ -50,6 +52,7 @@ class SweepSummary:
     exhausted: bool
     folder: Path
     files: "ParetoFiles | None"
+    wrong: WrongPrunes | None
 
     @property
     def exit_status(self) -> int:
@@ -123,6 +126,7 @@ def run_sweep(
             exhausted=exhausted,
             folder=run.path,
             files=_draw(run.path) if status.complete and len(objectives) > 1 else None,
+            wrong=wrong_prunes(run.records, description["limits"]),
         )
 
 

@@ -119,6 +119,8 @@ def _lines(summary: "SweepSummary") -> list[str]:
         f"{head}: {status_line(summary.status)}",
         f"{summary.considered.designs:,} designs considered by cost, {summary.considered.within:,} within the limits",
     ]
+    if summary.wrong is not None and summary.wrong.pruned:
+        lines.append(str(summary.wrong))
     if summary.exhausted:
         lines.append(
             "nothing was left to ask for: the space, or the number of designs that may be asked for, is used up"

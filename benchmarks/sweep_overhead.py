@@ -45,7 +45,7 @@ class Nothing:
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
     ) -> Accuracy:
         """Refuse: every design is pruned."""
-        raise NotImplementedError
+        raise AssertionError(f"{candidate.fingerprint} was to be pruned, not trained")
 
 
 class Clock(Silence):

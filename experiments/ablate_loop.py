@@ -3,13 +3,11 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from analysis.pareto import NORMAL_95
 from analysis.records import Metric, Record, State
 from experiments.ablate_plan import Base, Identity, Job
 from experiments.ablate_progress import Listener
@@ -112,14 +110,14 @@ class Loop:
             width=job.candidate.width,
             labels=dict(job.labels),
             metrics={
-                **_metrics(accuracy),
+                **(accuracy.metrics() if accuracy else {}),
                 **{name: Metric(value=value, source="exact") for name, value in exact.items()},
             },
             details={
                 "ablation": {"table": job.table, "row": job.row, "base": self._base.name},
                 "evaluator": dict(self._identity.settings),
                 "metric": self._identity.metric,
-                **_details(accuracy),
+                **(accuracy.details() if accuracy else {}),
             },
             reason=reason,
             origin="ablation",
@@ -133,20 +131,6 @@ class Loop:
         self._folder.records.append(record)
         self._number += 1
         self._listener.recorded(key, record)
-
-
-def _metrics(accuracy: Accuracy | None) -> dict[str, Metric]:
-    if accuracy is None:
-        return {}
-    half = None if accuracy.error is None else NORMAL_95 * accuracy.error
-    low, high = (None, None) if half is None else (accuracy.value - half, accuracy.value + half)
-    return {accuracy.metric: Metric(value=accuracy.value, source=accuracy.source, low=low, high=high)}
-
-
-def _details(accuracy: Accuracy | None) -> Mapping[str, Any]:
-    if accuracy is None:
-        return {}
-    return {"best": accuracy.best, "per_class": dict(accuracy.per_class), "groups": dict(accuracy.groups)}
 
 
 def _versions() -> dict[str, str]:

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from itertools import count
 from typing import Any, Protocol
 
-from analysis.pareto import NORMAL_95, Objective
-from analysis.records import Metric, Record, State
+from analysis.pareto import Objective
+from analysis.records import Record, State
 from experiments.definition import StudyDefinition
 from experiments.engine import Done, Engine, Event, Failed, Hopeless, Interruption, Task, Updates
 from experiments.evaluators.base import Accuracy
@@ -272,8 +272,8 @@ class Loop:
             height=candidate.height,
             width=candidate.width,
             labels=dict(flight.proposal.labels),
-            metrics={**_metrics(accuracy), **assessment.metrics},
-            details=details | _details(accuracy),
+            metrics={**(accuracy.metrics() if accuracy else {}), **assessment.metrics},
+            details=details | (accuracy.details() if accuracy else {}),
             reason=reason,
             origin=flight.pending.origin,
             seed=self._definition.seed,
@@ -291,25 +291,6 @@ class Loop:
             values=values(record, self._objectives) if record.state is State.COMPLETE else (),
             constraints=record.details.get("constraints", {}),
         )
-
-
-def _metrics(accuracy: Accuracy | None) -> dict[str, Metric]:
-    if accuracy is None:
-        return {}
-    half = None if accuracy.error is None else NORMAL_95 * accuracy.error
-    low, high = (None, None) if half is None else (accuracy.value - half, accuracy.value + half)
-    return {accuracy.metric: Metric(value=accuracy.value, source=accuracy.source, low=low, high=high)}
-
-
-def _details(accuracy: Accuracy | None) -> dict[str, Any]:
-    if accuracy is None:
-        return {}
-    return {
-        "best": accuracy.best,
-        "per_class": dict(accuracy.per_class),
-        "groups": dict(accuracy.groups),
-        "evaluation_seconds": accuracy.seconds,
-    }
 
 
 def _versions() -> dict[str, str]:

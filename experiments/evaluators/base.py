@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from analysis.pareto import NORMAL_95
+from analysis.records import Metric
 from search_space.candidate import Candidate
 
 Progress = Callable[[int, int], None]
@@ -38,6 +40,21 @@ class Accuracy:
     best: float | None = None
     per_class: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, float] = field(default_factory=dict)
+
+    def metrics(self) -> dict[str, Metric]:
+        """The number as a record keeps it, with its 95 % interval where the error is known."""
+        half = None if self.error is None else NORMAL_95 * self.error
+        low, high = (None, None) if half is None else (self.value - half, self.value + half)
+        return {self.metric: Metric(value=self.value, source=self.source, low=low, high=high)}
+
+    def details(self) -> dict[str, Any]:
+        """What a record keeps beside the number."""
+        return {
+            "best": self.best,
+            "per_class": dict(self.per_class),
+            "groups": dict(self.groups),
+            "evaluation_seconds": self.seconds,
+        }
 
 
 class Evaluator(Protocol):

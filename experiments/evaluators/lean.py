@@ -1,38 +1,26 @@
 """The lean evaluator: a small training loop in plain torch, for thousands of short trials."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from experiments.data.datasets import SegmentationFolder, open_folder
+from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.lean_data import Batches, Pixels, load_pixels
 from experiments.evaluators.lean_training import CHECKPOINT, Training, seeded
 from experiments.evaluators.memory import keep_freed_memory
-from experiments.evaluators.results import (
-    TRAINING,
-    VALIDATION,
-    WEIGHTS,
-    check_splits,
-    close_evaluation,
-    describe,
-    identity,
-    open_evaluation,
-    replacing,
-    trained,
-)
+from experiments.evaluators.results import TRAINING, VALIDATION, trained
 from experiments.evaluators.scores import scores
 from experiments.evaluators.settings import LeanSettings
+from experiments.evaluators.training import TrainingEvaluator
 from search_space.candidate import Candidate
 
 KIND = "lean"
 
 
-class LeanEvaluator:
+class LeanEvaluator(TrainingEvaluator):
     """Trains a candidate from scratch on a folder whose images all have one size.
 
     The same data, loss, schedule, grouping of parameters and metric as `MmsegEvaluator` on such a folder, without its
@@ -47,50 +35,25 @@ class LeanEvaluator:
         DataError: The folder is no data set, or its classes are not known.
     """
 
+    kind = KIND
+
     def __init__(self, folder: SegmentationFolder | Path, settings: LeanSettings | None = None) -> None:
-        self.folder = open_folder(folder) if isinstance(folder, Path) else folder
         self.settings = settings or LeanSettings()
-        self.num_classes = self.folder.num_classes
-        """Classes of the data; every candidate gets as many."""
-        check_splits(self.folder)
+        super().__init__(folder, self.settings)
         self._splits: dict[str, Pixels] = {}
 
-    @property
-    def metric(self) -> str:
-        """`miou@` and the name of the data set."""
-        return f"miou@{self.folder.name}"
-
-    def describe(self) -> Mapping[str, Any]:
-        """Every setting that changes the number."""
-        return describe(KIND, self.folder, self.settings)
-
-    def evaluate(
-        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
-    ) -> Accuracy:
-        """Train for `budget` updates and score the validation split; see `experiments.evaluators.base`.
-
-        The number of classes is the folder's, whatever the candidate says. `folder` belongs to one candidate, budget
-        and seed; a finished evaluation answers from it without training again.
-
-        Raises:
-            StudyError: `folder` holds another evaluation.
-            EvaluationError: The loss or the logits are not finite.
-            DataError: An image cannot be read, or images differ in size.
-        """
-        candidate = replace(candidate, design=replace(candidate.design, num_classes=self.num_classes))
-        wanted = identity(self.describe(), candidate, budget=budget, seed=seed)
-        if (finished := open_evaluation(folder, wanted)) is not None:
-            return finished
+    def _train(
+        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None
+    ) -> tuple[Accuracy, dict[str, Any]]:
         with seeded(seed, threads=self.settings.threads):
             training = self._training(candidate, budget=budget, seed=seed)
             if (folder / CHECKPOINT).exists():
                 training.load(folder / CHECKPOINT)
             accuracy = self._run(training, folder, seed, progress)
-        with replacing(folder / WEIGHTS) as fresh:
-            torch.save({name: value.cpu() for name, value in training.model.state_dict().items()}, fresh)
-        close_evaluation(folder, accuracy)
+        return accuracy, {name: value.cpu() for name, value in training.model.state_dict().items()}
+
+    def _forget(self, folder: Path) -> None:
         (folder / CHECKPOINT).unlink(missing_ok=True)
-        return accuracy
 
     def _training(self, candidate: Candidate, *, budget: int, seed: int) -> Training:
         settings, device = self.settings, choose_device(self.settings.device)

@@ -5,16 +5,15 @@ import multiprocessing
 import random
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from experiments.data.datasets import SegmentationFolder, open_folder
+from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.memory import keep_freed_memory
 from experiments.evaluators.mmseg_run import (
@@ -25,18 +24,12 @@ from experiments.evaluators.mmseg_run import (
     build_runner,
 )
 from experiments.evaluators.results import (
-    WEIGHTS,
-    check_splits,
-    close_evaluation,
-    describe,
-    identity,
-    open_evaluation,
-    replacing,
     trained,
     write_json,
 )
 from experiments.evaluators.scores import Scores
 from experiments.evaluators.settings import MmsegSettings
+from experiments.evaluators.training import TrainingEvaluator
 from search_space.candidate import Candidate
 from topformer.mmseg import from_segmentor_state
 
@@ -48,7 +41,7 @@ LAST = "last_checkpoint"
 """mmengine's own file with the name of the newest checkpoint, written when that is whole."""
 
 
-class MmsegEvaluator:
+class MmsegEvaluator(TrainingEvaluator):
     """Trains a candidate from scratch with mmsegmentation, on CUDA where there is a device.
 
     Args:
@@ -59,49 +52,24 @@ class MmsegEvaluator:
         DataError: The folder is no data set, or its classes are not known.
     """
 
+    kind = KIND
+
     def __init__(self, folder: SegmentationFolder | Path, settings: MmsegSettings | None = None) -> None:
-        self.folder = open_folder(folder) if isinstance(folder, Path) else folder
         self.settings = settings or MmsegSettings()
-        self.num_classes = self.folder.num_classes
-        """Classes of the data; every candidate gets as many."""
-        check_splits(self.folder)
-
-    @property
-    def metric(self) -> str:
-        """`miou@` and the name of the data set."""
-        return f"miou@{self.folder.name}"
-
-    def describe(self) -> Mapping[str, Any]:
-        """Every setting that changes the number."""
-        return describe(KIND, self.folder, self.settings)
-
-    def evaluate(
-        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
-    ) -> Accuracy:
-        """Train for `budget` iterations and score the validation split; see `experiments.evaluators.base`.
-
-        The number of classes is the folder's, whatever the candidate says. `folder` belongs to one candidate, budget
-        and seed; a finished evaluation answers from it without training again. mmengine logs into `folder` only.
-
-        Raises:
-            StudyError: `folder` holds another evaluation, or bfloat16 is asked for without a CUDA device.
-            EvaluationError: The loss is not finite.
-            CheckpointError: The checkpoint to go on from cannot be read.
-        """
-        candidate = replace(candidate, design=replace(candidate.design, num_classes=self.num_classes))
-        wanted = identity(self.describe(), candidate, budget=budget, seed=seed)
-        if (finished := open_evaluation(folder, wanted)) is not None:
-            return finished
-        with _contained(folder / LOGS):
-            accuracy, state = self._train(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
-        with replacing(folder / WEIGHTS) as fresh:
-            torch.save(state, fresh)
-        close_evaluation(folder, accuracy)
-        for checkpoint in [*(folder / LOGS).glob("*.pth"), folder / LOGS / LAST]:
-            checkpoint.unlink(missing_ok=True)
-        return accuracy
+        super().__init__(folder, self.settings)
 
     def _train(
+        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None
+    ) -> tuple[Accuracy, dict[str, Any]]:
+        # mmengine logs into `folder` only.
+        with _contained(folder / LOGS):
+            return self._run(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
+
+    def _forget(self, folder: Path) -> None:
+        for checkpoint in [*(folder / LOGS).glob("*.pth"), folder / LOGS / LAST]:
+            checkpoint.unlink(missing_ok=True)
+
+    def _run(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None
     ) -> tuple[Accuracy, dict[str, Any]]:
         metric, history = ScoresMetric(prefix="validation"), _History(folder / HISTORY)

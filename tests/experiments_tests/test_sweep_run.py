@@ -102,6 +102,15 @@ def test_what_exceeds_a_limit_is_never_evaluated(finished: tuple[Path, SweepSumm
         assert (folder / "trials" / record.fingerprint).exists() is not exceeds
 
 
+def test_the_summary_says_what_pruning_may_have_lost(finished: tuple[Path, SweepSummary]) -> None:
+    folder, summary = finished
+    predicted = [record.metrics["latency_ms@snapdragon-865"] for record in records(folder)]
+    # At alpha 0.05 and few degrees of freedom a design is pruned only where its prediction is above the limit.
+    assert summary.wrong is not None
+    assert 0 < summary.wrong.expected < 0.05 * summary.wrong.pruned
+    assert summary.wrong.pruned == summary.status.pruned < sum(metric.value > 1.0 for metric in predicted)
+
+
 def test_the_front_is_that_of_the_records(finished: tuple[Path, SweepSummary]) -> None:
     folder, summary = finished
     complete = [record for record in records(folder) if record.state is State.COMPLETE]

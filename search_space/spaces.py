@@ -136,6 +136,10 @@ class Space:
         drawn = dict(zip(ascending, numbered(self._diagram, self.base, ascending), strict=True))
         return [drawn[index] for index in order]
 
+    def some(self, seed: int, n: int) -> list[Candidate]:
+        """The whole space in its order if it holds at most `n` designs, else `n` as `sample` draws them."""
+        return list(self) if self.count() <= n else self.sample(seed, n)
+
     def describe(self) -> dict[str, Any]:
         """The space as plain JSON; part of the identity of a study."""
         return {

@@ -6,8 +6,11 @@ Exit status: 0 done, 1 something failed, 2 the input cannot be used, 130 interru
 import argparse
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 from topformer import __version__
 from topformer.errors import ExplorerError, InputError
@@ -15,13 +18,19 @@ from topformer.errors import ExplorerError, InputError
 COMMANDS = (
     "sweep",
     "ablate",
+    "train",
+    "evaluate",
+    "predict",
     "pareto",
     "cost",
     "latency",
     "enumerate",
     "export",
     "measure",
+    "measure-next",
     "calibrate",
+    "emulate",
+    "compare",
     "data",
     "doctor",
 )
@@ -44,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = parser().parse_args(argv)
-        status: int = import_module(f"experiments.cli.{args.command}").run(args)
+        status: int = _module(args.command).run(args)
         sys.stdout.flush()
     except InputError as error:
         return _complain(str(error), 2)
@@ -58,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"{error.filename or 'system'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
+    except Exception as error:  # the outermost border: a bug is one line for the user, a file for us
+        return _complain(f"unexpected {type(error).__name__}: {error}; the traceback is in {_crash_report()}", 1)
     return status
 
 
@@ -71,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"topformer {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        module = import_module(f"experiments.cli.{name}")
+        module = _module(name)
         summary, example = str(module.__doc__).split("\n\n")[0], module.EXAMPLE
         sub = commands.add_parser(
             name,
@@ -82,6 +93,16 @@ def parser() -> argparse.ArgumentParser:
         )
         module.add_arguments(sub)
     return top
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"experiments.cli.{name.replace('-', '_')}")
+
+
+def _crash_report() -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="topformer-", suffix=".log", delete=False, encoding="utf-8") as file:
+        traceback.print_exc(file=file)
+    return file.name
 
 
 def _complain(message: str, status: int) -> int:

@@ -30,6 +30,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
+def whole(text: str) -> int:
+    """An integer of at least 0, for `type=` of an argument.
+
+    Raises:
+        ArgumentTypeError: The text is no such number.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
+    return int(text)
+
+
 def candidate(args: argparse.Namespace) -> Candidate:
     """The candidate that the arguments of `add_candidate` name.
 

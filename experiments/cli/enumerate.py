@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from experiments.cli.arguments import add_json, add_size, read_design, size
+from experiments.cli.arguments import add_json, add_size, read_design, size, whole
 
 if TYPE_CHECKING:
     from search_space.spaces import Space
@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-latency-ms", "--max-ms", type=float, default=None, help="leave out designs predicted to be slower"
     )
-    parser.add_argument("--limit", type=int, default=20, help="stop after so many designs; 0 lists all")
-    parser.add_argument("--sample", type=int, default=None, metavar="SEED", help="draw at random with this seed")
+    parser.add_argument("--limit", type=whole, default=20, help="stop after so many designs; 0 lists all")
+    parser.add_argument("--sample", type=whole, default=None, metavar="SEED", help="draw at random with this seed")
     parser.add_argument("--count", action="store_true", help="only print how many distinct designs the space holds")
     parser.add_argument(
         "--summary", action="store_true", help="count the designs within the limit, and show the extremes among them"

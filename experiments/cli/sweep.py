@@ -81,6 +81,9 @@ def read(args: argparse.Namespace) -> "StudyDefinition":
         given = getattr(args, flag.lstrip("-").replace("-", "_"))
         if given is not None:
             _set(values, path, given)
+    if args.data not in (None, "tokenworld"):
+        # It says how the embedded data set is drawn, which is not asked for any more.
+        values["evaluator"].pop("tokenworld", None)
     if args.size is not None:
         height, width = size(args.size)
         _set(values, ("space", "height"), height)

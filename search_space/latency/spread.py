@@ -41,9 +41,13 @@ class Spread:
             uncovered: Share of the predicted time in kernels never measured, 0 to 1.
             distance: Log distance outside the fitted range, 0 within.
         """
+        left_out, unmeasured, reach = self.variances(uncovered, distance)
+        return np.sqrt(left_out + unmeasured + reach)
+
+    def variances(self, uncovered: Floats, distance: Floats) -> tuple[float, Floats, Floats]:
+        """What each of the three sources adds to the square of `sd_log`, whose arguments these are."""
         relative = _quantile(self.unmeasured_degrees) / _quantile(self.degrees)
-        variance = self.left_out + relative**2 * self.unmeasured * uncovered + (self.reach * distance) ** 2
-        return np.sqrt(variance)
+        return self.left_out, relative**2 * self.unmeasured * uncovered, (self.reach * distance) ** 2
 
 
 def _quantile(degrees: int) -> float:

@@ -186,3 +186,31 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("fingerprint")
+
+
+def test_a_bug_is_one_line_and_a_file_with_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> int:
+        raise RuntimeError("what nobody foresaw")
+
+    monkeypatch.setattr("experiments.cli.doctor.run", broken)
+    status, out, err = run(capsys, "doctor")
+    assert (status, out) == (1, "")
+    assert "unexpected RuntimeError: what nobody foresaw" in err
+    report = Path(err.split()[-1])
+    assert "in broken" in report.read_text()
+    report.unlink()
+
+
+def test_data_of_ones_own_replaces_the_embedded_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is not a folder" in refused(
+        capsys, "sweep", "nano-tokenworld", "--data", tmp_path / "absent", "--out", tmp_path / "run"
+    )
+
+
+def test_a_negative_number_of_rows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["enumerate", "paper", "--limit", "-3"])
+    assert stop.value.code == 2
+    assert "--limit: must be an integer of at least 0, got '-3'" in capsys.readouterr().err

@@ -1,0 +1,59 @@
+"""Show what changes between two devices: the ratio of latencies, their order, and the Pareto front.
+
+Over a space, with parameters or MACs in the place of the accuracy, or over the evaluated designs of a run.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.cli.arguments import add_json, add_size, read_design, size
+
+if TYPE_CHECKING:
+    from analysis.comparison import TransferCard
+    from search_space.latency.model import DeviceModel
+
+EXAMPLE = "topformer compare snapdragon-865 raspberry-pi-5 --space paper --base tiny"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("first", help="a device that ships, or the folder of one")
+    parser.add_argument("second", help="another")
+    parser.add_argument("--run", type=Path, default=None, metavar="RUN", help="a run folder, in place of a space")
+    parser.add_argument("--space", default="paper", help="paper, published-search or full")
+    parser.add_argument("--base", default="tiny", help="the design that the axes vary: a preset or a JSON file")
+    add_size(parser, "512")
+    parser.add_argument("--by", choices=["parameters", "macs"], default="parameters", help="in place of an accuracy")
+    parser.add_argument("--consider", type=int, default=20_000, help="designs to compare; a sample of more")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the card."""
+    from search_space.latency.calibration import device
+
+    first, second = device(args.first), device(args.second)
+    card = _of_space(args, first, second) if args.run is None else _of_run(args.run, first, second)
+    print(json.dumps(card.to_json(), indent=2) if args.json else card.render())
+    return 0
+
+
+def _of_space(args: argparse.Namespace, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":
+    from analysis.comparison import compare_costs
+    from search_space.spaces import space
+
+    height, width = size(args.size)
+    chosen = space(args.space, base=read_design(args.base), height=height, width=width)
+    return compare_costs(first, second, chosen.some(args.seed, args.consider), worth=args.by)
+
+
+def _of_run(folder: Path, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":
+    from analysis.comparison import compare_records
+    from analysis.plots import plot_axes
+    from analysis.report import read_run
+
+    run = read_run(folder)
+    return compare_records(first, second, run.records, plot_axes(run.objectives)[1])

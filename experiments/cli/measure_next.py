@@ -1,0 +1,106 @@
+"""Choose the designs of a space whose measurement would tell most about which of them meet a latency limit.
+
+With --out their JSON files are written, for `topformer measure`; its rows calibrate a device.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.cli.arguments import add_json, add_size, read_design, size
+from topformer.errors import StorageError
+
+if TYPE_CHECKING:
+    from search_space.latency.probing import Plan, Probe
+    from search_space.spaces import Space
+
+EXAMPLE = "topformer measure-next --space paper --base tiny --max-latency-ms 50 --budget 5 --out probes"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--space", default="paper", help="paper, published-search or full")
+    parser.add_argument("--base", default="tiny", help="the design that the axes vary: a preset or a JSON file")
+    add_size(parser, "512")
+    parser.add_argument("--device", default="snapdragon-865", help="the device, or one like it, as far as it is known")
+    parser.add_argument(
+        "--max-latency-ms", type=float, required=True, metavar="MS", help="limit that designs must meet"
+    )
+    parser.add_argument("--budget", type=int, default=5, help="how many designs to choose")
+    parser.add_argument("--consider", type=int, default=20_000, help="designs to decide about; a sample of more")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    parser.add_argument("--out", type=Path, default=None, metavar="FOLDER", help="write the designs as JSON files here")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the choice, best first."""
+    from search_space.latency.calibration import device
+    from search_space.latency.probing import choose
+    from search_space.spaces import space
+
+    height, width = size(args.size)
+    chosen = space(args.space, base=read_design(args.base), height=height, width=width)
+    candidates = chosen.some(args.seed, args.consider)
+    plan = choose(device(args.device), candidates, args.max_latency_ms, budget=args.budget, seed=args.seed)
+    files = [_written(args.out, probe) for probe in plan.probes] if args.out is not None else []
+    if args.json:
+        print(json.dumps(_json(plan, chosen, files), indent=2))
+    else:
+        print("\n".join(_lines(plan, chosen, args.device)))
+        if files:
+            print(f"measure them: topformer measure {' '.join(map(str, files))} --size {args.size} --out rows.csv")
+    return 0
+
+
+def _written(folder: Path, probe: "Probe") -> Path:
+    from topformer.codec import to_json
+
+    path = folder / f"{probe.candidate.fingerprint.partition('@')[0]}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(to_json(probe.candidate.design), indent=2) + "\n", encoding="ascii")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def _json(plan: "Plan", chosen: "Space", files: list[Path]) -> dict[str, object]:
+    return {
+        "space": chosen.name,
+        "limit_ms": plan.limit_ms,
+        "designs": plan.designs,
+        "above": plan.above,
+        "wrong": plan.wrong,
+        "probes": [
+            {
+                "fingerprint": probe.candidate.fingerprint,
+                "labels": chosen.labels_of(probe.candidate),
+                "milliseconds": probe.milliseconds,
+                "low": probe.low,
+                "high": probe.high,
+                "probability_above": probe.probability_above,
+                "wrong": probe.wrong,
+                "file": str(files[number]) if files else None,
+            }
+            for number, probe in enumerate(plan.probes)
+        ],
+    }
+
+
+def _lines(plan: "Plan", chosen: "Space", device: str) -> list[str]:
+    lines = [
+        f"{plan.designs:,} of {chosen.count():,} designs of {chosen.name} on {device}: {plan.above:,} predicted above "
+        f"{plan.limit_ms:g} ms",
+        f"expected on the other side of the limit than predicted: {plan.wrong:,.1f} ({plan.wrong / plan.designs:.2%})",
+        f"{'measure':<20} {'ms':>8} {'95 %':>17} {'P(above)':>9} {'then wrong':>11}  labels",
+    ]
+    for probe in plan.probes:
+        labels = " ".join(f"{axis}={label}" for axis, label in (chosen.labels_of(probe.candidate) or {}).items())
+        interval = f"{probe.low:.2f} to {probe.high:.2f}"
+        lines.append(
+            f"{probe.candidate.fingerprint:<20} {probe.milliseconds:>8.2f} {interval:>17} "
+            f"{probe.probability_above:>9.3f} {probe.wrong:>11,.1f}  {labels}"
+        )
+    return lines

@@ -1,0 +1,231 @@
+"""Which designs to measure next: those that tell most about which side of a latency limit a space lies on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, owens_t, stdtrit
+
+from search_space.candidate import Candidate
+from search_space.cost.table import features
+from search_space.latency.estimate import LatencyTable
+from search_space.latency.loads import coordinates, outside
+from search_space.latency.model import DeviceModel
+from search_space.latency.rates import NOISE, TERMS
+from search_space.latency.spread import LEVEL, Floats
+from topformer.errors import InputError
+from topformer.validation import check_positive
+
+JUDGED = 2000
+"""Designs whose decisions a choice is scored by; the sums shown are over all."""
+
+POOL = 600
+"""Designs that may be chosen: half of them drawn by their doubt, half evenly."""
+
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Doubt:
+    """What a device model does not know of N designs, as a linear Gaussian model.
+
+    The log error of a prediction is `systematic @ w` plus an error of its own of standard deviation `NOISE`, where the
+    entries of w are independent, of variance 1 before anything more is measured. So networks that spend their time
+    on the same things are off by the same factor, and one measurement tells of all of them.
+
+    Attributes:
+        margin: (N,), log of the predicted time over the limit.
+        systematic: (N, 2 * TERMS + 1). The variances of `Spread` add up to the squares of each row: that of known
+            kernels goes along the shares of time of the five loads, that of kernels never measured along theirs, and
+            that of extrapolation along one more direction. Scaled so that the 95 % interval is that of the model.
+    """
+
+    margin: Floats
+    systematic: Floats
+
+    def error(self, known: Floats) -> Floats:
+        """Probability that each design is on the other side of the limit than predicted: (N, ...).
+
+        It is an average over what the measurements may say.
+
+        With h the margin in standard deviations before, and r the standard deviation that remains over the one that
+        is removed, it is 2 T(h, r) with Owen's T; without any knowledge it is Phi(-|h|), with all of it 0.
+
+        Args:
+            known: (N, ...), variance of each log error that measurements will remove.
+        """
+        before = self.variance.reshape(-1, *[1] * (known.ndim - 1))
+        margin = np.abs(self.margin).reshape(before.shape) / np.sqrt(before)
+        removed = np.clip(known, 0, before)
+        with np.errstate(divide="ignore"):
+            ratio = np.sqrt((before - removed) / removed)
+        error: Floats = np.where(removed > 0, 2 * owens_t(margin, ratio), ndtr(-margin))
+        return error
+
+    @property
+    def variance(self) -> Floats:
+        """Of each log error, (N,)."""
+        total: Floats = (self.systematic**2).sum(axis=1) + NOISE**2
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A design to measure.
+
+    Attributes:
+        candidate: The design.
+        milliseconds: What is predicted.
+        low: Lower end of the 95 % interval.
+        high: Upper end.
+        probability_above: P(latency > limit).
+        wrong: Designs expected on the other side of the limit than predicted, once this and all probes before it are
+            measured.
+    """
+
+    candidate: Candidate
+    milliseconds: float
+    low: float
+    high: float
+    probability_above: float
+    wrong: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to measure, and what it is expected to bring.
+
+    The numbers of designs on the wrong side are those of the normal model of `Doubt`, probabilities those of the
+    Student t distribution that a sweep prunes by.
+
+    Attributes:
+        limit_ms: The latency limit.
+        designs: Number of designs that are decided.
+        above: How many of them are predicted to exceed the limit.
+        wrong: How many are expected on the other side of the limit than predicted, before anything is measured.
+        probes: Best first.
+    """
+
+    limit_ms: float
+    designs: int
+    above: int
+    wrong: float
+    probes: tuple[Probe, ...]
+
+
+def doubt(model: DeviceModel, candidates: Sequence[Candidate], limit_ms: float) -> Doubt:
+    """What the model does not know of the candidates."""
+    loads = features(candidates, model.loader)
+    table = model.table(loads)
+    distance = outside(coordinates(loads), np.array(model.ranges))
+    left_out, unmeasured, reach = model.spread.variances(1 - table.coverage, distance)
+    known = loads[:, :TERMS] - loads[:, TERMS:]
+    rates = model.rates.per_unit
+    stated = np.concatenate(
+        [
+            np.sqrt(left_out) * _unit(known * rates),
+            np.sqrt(np.clip(unmeasured, 0, None))[:, None] * _unit(loads[:, TERMS:] * rates),
+            np.sqrt(reach)[:, None],
+        ],
+        axis=1,
+    )
+    return Doubt(margin=np.log(table.milliseconds / limit_ms), systematic=_normal(stated, table))
+
+
+def _unit(rows: Floats) -> Floats:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Floats = rows / np.where(lengths > 0, lengths, 1)
+    return unit
+
+
+def _normal(stated: Floats, table: LatencyTable) -> Floats:
+    """The rows, so long that with `NOISE` they give a normal distribution with the 95 % interval of the table."""
+    quantiles = stdtrit(table.degrees, 0.5 + LEVEL / 2) / ndtri(0.5 + LEVEL / 2)
+    wanted = np.clip((quantiles * table.sd_log) ** 2 - NOISE**2, 0, None)
+    scaled: Floats = stated * np.sqrt(wanted / (stated**2).sum(axis=1))[:, None]
+    return scaled
+
+
+def choose(
+    model: DeviceModel, candidates: Sequence[Candidate], limit_ms: float, *, budget: int = 5, seed: int = 0
+) -> Plan:
+    """The designs whose measurement is expected to put most others on their true side of the limit.
+
+    Greedy: each probe is the one that, together with those before it, leaves the fewest expected errors.
+
+    Args:
+        model: The device as it is known.
+        candidates: The designs that a sweep would decide about.
+        limit_ms: Its latency limit.
+        budget: How many to choose.
+        seed: Of the draw of designs that are judged and may be chosen, where there are many.
+
+    Raises:
+        InputError: A limit or budget that is not positive, or fewer candidates than the budget.
+    """
+    check_positive("budget", budget)
+    if not limit_ms > 0:
+        raise InputError(f"the latency limit must be above 0 ms, got {limit_ms!r}")
+    if len(candidates) < budget:
+        raise InputError(f"budget must be at most the {len(candidates)} designs there are, got {budget}")
+    told = doubt(model, candidates, limit_ms)
+    before = told.error(np.zeros(len(candidates)))
+    judged, pool = _drawn(before, budget, np.random.default_rng(seed))
+    table = model.estimate_many(candidates)
+    above = table.probability_above(limit_ms)
+    covariance, probes = np.eye(told.systematic.shape[1]), list[Probe]()
+    for _ in range(budget):
+        best = _best(told, judged, pool, covariance)
+        pool = pool[pool != best]
+        covariance = _measured(covariance, told.systematic[best])
+        probes.append(
+            Probe(
+                candidate=candidates[best],
+                milliseconds=float(table.milliseconds[best]),
+                low=float(table.low[best]),
+                high=float(table.high[best]),
+                probability_above=float(above[best]),
+                wrong=float(told.error(_removed(told.systematic, covariance)).sum()),
+            )
+        )
+    return Plan(
+        limit_ms=limit_ms,
+        designs=len(candidates),
+        above=int((told.margin > 0).sum()),
+        wrong=float(before.sum()),
+        probes=tuple(probes),
+    )
+
+
+def _drawn(error: Floats, budget: int, generator: np.random.Generator) -> tuple[Places, Places]:
+    """Indices of the designs to judge by, and of those that may be chosen."""
+    total = len(error)
+    judged = generator.choice(total, min(JUDGED, total), replace=False)
+    if total <= max(POOL, budget):
+        return judged, np.arange(total)
+    doubtful = np.argsort(-error * generator.random(total), kind="stable")[: POOL // 2]
+    pool = np.union1d(doubtful, generator.choice(total, POOL // 2, replace=False))
+    return judged, pool
+
+
+def _best(told: Doubt, judged: Places, pool: Places, covariance: Floats) -> int:
+    part = Doubt(margin=told.margin[judged], systematic=told.systematic[judged])
+    probes = told.systematic[pool]
+    shared = part.systematic @ covariance @ probes.T
+    own = np.einsum("pi,ij,pj->p", probes, covariance, probes) + NOISE**2
+    known = _removed(part.systematic, covariance)[:, None] + shared**2 / own
+    return int(pool[np.argmin(part.error(known).sum(axis=0))])
+
+
+def _measured(covariance: Floats, probe: Floats) -> Floats:
+    """The covariance of w after one more measurement."""
+    shared = covariance @ probe
+    after: Floats = covariance - np.outer(shared, shared) / (probe @ shared + NOISE**2)
+    return after
+
+
+def _removed(systematic: Floats, covariance: Floats) -> Floats:
+    """Variance that measurements have removed: (N,)."""
+    removed: Floats = (systematic**2).sum(axis=1) - np.einsum("ni,ij,nj->n", systematic, covariance, systematic)
+    return removed

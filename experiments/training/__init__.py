@@ -1,0 +1,1 @@
+"""Full trainings through mmsegmentation: recipes as data, configurations, and the runs themselves."""

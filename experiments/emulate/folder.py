@@ -57,8 +57,8 @@ class Step:
 
     @property
     def key(self) -> str:
-        """The same for the same step: a step that has changed is done again."""
-        return "\n".join([*self.lines(), self.inputs]) + "\n"
+        """The same for the same step, whichever Python does it: a step that has changed is done again."""
+        return "\n".join([*self.lines(), self.inputs]).replace(sys.executable, "python") + "\n"
 
     def lines(self) -> list[str]:
         """What it does, as lines of a shell script."""

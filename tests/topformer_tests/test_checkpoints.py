@@ -182,7 +182,11 @@ def test_the_classifier_is_skipped_when_asked() -> None:
     assert set(report.ignored) == {"decode_head.conv_seg.weight", "decode_head.conv_seg.bias"}
 
 
-@pytest.mark.parametrize("content", [{}, {"state_dict": {}}, {"weights": released}, {"state_dict": [1]}], ids=str)
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"state_dict": {}}, {"weights": released}, {"state_dict": [1]}],
+    ids=["nothing", "no tensor", "a function", "a list"],
+)
 def test_a_checkpoint_without_tensors_is_refused(content: Mapping[str, Any]) -> None:
     with pytest.raises(CheckpointError, match="must hold tensors"):
         load_released(network(), content)

@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, draw, and print the files."""
-    from experiments.data.datasets_files import read_image
     from experiments.data.datasets_folder import open_folder
     from experiments.training.mmseg_predict import predict
     from experiments.training.overlay import overlay, palette
@@ -41,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
     state, _ = trained_weights(args.checkpoint, design)
     colours = about.get("palette") or palette(len(names))
     args.out.mkdir(parents=True, exist_ok=True)
-    for path, predicted in predict(design, state, recipe, images(args.images)):
+    for path, image, predicted in predict(design, state, recipe, images(args.images)):
         drawn = args.out / f"{path.stem}.png"
-        overlay(read_image(path), predicted, names, [(r, g, b) for r, g, b in colours]).save(drawn)
+        overlay(image, predicted, names, [(r, g, b) for r, g, b in colours]).save(drawn)
         print(drawn)
     return 0
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from experiments.data.datasets import SegmentationFolder
-from experiments.data.datasets_files import Pixels
+from experiments.data.datasets_files import Pixels, read_image
 from experiments.evaluators.base import Progress
 from experiments.evaluators.mmseg_run import ScoresMetric
 from experiments.evaluators.scores import Scores
@@ -88,15 +88,24 @@ def evaluate(
 
 def predict(
     design: Design, state: dict[str, Tensor], recipe: Recipe, images: Sequence[Path]
-) -> Iterator[tuple[Path, Pixels]]:
-    """The class of every pixel of each image, at the image's own size: pairs of path and (H, W), uint8 or int64."""
+) -> Iterator[tuple[Path, Pixels, Pixels]]:
+    """The class of every pixel of each image, at the image's own size.
+
+    Yields:
+        Path, image (H, W, 3) uint8, and classes (H, W) int64.
+
+    Raises:
+        DataError: An image cannot be read.
+    """
     with _quietly():
         network = _segmentor(design, state, recipe)
-        load = Compose(evaluation_pipeline(recipe, labels=False))
+        # Decoded once and by us, so that picture and classes agree even where a file asks to be turned.
+        load = Compose([{"type": "LoadImageFromNDArray"}, *evaluation_pipeline(recipe, labels=False)[1:]])
     for path in images:
+        image = read_image(path)
         with _quietly(), torch.inference_mode():
-            (sample,) = network.test_step(pseudo_collate([load({"img_path": str(path)})]))
-        yield path, np.asarray(sample.pred_sem_seg.data.squeeze(0).cpu(), np.int64)
+            (sample,) = network.test_step(pseudo_collate([load({"img": np.ascontiguousarray(image[..., ::-1])})]))
+        yield path, image, np.asarray(sample.pred_sem_seg.data.squeeze(0).cpu(), np.int64)
 
 
 def _segmentor(design: Design, state: dict[str, Tensor], recipe: Recipe) -> Any:

@@ -151,7 +151,7 @@ _TINY_448 = replace(
 )
 _ALL = (
     _ADE,
-    replace(_ADE, name="ade20k-160k-b32", source="topformer_{model}_512x512_160k_4x8_ade20k.py", batch=32),
+    replace(_ADE, name="ade20k-160k-b32", source="topformer_base_512x512_160k_4x8_ade20k.py", batch=32),
     _TINY_448,
     replace(
         _CONTEXT,

@@ -13,9 +13,11 @@ from topformer.errors import StudyError, unknown_name
 _INJECTIONS = {
     "muli_sum": Injection.GATE_SUM,
     "muli_sum_cbr": Injection.GATE_SUM_CBR,
-    "muli": Injection.GATE,
-    "sum": Injection.SUM,
+    "fuse_multi": Injection.GATE,
+    "fuse_sum": Injection.SUM,
 }
+_INJECTED = (1, 2, 3)
+"""Numbers of the injected scales where a file does not say them; other defaults of the release stand where used."""
 _DEVICES = 8
 """The release trains on eight GPUs."""
 
@@ -67,7 +69,7 @@ def _design(values: Mapping[str, Any]) -> Design:
     if injection not in _INJECTIONS:
         raise StudyError(unknown_name("injection_type", injection, _INJECTIONS))
     block = Block(
-        heads=_get(backbone, "num_heads"),
+        heads=backbone.get("num_heads", 8),
         key_dim=backbone.get("key_dim", 16),
         attention_ratio=float(backbone.get("attn_ratios", 2)),
         ffn_ratio=float(backbone.get("mlp_ratios", 2)),
@@ -77,7 +79,7 @@ def _design(values: Mapping[str, Any]) -> Design:
         taps=taps,
         pool_stride=SCALES[-1] * backbone.get("c2t_stride", 2),
         blocks=(block,) * backbone.get("depths", 4),
-        injected=tuple(SCALES[i] for i in _get(backbone, "decode_out_indices")),
+        injected=tuple(SCALES[i] for i in backbone.get("decode_out_indices", _INJECTED)),
         injection=_INJECTIONS[injection],
         width=_width(backbone, head),
         head=Head.SUM_DEPTHWISE if head.get("is_dw") else Head.SUM,
@@ -86,7 +88,7 @@ def _design(values: Mapping[str, Any]) -> Design:
 
 
 def _width(backbone: Mapping[str, Any], head: Mapping[str, Any]) -> int:
-    injected = [_get(backbone, "out_channels")[i] for i in backbone["decode_out_indices"]]
+    injected = [_get(backbone, "out_channels")[i] for i in backbone.get("decode_out_indices", _INJECTED)]
     found = {*injected, *_get(head, "in_channels"), _get(head, "channels")}
     if len(found) != 1:
         raise StudyError(f"out_channels of the injected scales and the head's channels must agree, got {found}")

@@ -111,7 +111,7 @@ def test_a_released_file_gives_the_preset_and_its_recipe(model: str, tmp_path: P
 
 def test_the_other_keys_of_the_backbone_are_understood(tmp_path: Path) -> None:
     (tmp_path / "ade.py").write_text(ADE)
-    more = "depths=2, key_dim=24, attn_ratios=3, mlp_ratios=4, injection_type='muli'"
+    more = "depths=2, key_dim=24, attn_ratios=3, mlp_ratios=4, injection_type='fuse_multi'"
     text = model_file(BASE, depthwise=False).replace("depths=4", more).replace("c2t_stride=2", "c2t_stride=1")
     (tmp_path / "model.py").write_text(text)
     (tmp_path / "a.py").write_text(TRAINING.format(rate=1e-3))

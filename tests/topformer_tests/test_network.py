@@ -167,12 +167,15 @@ def test_every_kind_passes_gradients_to_every_parameter(extractor: Extractor, in
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
 
 
-def test_query_key_and_value_have_no_gradient_at_the_start() -> None:
+def test_every_part_of_attention_learns_from_the_start() -> None:
     model = TopFormer(SMALLEST, drop_path=0, dropout=0).train()
     model(torch.randn(2, 3, 128, 96, generator=torch.Generator().manual_seed(4))).square().sum().backward()
     attention = model.get_submodule("backbone.extractor.blocks.0.attention")
-    still = [name for name, p in attention.named_parameters() if p.grad is not None and not p.grad.any()]
-    assert {name.split(".")[0] for name in still} >= {"query", "key", "value"}
+    weights = {name: p for name, p in attention.named_parameters() if name.endswith("conv.weight")}
+    assert set(weights) == {f"{part}.conv.weight" for part in ("query", "key", "value", "project")}
+    assert all(p.grad is not None and bool(p.grad.any()) for p in weights.values())
+    norms = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert all(bool((norm.weight == 1).all()) for norm in norms)
 
 
 def test_equal_seeds_give_equal_networks() -> None:

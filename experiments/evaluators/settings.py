@@ -41,9 +41,9 @@ class TrainingSettings:
 
     Attributes:
         batch: Images per update.
-        learning_rate: Peak learning rate of AdamW (betas 0.9 and 0.999). The default was measured: with it NANO learns
-            the context classes of tokenworld at 128 px steadily within 800 updates, with every seed tried; with 1e-2
-            it learns them suddenly, at an update that depends on the seed.
+        learning_rate: Peak learning rate of AdamW (betas 0.9 and 0.999). The default suits NANO on tokenworld at 128 px
+            no worse than 1e-2 and better than 2e-3 in a handful of trainings; seeds still differ by much, see
+            docs/ablations.md.
         weight_decay: Weight decay of everything but normalisation layers.
         warmup: Share of the updates with a linearly rising learning rate.
         power: Power of the polynomial decay to 0 that follows.

@@ -1,7 +1,6 @@
 """The published designs, as data: TINY, SMALL and BASE, and NANO for small images.
 
-Rows and widths are those of the release (github.com/hustvl/TopFormer, commit cc0f436); the paper's Table 1
-and its supplement give the same figures.
+Rows and widths are those of the release (github.com/hustvl/TopFormer, commit cc0f436).
 """
 
 from collections.abc import Mapping

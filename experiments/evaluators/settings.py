@@ -41,9 +41,8 @@ class TrainingSettings:
 
     Attributes:
         batch: Images per update.
-        learning_rate: Peak learning rate of AdamW (betas 0.9 and 0.999). The default suits NANO on tokenworld at 128 px
-            no worse than 1e-2 and better than 2e-3 in a handful of trainings; seeds still differ by much, see
-            docs/ablations.md.
+        learning_rate: Peak learning rate of AdamW (betas 0.9 and 0.999). The default comes from a few exploratory
+            trainings of NANO on tokenworld at 128 px; it is not tuned, and seeds differ by much, see docs/ablations.md.
         weight_decay: Weight decay of everything but normalisation layers.
         warmup: Share of the updates with a linearly rising learning rate.
         power: Power of the polynomial decay to 0 that follows.

@@ -25,6 +25,7 @@ _RULES: Mapping[str, tuple[float, float, str]] = {
     "validations": (1, float("inf"), "an integer of at least 1"),
     "checkpoint_every": (1, float("inf"), "an integer of at least 1"),
     "threads": (1, float("inf"), "an integer of at least 1"),
+    "loss_stride": (1, 64, "an integer from 1 to 64"),
     "workers": (0, float("inf"), "an integer of at least 0"),
 }
 """Least and largest value of each number, and the same in words."""
@@ -130,10 +131,12 @@ class LeanSettings(TrainingSettings):
     Attributes:
         threads: Threads of torch; 1 where several evaluations run beside each other.
         device: `cpu` or `cuda`; `auto` takes CUDA where there is a device.
+        loss_stride: The loss counts every loss_stride-th row and column of the labels; 1 counts all.
     """
 
     threads: int = 1
     device: str = "auto"
+    loss_stride: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,6 +190,32 @@ def test_the_loss_is_summed_over_labelled_pixels_and_divided_by_all() -> None:
     assert float(pixel_loss(logits, labels)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("labelled", [1.0, 0.6, 0.0])
+def test_the_loss_and_its_gradient_are_torchs(labelled: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    # As large as logits of a diverging training, whose exponentials overflow.
+    logits = 200 * torch.randn(2, 5, 4, 3, generator=generator)
+    labels = torch.randint(0, 5, (2, 9, 12), generator=generator)
+    labels = labels.where(torch.rand(2, 9, 12, generator=generator) < labelled, 255)
+    theirs, ours = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    whole = functional.interpolate(theirs, (9, 12), mode="bilinear")
+    expected = functional.cross_entropy(whole, labels, ignore_index=255, reduction="sum") / labels.numel()
+    found = pixel_loss(ours, labels.to(torch.uint8))
+    torch.testing.assert_close(found, expected)
+    for mine, pull in zip(torch.autograd.grad(3 * found, ours), torch.autograd.grad(3 * expected, theirs), strict=True):
+        torch.testing.assert_close(mine, pull)
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_a_loss_with_a_stride_is_that_of_every_strideth_pixel(stride: int) -> None:
+    logits = torch.randn(2, 5, 4, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 5, (2, 9, 12), generator=torch.Generator().manual_seed(1))
+    chosen = (slice(None), slice(stride // 2, None, stride), slice(stride // 2, None, stride))
+    whole = functional.interpolate(logits, (9, 12), mode="bilinear")
+    expected = functional.cross_entropy(whole.permute(0, 2, 3, 1)[chosen].permute(0, 3, 1, 2), labels[chosen])
+    torch.testing.assert_close(pixel_loss(logits, labels.to(torch.uint8), stride), expected)
+
+
 # Batches
 
 

@@ -37,6 +37,8 @@ def test_an_unknown_setting_is_refused_with_the_nearest() -> None:
         ("precision", "float16", "float32, bfloat16"),
         ("device", "tpu", "auto, cpu, cuda"),
         ("threads", 0, "at least 1"),
+        ("loss_stride", 0, "from 1 to 64"),
+        ("loss_stride", 65, "from 1 to 64"),
     ],
 )
 def test_a_refused_value_is_shown_with_what_is_accepted(name: str, value: object, accepted: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -61,12 +62,18 @@ def test_logits_are_those_of_the_release(case: str, two_threads: None) -> None:
     assert logits.mean().item() == pytest.approx(expected.mean, abs=1e-4 * expected.std)
     assert logits.std().item() == pytest.approx(expected.std, rel=1e-4)
     # The filled weights give attention without scaling near ties, which float32 decides by rounding: over orders of
-    # addition, single logits of the same network differ by up to 2 % of the standard deviation. Processors with the
-    # vector instructions of the golden run repeat its order; all others are held to that 2 %, and the median to 0.1 %.
-    same_order = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    # addition, single logits of the same network differ by up to 2 % of the standard deviation. Processors that add in
+    # the order of the golden run are held to its numbers; all others to that 2 %, and the median to 0.1 %.
     errors = [abs(logits[0, c, y, x].item() - logit) / expected.std for c, y, x, logit in expected.samples]
-    assert max(errors) < (1e-4 if same_order else 2e-2)
+    assert max(errors) < (1e-4 if adds_as_the_golden_run() else 2e-2)
     assert median(errors) < 1e-3
+
+
+def adds_as_the_golden_run() -> bool:
+    """Whether the processor is of the golden run's kind: MKL's matrix products have other kernels on Intel's."""
+    known = Path("/proc/cpuinfo")
+    amd = known.exists() and "AuthenticAMD" in known.read_text(encoding="utf-8")
+    return amd and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 @CASES

@@ -18,6 +18,7 @@ from topformer.errors import ExplorerError, InputError
 COMMANDS = (
     "sweep",
     "ablate",
+    "pretrain",
     "train",
     "evaluate",
     "predict",

@@ -22,6 +22,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "predict",
+    "detect",
     "pareto",
     "cost",
     "latency",

@@ -75,12 +75,13 @@ def run(args: argparse.Namespace) -> int:
 
     from experiments.cli.evaluate import table
     from experiments.training.mmseg_train import train
+    from experiments.training.weights import start_lines
 
     out = args.out or Path("runs") / f"train-{Path(args.design).stem}-{args.recipe}"
     source = read_design(args.from_design) if args.from_design else None
     if args.checkpoint and int(os.environ.get("RANK", "0")) == 0:
         wanted = replace(design, num_classes=folder.num_classes)
-        print("\n".join(_start(args.checkpoint, source or wanted, wanted)), flush=True)
+        print("\n".join(start_lines(args.checkpoint, source or wanted, wanted)), flush=True)
     with Progress(transient=True) as bar:
         task = bar.add_task("updates", total=recipe.iterations)
         result = train(
@@ -98,14 +99,3 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(table(result)))
     print(f"weights: {out / 'weights.pt'}")
     return 0
-
-
-def _start(checkpoint: Path, source: "Design", design: "Design") -> list[str]:
-    """What the training starts from, as lines."""
-    from experiments.training.weights import starting_weights
-
-    return [
-        f"from {checkpoint} (all names: start.json)",
-        *starting_weights(checkpoint, source, design, seed=0)[1].lines(),
-        "",
-    ]

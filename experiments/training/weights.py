@@ -161,3 +161,13 @@ def starting_weights(path: Path, source: Design, design: Design, *, seed: int) -
         sliced=tuple(name for name in report.sliced if name not in fresh),
         new=tuple(name for name in found if name in fresh),
     )
+
+
+def start_lines(path: Path, source: Design, design: Design) -> list[str]:
+    """What `starting_weights` gives, as lines for the user.
+
+    Raises:
+        CheckpointError: As there.
+    """
+    start = starting_weights(path, source, design, seed=0)[1]
+    return [f"from {path} (all names: start.json)", *start.lines(), ""]

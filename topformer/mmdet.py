@@ -8,39 +8,32 @@ operations, `topformer.mmcv_ops` takes their place.
 """
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from torch import Tensor
 from torch.nn import functional
 
-from topformer import mmcv_ops
+from topformer import extras, mmcv_ops
 from topformer.codec import from_json
 from topformer.design import Design
 from topformer.errors import DesignError, StudyError
 from topformer.mmseg import quiet
 from topformer.network import Backbone
 
-INSTALL = (
-    "python -m pip install --no-deps onedl-mmdetection==3.5.1",
-    "python -m pip install pycocotools shapely six terminaltables tqdm scikit-image imageio",
-)
-"""What installs mmdetection beside the pinned packages; its own dependencies would bring an older numpy."""
-
-if find_spec("mmdet") is None:
-    raise StudyError(f"detection needs mmdetection, which is not installed; install it: {' && '.join(INSTALL)}")
-
 STAND_IN = mmcv_ops.provide()
 """Whether mmcv's compiled operations are replaced."""
 
-with quiet():
-    import mmdet.datasets
-    import mmdet.engine
-    import mmdet.evaluation
-    import mmdet.models  # noqa: F401
-    from mmdet.models.losses import focal_loss
-    from mmdet.registry import MODELS
-    from mmengine.model import BaseModule
+try:
+    with quiet():
+        import mmdet.datasets
+        import mmdet.engine
+        import mmdet.evaluation
+        import mmdet.models  # noqa: F401
+        from mmdet.models.losses import focal_loss
+        from mmdet.registry import MODELS
+        from mmengine.model import BaseModule
+except ModuleNotFoundError as error:
+    raise StudyError(f"detection needs {error.name}, which is not installed; {extras.command('detection')}") from None
 
 DETECTED = (8, 16, 32)
 """Reductions of the maps that RetinaNet's feature pyramid takes (Lin et al., Focal loss, ICCV 2017)."""

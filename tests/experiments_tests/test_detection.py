@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,14 @@ from experiments.training.detection_recipe import DetectionRecipe, configuration
 from search_space.cost.detection import retinanet_cost
 from topformer.design import Design
 from topformer.errors import DataError, DesignError, StudyError
+from topformer.extras import missing
 from topformer.network import TopFormer
 from topformer.presets import BASE, NANO, TINY
 
-MISSING = find_spec("mmdet") is None
-extra = pytest.mark.skipif(MISSING, reason="mmdetection is not installed; docs/detection.md says how to install it")
+MISSING = missing("detection")
+extra = pytest.mark.skipif(
+    bool(MISSING), reason=f"{', '.join(MISSING)} not installed; docs/detection.md says how to install them"
+)
 # mmengine and mmdetection warn of their own defaults, and of torch's deprecations.
 quietly = pytest.mark.filterwarnings("ignore")
 
@@ -198,7 +200,9 @@ def test_without_mmdetection_the_command_says_what_installs_it(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["detect", "train", "--data", str(data), "--design", "nano", "--out", str(tmp_path)]) == 2
-    assert "python -m pip install --no-deps onedl-mmdetection==" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "detection needs mmdet, which is not installed" in error
+    assert "python -m pip install --no-deps onedl-mmdetection==" in error
 
 
 def test_the_configuration_can_be_printed_without_mmdetection(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ operations, `topformer.mmcv_ops` takes their place.
 """
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from torch import Tensor
@@ -19,6 +20,9 @@ from topformer.design import Design
 from topformer.errors import DesignError, StudyError
 from topformer.mmseg import quiet
 from topformer.network import Backbone
+
+if find_spec("mmdet") is None:
+    raise StudyError(f"detection needs mmdetection, which is not installed; {extras.command('detection')}")
 
 STAND_IN = mmcv_ops.provide()
 """Whether mmcv's compiled operations are replaced."""

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--from-design", default=None, metavar="DESIGN", help="what these belong to; they are sliced")
     train.add_argument("--epochs", type=int, default=12, help="epochs; the learning rate falls after 8 and 11 twelfths")
     train.add_argument("--batch", type=int, default=16, help="images per update; the learning rate scales with it")
+    train.add_argument("--learning-rate", type=float, default=None, help="peak, if not the scaled one")
     train.add_argument("--short-side", type=int, default=800, metavar="PX", help="images are resized to this side")
     train.add_argument("--sync-bn", action="store_true", help="synchronise BatchNorm over several devices")
     train.add_argument("--seed", type=int, default=0, help="seed of initialisation, data order and augmentation")
@@ -61,11 +62,12 @@ def _cost(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from experiments.data.coco import open_coco
+    from experiments.data.coco import TRAIN, open_coco
     from experiments.training.configuration import as_python
     from experiments.training.detection_recipe import configuration
 
-    design, recipe, folder = read_design(args.design), _recipe(args), open_coco(args.data)
+    design, folder = read_design(args.design), open_coco(args.data)
+    recipe = _recipe(args, folder.images[TRAIN])
     if args.print_config:
         initial = str(args.checkpoint) if args.checkpoint else None
         settings = {"seed": args.seed, "workers": args.workers, "initial": initial}
@@ -100,15 +102,18 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
-def _recipe(args: argparse.Namespace) -> "DetectionRecipe":
+def _recipe(args: argparse.Namespace, images: int) -> "DetectionRecipe":
+    """The usual recipe with what the arguments change; the warm-up is at most a tenth of the updates."""
     from experiments.training.detection_recipe import DetectionRecipe
 
     usual = DetectionRecipe()
     changed = replace(usual, epochs=args.epochs, batch=args.batch, synchronised=args.sync_bn)
     long, short = usual.scale
+    scaled = usual.learning_rate * args.batch / usual.batch
     return replace(
         changed,
-        learning_rate=usual.learning_rate * args.batch / usual.batch,
+        learning_rate=scaled if args.learning_rate is None else args.learning_rate,
+        warmup=min(usual.warmup, args.epochs * images // args.batch // 10),
         milestones=tuple(round(m * args.epochs / usual.epochs) for m in usual.milestones),
         scale=(round(long * args.short_side / short), args.short_side),
     )

@@ -85,8 +85,8 @@ def train_detector(
 ) -> dict[str, Any]:
     """Train a detector; an interrupted training goes on from its last epoch.
 
-    Under `torchrun` the batch is shared by the processes. `out` gets the configuration (`config.py`), mmengine's logs
-    and checkpoints, `weights.pt` (the detector's state dict) and `result.json`.
+    Under `torchrun` the batch is shared by the processes. `out` gets `config.py`, mmengine's logs and checkpoints,
+    `weights.pt` (the detector's state dict) and `result.json`.
 
     Args:
         design: The network around which the detector stands.
@@ -104,8 +104,7 @@ def train_detector(
 
     Raises:
         StudyError: `out` holds another training.
-        DesignError: The design lacks a scale.
-        CheckpointError: The weights do not fit.
+        DesignError, CheckpointError: The design lacks a scale; the weights do not fit.
         EvaluationError: The loss is not finite.
     """
     check_scales(design)
@@ -123,7 +122,7 @@ def train_detector(
     if checkpoint and initial and not initial.exists():
         _write_initial(out, checkpoint, source or design, design, seed)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        # mmengine and mmdetection warn of their own defaults and of torch's deprecations; pycocotools prints.
+        # The packages warn of their own defaults and of torch's deprecations; pycocotools prints.
         warnings.simplefilter("ignore")
         scores, weights = _run(settings, out / LOGS, progress)
     result = {**scores, "recipe": asdict(recipe), "seed": seed, "images": dict(folder.images)}

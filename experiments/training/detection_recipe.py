@@ -18,6 +18,8 @@ from topformer.errors import StudyError
 
 _CHANNELS = 256
 _LEVELS = (8, 16, 32, 64, 128)
+_CHECKPOINTS = {"type": "CheckpointHook", "interval": 1, "max_keep_ckpts": 2}
+"""Two checkpoints are kept, because mmengine removes the older one before it has written the newer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +129,7 @@ def configuration(
         "test_cfg": {"type": "TestLoop"},
         "optim_wrapper": _optimizer(recipe),
         "param_scheduler": _schedulers(recipe),
-        # Two checkpoints: mmengine removes the older one before it has written the newer.
-        "default_hooks": {"checkpoint": {"type": "CheckpointHook", "interval": 1, "max_keep_ckpts": 2}},
+        "default_hooks": {"checkpoint": _CHECKPOINTS},
         "randomness": {"seed": seed},
         **({"sync_bn": "torch"} if recipe.synchronised and devices > 1 else {}),
         "load_from": initial,

@@ -66,8 +66,7 @@ def pretrain(
 
     Under `torchrun` the batch is shared by the processes; each has BatchNorm statistics of its own share, and those
     of the first are kept, as in the trainings that the recipes are taken from. `out` gets `pretraining.json` (what
-    the weights depend on), `weights.pt` (under the names of the released checkpoints, `state_dict` and
-    `state_dict_ema`) and `result.json`.
+    the weights depend on), `weights.pt` (`state_dict` and `state_dict_ema`, by released names) and `result.json`.
 
     Args:
         design: The network; injection and segmentation head are not used.

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -201,8 +202,9 @@ def test_without_mmdetection_the_command_says_what_installs_it(
 ) -> None:
     assert main(["detect", "train", "--data", str(data), "--design", "nano", "--out", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert "detection needs mmdet, which is not installed" in error
+    assert "detection needs mmdetection, which is not installed" in error
     assert "python -m pip install --no-deps onedl-mmdetection==" in error
+    assert "mmcv._ext" not in sys.modules
 
 
 def test_the_configuration_can_be_printed_without_mmdetection(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

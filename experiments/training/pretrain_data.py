@@ -1,5 +1,6 @@
 """Batches of pre-training: item i of an epoch is a function of seed, epoch and i, whatever process makes it."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +45,17 @@ class Images(Dataset[Any]):
     """
 
     def __init__(self, examples: Sequence[Example], recipe: PretrainRecipe, *, seed: int, augmented: bool) -> None:
-        self.examples, self.recipe, self.seed, self.augmented = examples, recipe, seed, augmented
+        # Arrays of bytes, not a million objects: every worker gets a copy.
+        self.files = np.array([os.fsencode(example.image) for example in examples])
+        self.labels = np.array([example.label for example in examples])
+        self.recipe, self.seed, self.augmented = recipe, seed, augmented
 
     def __len__(self) -> int:
-        return len(self.examples)
+        return len(self.files)
 
     def __getitem__(self, item: Item) -> tuple[NDArray[np.uint8], Example] | DataError:
         epoch, number = item
-        example = self.examples[number]
+        example = Example(Path(os.fsdecode(self.files[number])), int(self.labels[number]))
         try:
             image = Image.fromarray(read_image(example.image))
         except DataError as error:

@@ -31,7 +31,7 @@ def test_nms_is_greedy_suppression(threshold: float) -> None:
     scores = torch.rand(200, generator=generator, dtype=torch.float64)
     found = nms(boxes, scores, iou_threshold=threshold).tolist()
     assert found == greedy(boxes.tolist(), scores.tolist(), threshold)
-    assert 5 < len(found) < 150
+    assert 5 < len(found) < len(boxes)
 
 
 def test_overlap_by_hand() -> None:

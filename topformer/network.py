@@ -79,11 +79,11 @@ class LastTokenPool(TokenPool):
         return functional.adaptive_avg_pool2d(tokens[-1], self._size(tokens))
 
 
-class Backbone(nn.Module):
-    """Token pyramid, semantics extractor and semantics injection of a design.
+class Trunk(nn.Module):
+    """Token pyramid and semantics extractor of a design: all that an ImageNet checkpoint holds.
 
     Args:
-        design: The network; the head's fields are not used.
+        design: The network; the fields of injection and head are not used.
         drop_path: Stochastic depth of the last extractor block; it grows linearly from 0 at the first.
     """
 
@@ -101,14 +101,30 @@ class Backbone(nn.Module):
             self.pool = LastTokenPool(stride)
             self.widen = ConvUnit(design.tap_channels[-1], design.embedding)
         self.extractor = build_extractor(design, drop=drop_path)
+
+    def semantics(self, tokens: Sequence[Tensor]) -> Tensor:
+        """Semantics of the token maps: (B, embedding, h, w) on the pooled grid."""
+        semantics_BChw: Tensor = self.extractor(self.widen(self.pool(tokens)))
+        return semantics_BChw
+
+
+class Backbone(Trunk):
+    """Token pyramid, semantics extractor and semantics injection of a design.
+
+    Args:
+        design: The network; the head's fields are not used.
+        drop_path: Stochastic depth of the last extractor block; it grows linearly from 0 at the first.
+    """
+
+    def __init__(self, design: Design, *, drop_path: float = 0.1) -> None:
+        super().__init__(design, drop_path=drop_path)
         chosen = [SCALES.index(scale) for scale in design.injected]
         self.injection = SemanticsInjection(design.injection, design.tap_channels, chosen, design.width)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Injected maps of an image (B, 3, H, W), finest first; each is (B, M, H_i, W_i)."""
         tokens = self.pyramid(image)
-        semantics_BCHW = self.extractor(self.widen(self.pool(tokens)))
-        injected: tuple[Tensor, ...] = self.injection(tokens, semantics_BCHW)
+        injected: tuple[Tensor, ...] = self.injection(tokens, self.semantics(tokens))
         return injected
 
 

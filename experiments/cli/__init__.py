@@ -18,9 +18,11 @@ from topformer.errors import ExplorerError, InputError
 COMMANDS = (
     "sweep",
     "ablate",
+    "pretrain",
     "train",
     "evaluate",
     "predict",
+    "detect",
     "pareto",
     "cost",
     "latency",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from experiments.cli.arguments import add_json
+from topformer.extras import EXTRAS, command, missing
 
 EXAMPLE = "topformer doctor"
 PACKAGES = (
@@ -52,6 +53,7 @@ class Facts:
         free_disk_gib: Free space where the command runs.
         packages: Required package to its version, None where it is missing.
         clashing: Installed packages that break required ones, with their versions.
+        extras: Optional part to those of its packages that are not installed.
         cuda: Names of the CUDA devices that torch sees.
         adb: Path of the Android debug bridge.
     """
@@ -61,6 +63,7 @@ class Facts:
     free_disk_gib: float
     packages: dict[str, str | None]
     clashing: dict[str, str]
+    extras: dict[str, list[str]]
     cuda: list[str]
     adb: str | None
 
@@ -74,6 +77,7 @@ class Facts:
             free_disk_gib=round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
             packages=packages,
             clashing={name: number for name in HARMFUL if (number := _version(name))},
+            extras={name: missing(name) for name in EXTRAS},
             cuda=_cuda() if packages["torch"] else [],
             adb=shutil.which("adb"),
         )
@@ -88,11 +92,19 @@ class Facts:
         return [
             f"python {self.python}, {self.cores} cores, {self.free_disk_gib} GiB free here",
             *(f"{name:<22} {number or 'missing'}" for name, number in self.packages.items()),
+            *(_extra_line(name, absent) for name, absent in self.extras.items()),
             f"CUDA devices           {', '.join(self.cuda) or 'none'}",
             f"adb                    {self.adb or 'not on PATH (needed only to measure on a phone)'}",
             *(f"clash: {name} {number} is installed; pip uninstall {name}" for name, number in self.clashing.items()),
             *([f"install what is missing: python -m pip install {' '.join(self.missing)}"] if self.missing else []),
         ]
+
+
+def _extra_line(name: str, absent: list[str]) -> str:
+    """Whether an optional part works, and what installs it."""
+    if not absent:
+        return f"extra {name:<16} installed"
+    return f"extra {name:<16} lacks {', '.join(absent)} (for {EXTRAS[name].purpose}): {command(name)}"
 
 
 def _cores() -> int:

@@ -4,6 +4,7 @@ An interrupted training goes on when the same command is given again.
 """
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,8 +75,13 @@ def run(args: argparse.Namespace) -> int:
 
     from experiments.cli.evaluate import table
     from experiments.training.mmseg_train import train
+    from experiments.training.weights import start_lines
 
     out = args.out or Path("runs") / f"train-{Path(args.design).stem}-{args.recipe}"
+    source = read_design(args.from_design) if args.from_design else None
+    if args.checkpoint and int(os.environ.get("RANK", "0")) == 0:
+        wanted = replace(design, num_classes=folder.num_classes)
+        print("\n".join(start_lines(args.checkpoint, source or wanted, wanted)), flush=True)
     with Progress(transient=True) as bar:
         task = bar.add_task("updates", total=recipe.iterations)
         result = train(
@@ -87,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             workers=args.workers,
             precision=args.precision,
             checkpoint=args.checkpoint,
-            source=read_design(args.from_design) if args.from_design else None,
+            source=source,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     print("\n".join(table(result)))

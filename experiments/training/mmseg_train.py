@@ -29,6 +29,8 @@ with quiet():
 CONFIGURATION = "config.py"
 RESULT = "result.json"
 INITIAL = "initial.pth"
+START = "start.json"
+"""Names of the tensors that were inherited, sliced, or are new, where a training starts from a checkpoint."""
 LOGS = "mmseg"
 
 
@@ -102,8 +104,9 @@ def train(
     )
     _claim(out, as_python(settings))
     if checkpoint and initial and not initial.exists():
+        state, start = starting_weights(checkpoint, source or design, design, seed=seed)
+        write_json(out / START, start.to_json())
         with replacing(initial) as fresh:
-            state = starting_weights(checkpoint, source or design, design, seed=seed)
             torch.save({"state_dict": to_segmentor_state(state)}, fresh)
     with warnings.catch_warnings():
         # mmengine and mmsegmentation warn of their own defaults and of torch's deprecations.

@@ -1,7 +1,8 @@
 """Weights of a network from any file that holds them: a training's checkpoint, a finished training's, the release's."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,50 @@ from topformer.network import TopFormer
 
 _OF_A_SEGMENTOR = "backbone.body."
 _OF_A_NETWORK = "backbone.pyramid."
+_OPTIONAL = ("backbone.injection.", "head.")
+"""Parts that a pre-trained backbone does not have."""
+PARTS = ("backbone.pyramid", "backbone.widen", "backbone.extractor", "backbone.injection", "head")
+"""Modules by which a start is shown; the second is empty for most designs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Where the tensors of a network that is to be trained come from, by name.
+
+    Attributes:
+        inherited: From the file, as they were.
+        sliced: From the file, a part of a tensor.
+        new: Initialised with the seed.
+    """
+
+    inherited: tuple[str, ...]
+    sliced: tuple[str, ...]
+    new: tuple[str, ...]
+
+    def to_json(self) -> dict[str, list[str]]:
+        """As plain JSON."""
+        return {kind: list(names) for kind, names in asdict(self).items()}
+
+    def lines(self) -> list[str]:
+        """Numbers of weights and BN statistics by module, as a table."""
+        kinds = {"inherited": self.inherited, "sliced": self.sliced, "new": self.new}
+        head = f"{'tensors':<18}  {'  '.join(f'{kind:>9}' for kind in kinds)}"
+        rows = {part: [_within(names, part) for names in kinds.values()] for part in PARTS}
+        return [
+            head,
+            *(f"{part:<18}  {'  '.join(f'{n:>9}' for n in row)}" for part, row in rows.items() if sum(row)),
+        ]
+
+
+def _within(names: Iterable[str], part: str) -> int:
+    return sum(name.startswith(f"{part}.") and not name.endswith("num_batches_tracked") for name in names)
 
 
 def read_weights(path: Path, design: Design) -> tuple[dict[str, Tensor], tuple[str, ...], Mapping[str, Any]]:
     """The weights in a file, as the state dict of a `TopFormer` of the design.
 
-    Known are mmengine's checkpoints of our segmentor, state dicts of a `TopFormer`, and the released checkpoints,
-    ImageNet backbones among them.
+    Known are mmengine's checkpoints of our segmentor, state dicts of a `TopFormer` or of a `TopFormerClassifier`, and
+    the released checkpoints, ImageNet backbones among them.
 
     Args:
         path: The file; nothing in it is run.
@@ -37,9 +75,10 @@ def read_weights(path: Path, design: Design) -> tuple[dict[str, Tensor], tuple[s
         CheckpointError: The file cannot be read or belongs to another design.
     """
     content = _content(path)
-    held = content.get("state_dict", content)
+    # Averaged weights first, as for released checkpoints.
+    held = content.get("state_dict_ema", content.get("state_dict", content))
     if any(name.startswith((_OF_A_SEGMENTOR, _OF_A_NETWORK)) for name in held):
-        return _own(path, held, design), (), _about(content)
+        return *_own(path, held, design), _about(content)
     network = TopFormer(design)
     report = load_released(network, content)
     return network.state_dict(), report.kept, _about(content)
@@ -63,15 +102,19 @@ def _content(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _own(path: Path, held: Mapping[str, Tensor], design: Design) -> dict[str, Tensor]:
-    state = {name: value for name, value in held.items() if not name.startswith("data_preprocessor.")}
+def _own(path: Path, held: Mapping[str, Tensor], design: Design) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Weights under our names, and the names that the file lacks: all of a part, as in a pre-trained backbone."""
+    state = {name: value for name, value in held.items() if not name.startswith(("data_preprocessor.", "classifier."))}
     if any(name.startswith(_OF_A_SEGMENTOR) for name in state):
         state = from_segmentor_state(state)
+    network = TopFormer(design)
+    absent = tuple(part for part in _OPTIONAL if not any(name.startswith(part) for name in state))
+    kept = {name: value for name, value in network.state_dict().items() if absent and name.startswith(absent)}
     try:
-        TopFormer(design).load_state_dict(state, strict=True)
+        network.load_state_dict({**kept, **state}, strict=True)
     except RuntimeError as error:
         raise CheckpointError(f"{path} does not fit the design; {' '.join(str(error).split())[:300]}") from None
-    return dict(state)
+    return {**kept, **state}, tuple(kept)
 
 
 def _about(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -96,15 +139,35 @@ def trained_weights(path: Path, design: Design) -> tuple[dict[str, Tensor], Mapp
     return state, about
 
 
-def starting_weights(path: Path, source: Design, design: Design, *, seed: int) -> dict[str, Tensor]:
+def starting_weights(path: Path, source: Design, design: Design, *, seed: int) -> tuple[dict[str, Tensor], Start]:
     """Weights to start a training of `design` from: those of `source` in a file, sliced where the designs differ.
 
     What the file does not have is initialised with the seed.
+
+    Returns:
+        The state dict, and where each tensor comes from.
 
     Raises:
         CheckpointError: The file cannot be read or belongs to another design than `source`.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        state, _, _ = read_weights(path, source)
-        return inherit(state, source, design)[0]
+        state, kept, _ = read_weights(path, source)
+        found, report = inherit(state, source, design)
+    absent = tuple(part for part in _OPTIONAL if any(name.startswith(part) for name in kept))
+    fresh = {name for name in found if absent and name.startswith(absent)} | set(report.new)
+    return found, Start(
+        inherited=tuple(name for name in report.inherited if name not in fresh),
+        sliced=tuple(name for name in report.sliced if name not in fresh),
+        new=tuple(name for name in found if name in fresh),
+    )
+
+
+def start_lines(path: Path, source: Design, design: Design) -> list[str]:
+    """What `starting_weights` gives, as lines for the user.
+
+    Raises:
+        CheckpointError: As there.
+    """
+    start = starting_weights(path, source, design, seed=0)[1]
+    return [f"from {path} (all names: start.json)", *start.lines(), ""]

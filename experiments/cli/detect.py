@@ -1,0 +1,123 @@
+"""Train a RetinaNet around a design on COCO with mmdetection, or say what it costs."""
+
+import argparse
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.cli.arguments import add_json, read_design, size
+
+if TYPE_CHECKING:
+    from experiments.training.detection_recipe import DetectionRecipe
+
+EXAMPLE = "topformer detect train --data data/coco --design tiny --checkpoint topformer-T-224-66.2.pth"
+PADDED = "800x1344"
+"""An image of COCO resized into 1333 x 800 and padded to multiples of 32."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    form = argparse.ArgumentDefaultsHelpFormatter
+    train = actions.add_parser("train", help="train with mmdetection's 1x schedule", formatter_class=form)
+    train.add_argument("--data", type=Path, required=True, help="folder with annotations/, train2017/ and val2017/")
+    train.add_argument("--design", default="base", help="a preset, or a JSON file of a design")
+    train.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="weights of the backbone")
+    train.add_argument("--from-design", default=None, metavar="DESIGN", help="what these belong to; they are sliced")
+    train.add_argument("--epochs", type=int, default=12, help="epochs; the learning rate falls after 8 and 11 twelfths")
+    train.add_argument("--batch", type=int, default=16, help="images per update; the learning rate scales with it")
+    train.add_argument("--learning-rate", type=float, default=None, help="peak, if not the scaled one")
+    train.add_argument("--short-side", type=int, default=800, metavar="PX", help="images are resized to this side")
+    train.add_argument("--sync-bn", action="store_true", help="synchronise BatchNorm over several devices")
+    train.add_argument("--seed", type=int, default=0, help="seed of initialisation, data order and augmentation")
+    train.add_argument("--workers", type=int, default=2, help="processes per device that load data")
+    train.add_argument("--out", type=Path, default=None, help="folder of the run; runs/detect-DESIGN by default")
+    train.add_argument("--print-config", action="store_true", help="print mmdetection's configuration and stop")
+    cost = actions.add_parser("cost", help="parameters and MACs of the detector", formatter_class=form)
+    cost.add_argument("design", help="a preset, or a JSON file of a design")
+    cost.add_argument("--size", default=PADDED, metavar="PX", help="HEIGHTxWIDTH of the padded image")
+    cost.add_argument("--classes", type=int, default=80, help="classes of the detector")
+    add_json(cost)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train or count."""
+    return {"train": _train, "cost": _cost}[args.action](args)
+
+
+def _cost(args: argparse.Namespace) -> int:
+    from search_space.cost.detection import retinanet_cost
+
+    height, width = size(args.size)
+    parts = retinanet_cost(read_design(args.design), height, width, classes=args.classes)
+    if args.json:
+        print(json.dumps({name: asdict(part) for name, part in parts.items()}, indent=2))
+        return 0
+    print(f"{'':<10}{'parameters':>12}{'GMACs':>10}")
+    for name, part in parts.items():
+        print(f"{name:<10}{part.parameters:>12,}{part.macs / 1e9:>10.3f}")
+    return 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    from experiments.data.coco import TRAIN, open_coco
+    from experiments.training.configuration import as_python
+    from experiments.training.detection_recipe import configuration
+
+    design, folder = read_design(args.design), open_coco(args.data)
+    recipe = _recipe(args, folder.images[TRAIN])
+    if args.print_config:
+        initial = str(args.checkpoint) if args.checkpoint else None
+        settings = {"seed": args.seed, "workers": args.workers, "initial": initial}
+        print(as_python(configuration(design, recipe, folder, **settings)), end="")
+        return 0
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from experiments.training.detection import train_detector
+    from experiments.training.weights import start_lines
+
+    out = args.out or Path("runs") / f"detect-{Path(args.design).stem}"
+    source = read_design(args.from_design) if args.from_design else None
+    speaks = int(os.environ.get("RANK", "0")) == 0
+    if args.checkpoint and speaks:
+        print("\n".join(start_lines(args.checkpoint, source or design, design)), flush=True)
+    with Progress(transient=True, console=Console(stderr=True), disable=not speaks) as bar:
+        task = bar.add_task("updates", total=None)
+        result = train_detector(
+            design,
+            recipe,
+            folder,
+            out,
+            seed=args.seed,
+            workers=args.workers,
+            checkpoint=args.checkpoint,
+            source=source,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if speaks:
+        print("\n".join([*_lines(result), f"weights: {out / 'weights.pt'}"]))
+    return 0
+
+
+def _recipe(args: argparse.Namespace, images: int) -> "DetectionRecipe":
+    """The usual recipe with what the arguments change; the warm-up is at most a tenth of the updates."""
+    from experiments.training.detection_recipe import DetectionRecipe
+
+    usual = DetectionRecipe()
+    changed = replace(usual, epochs=args.epochs, batch=args.batch, synchronised=args.sync_bn)
+    long, short = usual.scale
+    scaled = usual.learning_rate * args.batch / usual.batch
+    return replace(
+        changed,
+        learning_rate=scaled if args.learning_rate is None else args.learning_rate,
+        warmup=min(usual.warmup, args.epochs * images // args.batch // 10),
+        milestones=tuple(round(m * args.epochs / usual.epochs) for m in usual.milestones),
+        scale=(round(long * args.short_side / short), args.short_side),
+    )
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    return [f"{name.upper():<5} {result[name]:>6.2f}" for name in ("ap", "ap50", "ap75")]

@@ -1,0 +1,73 @@
+"""Pre-train a design on ImageNet, or on any folder with one subfolder of images per class.
+
+An interrupted training goes on when the same command is given again.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from experiments.cli.arguments import read_design
+from experiments.training.pretrain_recipes import RECIPES, pretrain_recipe
+
+EXAMPLE = "topformer pretrain --data data/imagenet --design mine.json --recipe adamw-300 --precision bfloat16"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--data", type=Path, required=True, help="folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG")
+    parser.add_argument("--design", default="base", help="a preset, or a JSON file of a design")
+    parser.add_argument("--recipe", default="adamw-300", choices=sorted(RECIPES), help="see docs/pretraining.md")
+    parser.add_argument("--epochs", type=int, default=None, help="epochs, if not the recipe's")
+    parser.add_argument("--batch", type=int, default=None, help="images per update; learning rates scale with it")
+    parser.add_argument("--size", type=int, default=None, metavar="PX", help="side of the input, if not the recipe's")
+    parser.add_argument("--learning-rate", type=float, default=None, help="peak, if not the recipe's scaled one")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything that is drawn")
+    parser.add_argument("--workers", type=int, default=4, help="processes per device that load data")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of the forward pass")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes CUDA if it can")
+    parser.add_argument("--out", type=Path, default=None, help="folder of the run; runs/pretrain-DESIGN by default")
+    parser.add_argument("--print-config", action="store_true", help="print the settings as JSON and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, or print the settings."""
+    from experiments.data.image_folder import open_class_folder
+    from experiments.training.pretrain import pretrain, settings
+
+    design = read_design(args.design)
+    changes = {"epochs": args.epochs, "batch": args.batch, "size": args.size, "rate": args.learning_rate}
+    recipe = pretrain_recipe(args.recipe, **changes)
+    folder = open_class_folder(args.data)
+    if args.print_config:
+        print(json.dumps(settings(design, recipe, folder, seed=args.seed, precision=args.precision), indent=2))
+        return 0
+    from rich.progress import Progress
+
+    out = args.out or Path("runs") / f"pretrain-{Path(args.design).stem}"
+    speaks = int(os.environ.get("RANK", "0")) == 0
+    with Progress(transient=True, disable=not speaks) as bar:
+        task = bar.add_task("updates", total=None)
+        result = pretrain(
+            design,
+            recipe,
+            folder,
+            out,
+            seed=args.seed,
+            workers=args.workers,
+            precision=args.precision,
+            device=args.device,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if speaks:
+        print("\n".join([*table(result), f"weights: {out / 'weights.pt'}"]))
+    return 0
+
+
+def table(result: dict[str, Any]) -> list[str]:
+    """Accuracies in percent as lines."""
+    rows = (("averaged weights", "_ema"), ("last weights", ""))
+    lines = [f"{name:<16}  {result[f'top1{s}']:>6.2f}  {result[f'top5{s}']:>6.2f}" for name, s in rows]
+    return [f"{'':<16}  {'top-1':>6}  {'top-5':>6}", *lines]

@@ -1,0 +1,184 @@
+"""A training of a detector through mmdetection, run from the configuration that is written beside it."""
+
+import io
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import asdict, replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.data.coco import CocoFolder
+from experiments.evaluators.base import Progress
+from experiments.evaluators.results import WEIGHTS, not_finite, replacing, write_json
+from experiments.training.configuration import as_python
+from experiments.training.detection_recipe import DetectionRecipe, configuration
+from experiments.training.weights import starting_weights
+from topformer.design import Design
+from topformer.errors import StudyError
+from topformer.mmdet import check_scales
+from topformer.mmseg import quiet
+
+with quiet():
+    from mmengine.config import Config
+    from mmengine.hooks import Hook
+    from mmengine.runner import Runner, find_latest_checkpoint
+
+CONFIGURATION, RESULT, INITIAL, START, LOGS = "config.py", "result.json", "initial.pth", "start.json", "mmdet"
+SCORES: Mapping[str, str] = {"ap": "coco/bbox_mAP", "ap50": "coco/bbox_mAP_50", "ap75": "coco/bbox_mAP_75"}
+"""Our name of each score to mmdetection's, whose values lie between 0 and 1."""
+
+
+class _Watch(Hook):  # type: ignore[misc]
+    """Ends a training whose loss is not finite, tells the caller about every update, and keeps the last scores."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.scores: dict[str, float] | None = None
+
+    def after_train_iter(
+        self,
+        runner: Any,
+        batch_idx: int,  # noqa: ARG002
+        data_batch: Any = None,  # noqa: ARG002
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Check and report one update."""
+        loss = outputs["loss"].item() if outputs else float("nan")
+        if not isfinite(loss):
+            raise not_finite(loss, runner.iter + 1, runner.max_iters)
+        if self.progress is not None:
+            self.progress(runner.iter + 1, runner.max_iters)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Keep the scores; the metric gives none where nothing was detected at all."""
+        found = metrics or {}
+        self.scores = {name: 100 * float(found.get(theirs, 0.0)) for name, theirs in SCORES.items()}
+
+
+class _Runner(Runner):  # type: ignore[misc]
+    """A runner that logs to files only."""
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> Any:
+        """The logger of mmengine without its handler for the terminal."""
+        logger = super().build_logger(*args, **kwargs)
+        logger.handlers = [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
+        return logger
+
+
+def train_detector(
+    design: Design,
+    recipe: DetectionRecipe,
+    folder: CocoFolder,
+    out: Path,
+    *,
+    seed: int = 0,
+    workers: int = 2,
+    checkpoint: Path | None = None,
+    source: Design | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train a detector; an interrupted training goes on from its last epoch.
+
+    Under `torchrun` the batch is shared by the processes. `out` gets `config.py`, mmengine's logs and checkpoints,
+    `weights.pt` (the detector's state dict) and `result.json`.
+
+    Args:
+        design: The network around which the detector stands.
+        recipe: The training.
+        folder: The data set.
+        out: Folder of this training.
+        seed: Of initialisation, data order and augmentation.
+        workers: Processes per device that load data.
+        checkpoint: Weights of the backbone to start from, such as a released ImageNet backbone.
+        source: The design that these belong to, if not `design`; they are sliced.
+        progress: Called after every update with the updates done and all of them.
+
+    Returns:
+        The content of `result.json`: AP, AP50 and AP75 of COCO in percent, and the settings.
+
+    Raises:
+        StudyError: `out` holds another training.
+        DesignError, CheckpointError: The design lacks a scale; the weights do not fit.
+        EvaluationError: The loss is not finite.
+    """
+    check_scales(design)
+    initial = (out / INITIAL).resolve() if checkpoint else None
+    settings = configuration(
+        design,
+        recipe,
+        replace(folder, root=folder.root.resolve()),
+        seed=seed,
+        devices=int(os.environ.get("WORLD_SIZE", "1")),
+        workers=workers,
+        initial=str(initial) if initial else None,
+    )
+    _claim(out, as_python(settings))
+    if checkpoint and initial and not initial.exists():
+        _write_initial(out, checkpoint, source or design, design, seed)
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        # The packages warn of their own defaults and of torch's deprecations; pycocotools prints.
+        warnings.simplefilter("ignore")
+        scores, weights = _run(settings, out / LOGS, progress)
+    result = {**scores, "recipe": asdict(recipe), "seed": seed, "images": dict(folder.images)}
+    if int(os.environ.get("RANK", "0")) == 0:
+        with replacing(out / WEIGHTS) as fresh:
+            torch.save(weights, fresh)
+        write_json(out / RESULT, result)
+    return result
+
+
+def _claim(out: Path, text: str) -> None:
+    """Write the configuration, or find the same there."""
+    out.mkdir(parents=True, exist_ok=True)
+    known = out / CONFIGURATION
+    if not known.exists():
+        with replacing(known) as fresh:
+            fresh.write_text(text, encoding="utf-8")
+        return
+    found = known.read_text(encoding="utf-8")
+    if found != text:
+        pairs = zip(found.splitlines(), text.splitlines(), strict=False)
+        old, new = next(((old, new) for old, new in pairs if old != new), ("fewer lines", "more"))
+        raise StudyError(f"{out} holds another training: {old.strip()}, not {new.strip()}; choose another --out")
+
+
+def _write_initial(out: Path, checkpoint: Path, source: Design, design: Design, seed: int) -> None:
+    """The backbone's weights under the detector's names, and where they come from."""
+    state, start = starting_weights(checkpoint, source, design, seed=seed)
+    prefix = "backbone."
+    body = {f"{prefix}body.{k.removeprefix(prefix)}": v for k, v in state.items() if k.startswith(prefix)}
+    write_json(out / START, start.to_json())
+    with replacing(out / INITIAL) as fresh:
+        torch.save({"state_dict": body}, fresh)
+
+
+def _run(
+    settings: Mapping[str, Any], work: Path, progress: Progress | None
+) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+    work.mkdir(parents=True, exist_ok=True)
+    resumed = find_latest_checkpoint(str(work))
+    changes = {"load_from": resumed, "resume": True} if resumed else {}
+    launcher = "pytorch" if "LOCAL_RANK" in os.environ else "none"
+    # mmengine keeps loggers and histories by name for the life of the process.
+    name = {"experiment_name": f"detection-{os.getpid()}-{work.resolve()}".replace("/", "-")}
+    runner = _Runner.from_cfg(Config({**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}))
+    watch = _Watch(progress)
+    runner.register_hook(watch)
+    try:
+        runner.train()
+        if watch.scores is None:
+            # The training had been stopped between its last update and its last validation.
+            runner.val()
+    finally:
+        for handler in runner.logger.handlers:
+            handler.close()
+    assert watch.scores is not None
+    model = getattr(runner.model, "module", runner.model)
+    state = {k: v.cpu() for k, v in model.state_dict().items() if not k.startswith("data_preprocessor.")}
+    return watch.scores, state

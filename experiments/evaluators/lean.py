@@ -8,7 +8,10 @@ import torch
 
 from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress
+from experiments.evaluators.lean_crops import Crops
 from experiments.evaluators.lean_data import Batches, Pixels, load_pixels
+from experiments.evaluators.lean_mixed import Mixed, load_mixed, sizes
+from experiments.evaluators.lean_resize import scale_of
 from experiments.evaluators.lean_training import CHECKPOINT, Training, seeded
 from experiments.evaluators.memory import keep_freed_memory
 from experiments.evaluators.results import TRAINING, VALIDATION, trained
@@ -21,15 +24,18 @@ KIND = "lean"
 
 
 class LeanEvaluator(TrainingEvaluator):
-    """Trains a candidate from scratch on a folder whose images all have one size.
+    """Trains a candidate from scratch on a folder.
 
-    The same data, loss, schedule, grouping of parameters and metric as `MmsegEvaluator` on such a folder, without its
-    per-image pipeline. Decoded splits stay in memory between evaluations. On a CPU an evaluation that was interrupted
-    and resumed gives the same bits as one that was not.
+    The same data, loss, schedule, grouping of parameters and metric as `MmsegEvaluator`, without its per-image
+    pipeline. Images of one size are resized to the candidate's input and perhaps cropped; where sizes differ, or
+    colours are to be distorted, batches follow the steps of mmsegmentation's pipeline, see `lean_crops.Crops`. Decoded
+    splits stay in memory between evaluations. On a CPU an evaluation that was interrupted and resumed gives the same
+    bits as one that was not.
 
     Args:
         folder: The data set, or its path.
         settings: The recipe.
+        cache: Folder of decoded files for splits whose images differ in size; in memory without one.
 
     Raises:
         DataError: The folder is no data set, or its classes are not known.
@@ -37,10 +43,13 @@ class LeanEvaluator(TrainingEvaluator):
 
     kind = KIND
 
-    def __init__(self, folder: SegmentationFolder | Path, settings: LeanSettings | None = None) -> None:
+    def __init__(
+        self, folder: SegmentationFolder | Path, settings: LeanSettings | None = None, cache: Path | None = None
+    ) -> None:
         self.settings = settings or LeanSettings()
         super().__init__(folder, self.settings)
-        self._splits: dict[str, Pixels] = {}
+        self._cache = cache
+        self._splits: dict[str, Pixels | Mixed] = {}
 
     def _train(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None
@@ -59,16 +68,30 @@ class LeanEvaluator(TrainingEvaluator):
         settings, device = self.settings, choose_device(self.settings.device)
         if device.type == "cpu":
             keep_freed_memory()
-        batches = Batches(
-            pixels=self._split(TRAINING, device),
-            batch=settings.batch,
-            seed=seed,
-            height=candidate.height,
-            width=candidate.width,
-            flip=settings.flip,
-            scales=(settings.smallest_scale, settings.largest_scale),
-        )
+        batches = self._batches(self._split(TRAINING, device), candidate.height, candidate.width, seed)
         return Training(candidate.design, settings, batches, budget=budget, device=device)
+
+    def _batches(self, split: Pixels | Mixed, height: int, width: int, seed: int) -> Batches | Crops:
+        settings = self.settings
+        common: dict[str, Any] = {
+            "batch": settings.batch,
+            "seed": seed,
+            "height": height,
+            "width": width,
+            "flip": settings.flip,
+        }
+        factors = (settings.smallest_scale, settings.largest_scale)
+        if isinstance(split, Pixels):
+            return Batches(pixels=split, scales=factors, **common)
+        return Crops(
+            pixels=split,
+            scale=scale_of(height, width),
+            factors=factors,
+            # A crop full of one class is drawn again where there is a choice of crops, as in `mmseg_run`.
+            share=0.75 if factors != (1.0, 1.0) else 1.0,
+            distort=settings.distort,
+            **common,
+        )
 
     def _run(self, training: Training, folder: Path, seed: int, progress: Progress | None) -> Accuracy:
         validation = self._split(VALIDATION, training.device)
@@ -86,9 +109,14 @@ class LeanEvaluator(TrainingEvaluator):
         seconds = time.monotonic() - started
         return trained(self.folder, final, dict(training.history), budget=training.budget, seed=seed, seconds=seconds)
 
-    def _split(self, split: str, device: torch.device) -> Pixels:
+    def _split(self, split: str, device: torch.device) -> Pixels | Mixed:
         if split not in self._splits:
-            self._splits[split] = load_pixels(self.folder, split, device)
+            heights, widths = sizes(self.folder.pairs(split))
+            equal = len(set(zip(heights.tolist(), widths.tolist(), strict=True))) == 1
+            if equal and not (self.settings.distort and split == TRAINING):
+                self._splits[split] = load_pixels(self.folder, split, device)
+            else:
+                self._splits[split] = load_mixed(self.folder, split, device, self._cache)
         return self._splits[split]
 
 

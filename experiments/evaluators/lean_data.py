@@ -18,7 +18,7 @@ MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
 """Their standard deviations."""
 
-_ORDER, _AUGMENTATION = 1, 2
+_ORDER, AUGMENTATION = 1, 2
 """First numbers of the seeds of two independent streams."""
 
 
@@ -77,6 +77,16 @@ def resized(images: Tensor, height: int, width: int) -> Tensor:
     return functional.interpolate(images, (height, width), mode="bilinear", align_corners=False)
 
 
+def order(images: int, batch: int, seed: int, update: int) -> NDArray[np.int64]:
+    """Numbers of the images of an update: every image once per epoch, in an order of its own."""
+    places = [divmod(i, images) for i in range(update * batch, (update + 1) * batch)]
+    orders = {
+        epoch: np.random.default_rng([_ORDER, seed, epoch]).permutation(images)
+        for epoch in {epoch for epoch, _ in places}
+    }
+    return np.array([orders[epoch][place] for epoch, place in places])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
     """Augmented training batches; update i of a seed is always the same batch, so a resumed training goes on exactly.
@@ -101,7 +111,7 @@ class Batches:
 
     def __getitem__(self, update: int) -> tuple[Tensor, Tensor]:
         """Images (B, 3, H, W) float32 and labels (B, H, W) uint8 of one update."""
-        random = np.random.default_rng([_AUGMENTATION, self.seed, update])
+        random = np.random.default_rng([AUGMENTATION, self.seed, update])
         chosen = torch.from_numpy(self.indices(update)).to(self.pixels.images.device)
         images, labels = self.pixels.images.index_select(0, chosen), self.pixels.labels.index_select(0, chosen)
         flipped = torch.from_numpy(np.flatnonzero(random.random(self.batch) < self.flip)).to(images.device)
@@ -113,13 +123,8 @@ class Batches:
         return resized(images, self.height, self.width), self._nearest(labels)
 
     def indices(self, update: int) -> NDArray[np.int64]:
-        """Numbers of the images of an update: every image once per epoch, in an order of its own."""
-        places = [divmod(i, len(self.pixels)) for i in range(update * self.batch, (update + 1) * self.batch)]
-        orders = {
-            epoch: np.random.default_rng([_ORDER, self.seed, epoch]).permutation(len(self.pixels))
-            for epoch in {epoch for epoch, _ in places}
-        }
-        return np.array([orders[epoch][place] for epoch, place in places])
+        """Numbers of the images of an update; see `order`."""
+        return order(len(self.pixels), self.batch, self.seed, update)
 
     def _nearest(self, labels: Tensor) -> Tensor:
         if labels.shape[1:] == (self.height, self.width):

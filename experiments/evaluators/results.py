@@ -115,12 +115,12 @@ def open_evaluation(folder: Path, wanted: Mapping[str, Any]) -> Accuracy | None:
     if not (folder / IDENTITY).exists():
         write_json(folder / IDENTITY, wanted)
         return None
-    found = _read_json(folder / IDENTITY)
+    found = read_json(folder / IDENTITY)
     differing = [name for name in wanted if found.get(name) != wanted[name]]
     if differing:
         name = differing[0]
         raise StudyError(f"{folder} holds an evaluation with another {name}: {found.get(name)!r}, not {wanted[name]!r}")
-    return Accuracy(**_read_json(folder / RESULT)) if (folder / RESULT).exists() else None
+    return Accuracy(**read_json(folder / RESULT)) if (folder / RESULT).exists() else None
 
 
 def close_evaluation(folder: Path, accuracy: Accuracy) -> None:
@@ -153,7 +153,12 @@ def replacing(path: Path) -> Iterator[Path]:
         fresh.unlink(missing_ok=True)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        StorageError: The file cannot be read, or holds something else.
+    """
     try:
         value = json.loads(path.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:

@@ -9,6 +9,10 @@ from topformer.errors import StudyError, unknown_name
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16")
+COMPILERS = ("none", "inductor", "cudagraphs")
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {"device": DEVICES, "precision": PRECISIONS, "compile": COMPILERS}
+"""Accepted words of each setting that is one."""
 
 _RULES: Mapping[str, tuple[float, float, str]] = {
     "batch": (2, float("inf"), "an integer of at least 2, because batch normalisation needs more than one value"),
@@ -30,7 +34,7 @@ _RULES: Mapping[str, tuple[float, float, str]] = {
 }
 """Least and largest value of each number, and the same in words."""
 
-_MACHINE = frozenset({"threads", "workers", "device", "checkpoint_every"})
+_MACHINE = frozenset({"threads", "workers", "device", "checkpoint_every", "compile"})
 """Settings of how, not what, is computed; a study may change them and go on."""
 
 
@@ -132,11 +136,16 @@ class LeanSettings(TrainingSettings):
         threads: Threads of torch; 1 where several evaluations run beside each other.
         device: `cpu` or `cuda`; `auto` takes CUDA where there is a device.
         loss_stride: The loss counts every loss_stride-th row and column of the labels; 1 counts all.
+        distort: Photometric distortion, part of the released recipe.
+        compile: What torch compiles the training's network with: `none`; `inductor`, which takes a minute or so per
+            network; or `cudagraphs`, which needs CUDA and has never been run by us.
     """
 
     threads: int = 1
     device: str = "auto"
     loss_stride: int = 1
+    distort: bool = False
+    compile: str = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +163,7 @@ class MmsegSettings(TrainingSettings):
 
 def _check(name: str, value: object, kind: type) -> None:
     if kind is str:
-        accepted = DEVICES if name == "device" else PRECISIONS
+        accepted = _CHOICES[name]
         if value not in accepted:
             raise StudyError(unknown_name(f"{name} of the evaluator", value, accepted))
     elif kind is bool:

@@ -36,7 +36,7 @@ NETWORKS = Path(__file__).parent / "networks.csv"
 ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 """Columns of measured.csv; `family` may stand among them."""
 
-KERNELS = ("network", "kernel", "count", "macs", "moved", "largest")
+KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
 """Columns of a file of kernels."""
 
 
@@ -145,8 +145,9 @@ def _shared() -> Mapping[str, Sequence[Kernel]]:
 def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:
     found = defaultdict(list)
     for row in _read_csv(path, KERNELS):
-        count, macs, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
-        found[row["network"]].append(Kernel(row["kernel"], "", macs, moved, largest, number=count))
+        count, macs, work, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
+        kernel = Kernel(row["kernel"], "", macs, moved, largest, number=count, extra=work - macs)
+        found[row["network"]].append(kernel)
     return found
 
 

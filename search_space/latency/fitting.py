@@ -18,7 +18,7 @@ RATES = 2
 """What few rows tell of the rates: a speed, and how much of it goes to bytes. A fit needs more rows than these; its
 degrees of freedom are the rows less these, or the families less one."""
 
-BESIDE = 0.2
+BESIDE = 0.1
 """Relative error that networks beside the rows are allowed: enough to say what a kernel costs that no row has."""
 
 LEAST_FAMILIES = 3

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.latency_plots import save_device
-from search_space.latency.calibration import CHECKED, ENOUGH, FITTED, FOLDER, device, devices, read_rows
+from search_space.latency.calibration import CHECKED, ENOUGH, FITTED, FOLDER, HELD_OUT, device, devices, read_rows
 from search_space.latency.fitting import LEAST_FAMILIES, Measured, fit
 from search_space.latency.model import Checked, DeviceModel
 from search_space.latency.rates import SHAPE
@@ -39,6 +39,21 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Foretold:
+    """A network that no fit saw: its measured milliseconds, the predicted ones, and their 95 % interval."""
+
+    row: Measured
+    milliseconds: float
+    low: float
+    high: float
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured time lies in the interval."""
+        return self.low < self.row.latency_ms < self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceReport:
     """What a device's own data say of its model; nothing is predicted by a fit that saw it.
 
@@ -52,6 +67,7 @@ class DeviceReport:
         spearman: The same by ranks.
         kendall_macs: Of measured times and MACs.
         spearman_macs: The same by ranks.
+        held_out: Networks that are in no fit of the device, and what is predicted for them.
     """
 
     model: DeviceModel
@@ -63,6 +79,7 @@ class DeviceReport:
     spearman: float
     kendall_macs: float
     spearman_macs: float
+    held_out: tuple["Foretold", ...] = ()
 
 
 def report(name: str) -> DeviceReport:
@@ -82,6 +99,7 @@ def report(name: str) -> DeviceReport:
         spearman=float(stats.spearmanr(predicted, measured).statistic),
         kendall_macs=float(stats.kendalltau(macs, measured).statistic),
         spearman_macs=float(stats.spearmanr(macs, measured).statistic),
+        held_out=tuple(_foretold(model, row) for row in read_rows(FOLDER / name, HELD_OUT)),
     )
 
 
@@ -119,8 +137,13 @@ def _inside(name: str, model: DeviceModel) -> float:
 
 
 def _holds(model: DeviceModel, row: Measured) -> bool:
+    return _foretold(model, row).inside
+
+
+def _foretold(model: DeviceModel, row: Measured) -> Foretold:
     table = model.table(np.array([model.loader.load(row.kernels)]))
-    return bool(table.low[0] < row.latency_ms < table.high[0])
+    low, high = float(table.low[0]), float(table.high[0])
+    return Foretold(row=row, milliseconds=float(table.milliseconds[0]), low=low, high=high)
 
 
 def page(found: DeviceReport) -> str:
@@ -130,9 +153,11 @@ def page(found: DeviceReport) -> str:
     card = {
         "chip": setup.chip,
         "core": setup.core,
+        "clock": setup.clock,
         "threads": str(setup.threads),
         "engine": setup.runtime,
         "precision": setup.precision,
+        "graphs end at": setup.boundary,
         "protocol": setup.protocol,
         "source": setup.source,
     }
@@ -164,6 +189,7 @@ def page(found: DeviceReport) -> str:
                 ["", "Beside the rows (they count little in the fit):", "", *_rows_table(model.others)]
                 * bool(model.others)
             ),
+            *(["", "Held out (in no fit of any kind):", "", *_held_table(found.held_out)] * bool(found.held_out)),
             "",
         ]
     )
@@ -190,6 +216,19 @@ def _rows_table(rows: Sequence[Checked]) -> list[str]:
         lines.append(
             f"| {row.name} | {row.family} | {row.macs / 1e9:.3f} | {row.measured_ms:g} | {row.left_out_ms:.2f} "
             f"| {row.error:+.1%} | {family} | {row.coverage:.0%} |"
+        )
+    return lines
+
+
+def _held_table(found: Sequence[Foretold]) -> list[str]:
+    lines = ["| network | family | GMACs | measured ms | predicted ms | error | 95 % interval | inside |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for told in found:
+        row, error = told.row, told.milliseconds / told.row.latency_ms - 1
+        macs = sum(kernel.macs for kernel in row.kernels)
+        lines.append(
+            f"| {row.name} | {row.family} | {macs / 1e9:.3f} | {row.latency_ms:g} | {told.milliseconds:.1f} "
+            f"| {error:+.1%} | {told.low:.1f} to {told.high:.1f} | {'yes' if told.inside else 'no'} |"
         )
     return lines
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from topformer.boundary import Boundary
 from topformer.checkpoints import load_released
 from topformer.deploy import deploy
 from topformer.design import Design
 from topformer.errors import CheckpointError
-from topformer.export import Boundary
 from topformer.extractor import Attention
 from topformer.network import TopFormer
 

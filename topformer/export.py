@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topformer.boundary import Boundary
 from topformer.design import Design
 from topformer.errors import ExplorerError, InputError, StorageError
 
@@ -37,17 +38,6 @@ SUFFIXES: Mapping[Format, str] = MappingProxyType(
     {Format.ONNX: ".onnx", Format.NCNN: ".param", Format.TORCHSCRIPT: ".pt"}
 )
 """Ending of the file's name, by format."""
-
-
-class Boundary(StrEnum):
-    """Where the graph ends."""
-
-    LOGITS = "logits"
-    """At the logits, at the finest injected scale: 1/8 of the image in all published designs."""
-    UPSAMPLE = "upsample"
-    """At the logits resized to the image."""
-    ARGMAX = "argmax"
-    """At the class of every pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ import argparse
 from pathlib import Path
 
 from experiments.cli.arguments import add_candidate, candidate
-from topformer.export import SUFFIXES, Boundary, Format
+from topformer.boundary import Boundary
+from topformer.export import SUFFIXES, Format
 
 EXAMPLE = "topformer export base --to onnx --size 512 --out base.onnx"
 

@@ -59,7 +59,7 @@ TERMS = len(Rates._fields)
 
 _UNITS = np.array([1e9, 1e9, 1e9, 1e9, 1e3])
 
-SHAPE = Rates(46.818, 46.818, 51.332, 28.938, 6.9585)
+SHAPE = Rates(45.868, 45.868, 58.546, 37.939, 6.339)
 """The rates of `snapdragon-855`, fitted without any shape to its 41 networks of 7 families (Paddle-Lite, fp32)."""
 
 

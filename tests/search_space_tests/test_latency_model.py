@@ -13,12 +13,12 @@ from scipy import stats
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.cost.operation import Kind, Operation
-from search_space.latency.boundary import Boundary
 from search_space.latency.calibration import device, devices
 from search_space.latency.estimate import LatencyEstimate
 from search_space.latency.kernels import kernels
 from search_space.latency.model import DeviceModel
 from topformer import BASE, NANO, SMALL, TINY
+from topformer.boundary import Boundary
 from topformer.design import Block, Bottleneck, Design, Extractor
 from topformer.errors import InputError
 
@@ -215,7 +215,7 @@ def test_each_boundary_costs_more_than_the_one_before(phone: DeviceModel) -> Non
     logits, upsampled, pixels = (phone.estimate(at(TINY), boundary=end) for end in Boundary)
     assert logits.milliseconds < upsampled.milliseconds < pixels.milliseconds
     assert logits.high / logits.low < upsampled.high / upsampled.low
-    assert "no upsampled graph was timed" in upsampled.notes[-1]
+    assert "no upsample graph was timed" in upsampled.notes[-1]
 
 
 def test_parts_and_kinds_of_kernels_both_add_up_to_the_whole(phone: DeviceModel) -> None:

@@ -13,7 +13,8 @@ from topformer import formats
 from topformer.design import Extractor, Head, Pooled
 from topformer.ending import deployed
 from topformer.errors import CheckpointError, ExplorerError, InputError
-from topformer.export import SUFFIXES, Boundary, Exported, Format, export
+from topformer.boundary import Boundary
+from topformer.export import SUFFIXES, Exported, Format, export
 from topformer.network import TopFormer
 from topformer.presets import NANO
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from analysis.latency_plots import save_device
 from search_space.latency.calibration import CHECKED, ENOUGH, FITTED, FOLDER, HELD_OUT, device, devices, read_rows
-from search_space.latency.fitting import LEAST_FAMILIES, Measured, fit
+from search_space.latency.fitting import LEAST_FAMILIES, RATES, Measured, fit
 from search_space.latency.model import Checked, DeviceModel
 from search_space.latency.rates import SHAPE
 from search_space.latency.rebuild import rebuild
@@ -46,6 +46,11 @@ class Foretold:
     milliseconds: float
     low: float
     high: float
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction."""
+        return self.milliseconds / self.row.latency_ms - 1
 
     @property
     def inside(self) -> bool:
@@ -94,7 +99,7 @@ def report(name: str) -> DeviceReport:
         row_out=Errors.of([row.error for row in rows]),
         family_out=Errors.of(by_family) if by_family else None,
         macs_out=Errors.of(_macs_out(rows)),
-        inside=_inside(name, model),
+        inside=float(np.mean([told.inside for told in left_out(name)])),
         kendall=float(stats.kendalltau(predicted, measured).statistic),
         spearman=float(stats.spearmanr(predicted, measured).statistic),
         kendall_macs=float(stats.kendalltau(macs, measured).statistic),
@@ -121,23 +126,24 @@ def _macs_out(rows: Sequence[Checked]) -> list[float]:
     return errors
 
 
-def _inside(name: str, model: DeviceModel) -> float:
-    """Share of networks in the interval of a fit without them; those beside the rows too."""
-    rows, others = read_rows(FOLDER / name, FITTED), read_rows(FOLDER / name, CHECKED)
+def left_out(name: str) -> tuple["Foretold", ...]:
+    """What a fit without it, or without its family where there are enough, says of each network of a shipped device.
+
+    The networks beside the rows are each left out alone; of a device with three rows, the rows are missing.
+    """
+    model, rows, others = device(name), read_rows(FOLDER / name, FITTED), read_rows(FOLDER / name, CHECKED)
     shape = None if len(rows) >= ENOUGH else SHAPE
-    found: list[bool] = []
+    found = dict[int, Foretold]()
     for fold in _folds([row.family for row in rows]):
         rest = [row for index, row in enumerate(rows) if index not in fold]
-        if len(rest) > 2:
+        if len(rest) > RATES:
             blind = fit(rest, model.setup, others, shape=shape)
-            found += [_holds(blind, rows[index]) for index in fold]
-    for row in others:
-        found.append(_holds(fit(rows, model.setup, [other for other in others if other is not row], shape=shape), row))
-    return float(np.mean(found))
-
-
-def _holds(model: DeviceModel, row: Measured) -> bool:
-    return _foretold(model, row).inside
+            found.update((index, _foretold(blind, rows[index])) for index in fold)
+    beside = (
+        _foretold(fit(rows, model.setup, [other for other in others if other is not row], shape=shape), row)
+        for row in others
+    )
+    return (*(found[index] for index in sorted(found)), *beside)
 
 
 def _foretold(model: DeviceModel, row: Measured) -> Foretold:
@@ -224,11 +230,11 @@ def _held_table(found: Sequence[Foretold]) -> list[str]:
     lines = ["| network | family | GMACs | measured ms | predicted ms | error | 95 % interval | inside |"]
     lines.append("|---|---|---|---|---|---|---|---|")
     for told in found:
-        row, error = told.row, told.milliseconds / told.row.latency_ms - 1
+        row = told.row
         macs = sum(kernel.macs for kernel in row.kernels)
         lines.append(
             f"| {row.name} | {row.family} | {macs / 1e9:.3f} | {row.latency_ms:g} | {told.milliseconds:.1f} "
-            f"| {error:+.1%} | {told.low:.1f} to {told.high:.1f} | {'yes' if told.inside else 'no'} |"
+            f"| {told.error:+.1%} | {told.low:.1f} to {told.high:.1f} | {'yes' if told.inside else 'no'} |"
         )
     return lines
 

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from topformer.deploy import deploy
 from topformer.design import SCALES, Design, Pooled
 from topformer.errors import CheckpointError
 from topformer.extractor import Attention
-from topformer.network import TopFormer
+from topformer.network import Backbone, TopFormer
 
 
 class FullSize(nn.Module):
@@ -93,7 +94,7 @@ def deployed(
     network = deploy(model)
     if size is None:
         scales = SCALES if design.pooled is Pooled.ALL else SCALES[-1:]
-        network.backbone.pool = WindowPool([design.pool_stride // scale for scale in scales])
+        cast("Backbone", network.backbone).pool = WindowPool([design.pool_stride // scale for scale in scales])
     if boundary is Boundary.LOGITS:
         return network
     return (FullSize if boundary is Boundary.UPSAMPLE else PixelClasses)(network, size).eval()

@@ -4,7 +4,7 @@ python -m experiments.evaluators.table_1 docs/table-1.md
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,15 +27,20 @@ WITHIN = 0.03
 """Relative difference from the paper that needs no word."""
 
 _TOPFORMERS = {
-    **{"TopFormer-T @448": "tiny-dense", "TopFormer-T": "tiny-dense"},
-    **{"TopFormer-S": "small", "TopFormer-B": "base"},
+    "TopFormer-T @448": "tiny-dense",
+    "TopFormer-T": "tiny-dense",
+    "TopFormer-S": "small",
+    "TopFormer-B": "base",
 }
 
-_DENSE = "counted with the dense fuse convolution that the paper's figures follow, timed with the release's depthwise one"
+_DENSE = (
+    "counted with the dense fuse convolution that the paper's figures follow, timed with the release's depthwise one"
+)
 
 EXPLAINED = {
     "R-ASPP MobileNetV2": "output stride 16, a 1x1 branch and a pooled one of 256 channels each",
-    "LR-ASPP MobileNetV3-Large": "output stride 16; the paper prints 2.0, that is 1.95 to 2.05, and 2.063 are 0.6 % more",
+    "LR-ASPP MobileNetV3-Large": "output stride 16; the paper prints 2.0, that is 1.95 to 2.05, and 2.063 are 0.6 % "
+    "more",
     "LR-ASPP MobileNetV3-Large-reduce": "the last three blocks, also inside, and the last convolution have half the "
     "channels, as in the MobileNetV3 paper; the paper prints 1.6 M, that is 1.55 to 1.65, and 1.528 are 1.4 % less",
     "SegFormer MiT-B0": "the paper's FLOPs are those of SegFormer's authors, matrix products included",
@@ -54,7 +59,8 @@ class Rebuilt:
         parameters: Trainable numbers of what runs.
         helper: Those of the auxiliary head, which runs in training alone.
         macs: Of convolutions and matrix products.
-        macs_paper: As mmcv's counter has them: no product of two activations, 2 per normalised number, 1 per activation.
+        macs_paper: As mmcv's counter has them: no product of two activations, 2 per normalised number, 1 per
+            activation.
         told: The latency by a fit without the row.
     """
 
@@ -108,11 +114,14 @@ def _network(name: str) -> nn.Module:
         return baseline(name)
     if name in _TOPFORMERS:
         return TopFormer(preset(_TOPFORMERS[name]))
-    return {
-        "R-ASPP MobileNetV2": RASPP,
-        "LR-ASPP MobileNetV3-Large": LRASPP,
-        "LR-ASPP MobileNetV3-Large-reduce": lambda: LRASPP(2),
-    }[name]()
+    return _PLAIN[name]()
+
+
+_PLAIN: Mapping[str, Callable[[], nn.Module]] = {
+    "R-ASPP MobileNetV2": RASPP,
+    "LR-ASPP MobileNetV3-Large": LRASPP,
+    "LR-ASPP MobileNetV3-Large-reduce": lambda: LRASPP(2),
+}
 
 
 def page(found: list[Rebuilt]) -> str:
@@ -121,20 +130,21 @@ def page(found: list[Rebuilt]) -> str:
         "# The networks of Table 1, rebuilt",
         "",
         "Written by `python -m experiments.evaluators.table_1 docs/table-1.md`; do not edit. The paper is TopFormer,",
-        "Zhang et al., CVPR 2022. Parameters: of what runs, and with the auxiliary head that only trains, which the paper",
-        "counts. MACs in G: of convolutions and matrix products, and as mmcv's counter has them (2 more per normalised",
-        "number, 1 per activation, no product of two activations); the difference is that of the nearer one. Latency: by",
-        f"the model of `{DEVICE}`, fitted without the row, with its 95 % interval; it ends at the logits as the head gives",
-        "them.",
+        "Zhang et al., CVPR 2022. Parameters: of what runs, and with the auxiliary head that only trains, which the",
+        "paper counts. MACs in G: of convolutions and matrix products, and as mmcv's counter has them (2 more per",
+        "normalised number, 1 per activation, no product of two activations); the difference is that of the nearer one.",
+        f"Latency: by the model of `{DEVICE}`, fitted without the row, with its 95 % interval; it ends at the logits as",
+        "the head gives them.",
         "",
-        "| network | params M | with aux. head | paper | MACs | mmcv's | paper | difference | ms | interval | paper | error |",
+        "| network | params M | with aux. head | paper | MACs | mmcv's | paper | difference | ms | interval | paper "
+        "| error |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
         *map(_line, found),
         "",
         *(f"- {row.published.name}: {row.words}." for row in found if row.words),
         "",
-        f"MACs within {WITHIN:.0%} of the paper: {sum(abs(row.difference) <= WITHIN for row in found)} of {len(found)} rows. "
-        f"Times in their interval: {sum(row.told.inside for row in found)} of {len(found)}.",
+        f"MACs within {WITHIN:.0%} of the paper: {sum(abs(row.difference) <= WITHIN for row in found)} of {len(found)} "
+        f"rows. Times in their interval: {sum(row.told.inside for row in found)} of {len(found)}.",
         "",
     ]
     return "\n".join(lines)
@@ -143,9 +153,11 @@ def page(found: list[Rebuilt]) -> str:
 def _line(row: Rebuilt) -> str:
     paper, told = row.published, row.told
     return (
-        f"| {paper.name} | {row.parameters / 1e6:.3f} | {(row.parameters + row.helper) / 1e6:.3f} | {paper.parameters_m} "
+        f"| {paper.name} | {row.parameters / 1e6:.3f} | {(row.parameters + row.helper) / 1e6:.3f} "
+        f"| {paper.parameters_m} "
         f"| {row.macs / 1e9:.3f} | {row.macs_paper / 1e9:.3f} | {paper.gflops} | {row.difference:+.1%} "
-        f"| {told.milliseconds:.1f} | {told.low:.0f} to {told.high:.0f} | {paper.latency_ms:g} | {told.error:+.1%} |"
+        f"| {told.milliseconds:.1f} | {told.low:.0f} to {told.high:.0f} | {paper.latency_ms:g} "
+        f"| {told.error:+.1%} |"
     )
 
 

@@ -25,6 +25,9 @@ from topformer.errors import InputError, StorageError
 from topformer.presets import PRESETS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+MOST_APART = 100
+"""Factor between two times of one network that no noise makes, and another unit does."""
+
 _SETTING = ("device", "soc", "core", "threads", "runtime", "precision", "abi")
 
 
@@ -121,6 +124,7 @@ def calibrate(name: str, rows: Sequence[Row], *, prior: str, method: Method = Me
     timed = [row for row in rows if row.boundary == Boundary.LOGITS]
     if not timed:
         raise InputError(f"calibration needs a row with boundary {Boundary.LOGITS}, got {len(rows)} rows without one")
+    _check_units(timed)
     chosen = method if method is not Method.AUTO else (Method.FIT if len(timed) > RATES else Method.SCALE)
     networks = [_network(row, _steady_ms(row, timed)) for row in timed]
     setup = _setup(name, timed, known, chosen)
@@ -146,6 +150,19 @@ def _check_distinct(rows: Sequence[Row]) -> None:
         if first != number:
             where = f"{row.fingerprint} at {row.height}x{row.width}, boundary {row.boundary}"
             raise InputError(f"rows {first} and {number} measure the same network ({where}); keep one of them")
+
+
+def _check_units(rows: Sequence[Row]) -> None:
+    """The reference took about the same in all rows of one size, or their times are not in one unit."""
+    first: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        other = first.setdefault((row.reference, row.height, row.width), row)
+        ratio = max(row.reference_ms, other.reference_ms) / min(row.reference_ms, other.reference_ms)
+        if ratio > MOST_APART:
+            raise InputError(
+                f"reference_ms of {row.reference} at {row.height}x{row.width} must be the same but for noise, got "
+                f"{other.reference_ms:g} and {row.reference_ms:g}; all times must be in milliseconds"
+            )
 
 
 def _steady_ms(row: Row, rows: Sequence[Row]) -> float:
@@ -259,5 +276,7 @@ def _measured_csv(found: Calibration) -> str:
         design = json.dumps(to_json(row.design), separators=(",", ":"))
         stable = "" if row.stable else ", not stable"
         source = f"{row.source}, {row.finished}, median {row.median_ms:.6g} ms{stable}"
-        table.writerow((row.candidate.fingerprint, design, row.height, row.width, repr(timed.measured_ms), FITTED, source))
+        table.writerow(
+            (row.candidate.fingerprint, design, row.height, row.width, repr(timed.measured_ms), FITTED, source)
+        )
     return text.getvalue()

@@ -124,7 +124,8 @@ def complaint(
     for name, runs_ms in (("reference", reference_ms), ("network", candidate_ms)):
         if drift(runs_ms) > LARGEST_DRIFT:
             found = ", ".join(f"{part:.3g}" for part in parts(runs_ms))
-            return f"the {name} took {found} ms from start to end, {drift(runs_ms):.0%} apart (allowed: {LARGEST_DRIFT:.0%})"
+            apart = f"{drift(runs_ms):.0%} apart (allowed: {LARGEST_DRIFT:.0%})"
+            return f"the {name} took {found} ms from start to end, {apart}"
     spread = timing(candidate_ms).spread
     if spread > LARGEST_SPREAD:
         return f"the 90th percentile is {spread:.0%} above the median, more than {LARGEST_SPREAD:.0%}"

@@ -115,9 +115,7 @@ class Session:
             output = carry_out(commands, device=self._target.name, timeout=self._protocol.timeout)
             answer = self._target.answer(output)
             tries.append(answer)
-            said = complaint(
-                answer.candidate_ms, answer.reference_ms, answer.clock_mhz_before, answer.clock_mhz_after
-            )
+            said = complaint(answer.candidate_ms, answer.reference_ms, answer.clock_mhz_before, answer.clock_mhz_after)
             if not said:
                 return self._measurement(candidate, exported, answer, complaints, stable=True)
             complaints.append(said)

@@ -19,8 +19,11 @@ Of 0.1, 0.2, 0.3, 0.5, 1 and 10 this one gives the least error when left out, on
 
 
 HUBER = 1.345
-"""Errors of so many times a row's noise count by their size, smaller ones by their square: Huber's choice, 95 % as sharp
-as least squares where errors are normal (Huber, 1981). Of Table 1's rows SegFormer and HRNet are such."""
+"""Errors of so many times a row's noise count by their size, smaller ones by their square.
+
+Huber's choice, 95 % as sharp as least squares where errors are normal (Huber, 1981). Of Table 1's rows SegFormer and
+HRNet are such.
+"""
 
 _ROUNDS, _SETTLED = 100, 1e-6
 

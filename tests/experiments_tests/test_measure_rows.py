@@ -60,7 +60,7 @@ def test_a_device_that_slows_down_is_seen_though_most_runs_agree(
     monkeypatch: pytest.MonkeyPatch, cool_seconds: float
 ) -> None:
     device = Device(cool_seconds, 1.3)
-    monkeypatch.setattr(device_script.time, "perf_counter", device.perf_counter)
+    monkeypatch.setattr("experiments.measure.device_script.time.perf_counter", device.perf_counter)
     runners = {"candidate": lambda: device.run(10.0), "reference": lambda: device.run(5.0)}
     found = device_script.in_turns(runners, 50, 10.0)
     # The runs alone do not tell: their 90th percentile is their median, both of a hot processor.
@@ -71,7 +71,7 @@ def test_a_device_that_slows_down_is_seen_though_most_runs_agree(
 
 def test_a_device_that_stays_cool_is_not_accused(monkeypatch: pytest.MonkeyPatch) -> None:
     device = Device(1e9, 1.3)
-    monkeypatch.setattr(device_script.time, "perf_counter", device.perf_counter)
+    monkeypatch.setattr("experiments.measure.device_script.time.perf_counter", device.perf_counter)
     runners = {"candidate": lambda: device.run(10.0), "reference": lambda: device.run(5.0)}
     found = device_script.in_turns(runners, 50, 10.0)
     assert complaint(found["candidate"], found["reference"]) == ""
@@ -140,6 +140,9 @@ def changed(path: Path, column: str, text: str) -> Path:
     [
         ("median_ms", "-3", "line 2: median_ms must be a finite number above 0, got -3"),
         ("median_ms", "nan", "line 2: median_ms must be a finite number above 0, got nan"),
+        ("median_ms", "0.02", "line 2: min_ms, median_ms and p90_ms must not fall, got 19.6, 0.02, 20.4"),
+        ("reference_ms", "0.02", "line 2: ratio must be median_ms / reference_ms, got 1 for 20 and 0.02"),
+        ("median_ms", "20 ms", "line 2: median_ms cannot be '20 ms'"),
         ("median_ms", "fast", "line 2: median_ms cannot be 'fast'"),
         ("height", "8", "line 2: input height must be an integer of at least 32 pixels, got 8"),
         ("stable", "maybe", "line 2: stable cannot be 'maybe'"),

@@ -6,10 +6,10 @@ import pytest
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
-from topformer.boundary import Boundary
 from search_space.latency.calibration import device
 from search_space.latency.explain import Explanation, explain
 from topformer import TINY
+from topformer.boundary import Boundary
 
 CANDIDATE = Candidate(design=TINY, height=512, width=512)
 

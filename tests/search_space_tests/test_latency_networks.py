@@ -83,5 +83,16 @@ def test_no_network_has_an_operation_without_a_rule() -> None:
         *("conv 1x1", "conv 3x3", "conv 7x7", "winograd 3x3", "grouped 1x1", "grouped 3x3"),
         *("depthwise 3x3", "depthwise 5x5", "depthwise 7x7", "depthwise 5x5 dilated", "depthwise 3x3 dilated"),
         *("linear", "add", "mul", "cat", "relu", "hardswish", "hardsigmoid", "sigmoid", "silu", "bilinear"),
-        *("avg_pool", "max_pool 2x2", "max_pool 3x3", "avg_pool 3x3", "mean", "div", "relu6", "matmul", "softmax", "depthwise 1x1"),
+        *(
+            "avg_pool",
+            "max_pool 2x2",
+            "max_pool 3x3",
+            "avg_pool 3x3",
+            "mean",
+            "div",
+            "relu6",
+            "matmul",
+            "softmax",
+            "depthwise 1x1",
+        ),
     }

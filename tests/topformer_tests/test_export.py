@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from topformer import formats
+from topformer.boundary import Boundary
 from topformer.design import Extractor, Head, Pooled
 from topformer.ending import deployed
 from topformer.errors import CheckpointError, ExplorerError, InputError
-from topformer.boundary import Boundary
 from topformer.export import SUFFIXES, Exported, Format, export
 from topformer.network import TopFormer
 from topformer.presets import NANO
@@ -111,9 +111,9 @@ def test_windows_pool_what_a_grid_pools(pooled: Pooled) -> None:
 def test_sizes_that_cannot_be_free_are_refused(
     tmp_path: Path, to: Format, change: dict[str, Extractor], height: int, said: str
 ) -> None:
+    path, design = tmp_path / f"network{SUFFIXES[to]}", replace(DESIGN, **change)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=said):
-        path = tmp_path / f"network{SUFFIXES[to]}"
-        export(replace(DESIGN, **change), path, to=to, height=height, width=64, dynamic=True)  # type: ignore[arg-type]
+        export(design, path, to=to, height=height, width=64, dynamic=True)
     assert list(tmp_path.iterdir()) == []
 
 

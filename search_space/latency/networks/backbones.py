@@ -44,9 +44,7 @@ def efficientnet_b0_stages() -> nn.Module:
             stride = 1 if index or dilation == 2 else first
             hidden = channels * expansion
             squeeze = Squeeze(hidden, max(1, channels // 4), nn.SiLU, nn.Sigmoid)
-            block = inverted(
-                channels, hidden, outputs, kernel, stride, nn.SiLU, squeeze=squeeze, dilation=dilation
-            )
+            block = inverted(channels, hidden, outputs, kernel, stride, nn.SiLU, squeeze=squeeze, dilation=dilation)
             layers.append(block)
             channels = outputs
         taps.append(len(layers) - 1)
@@ -77,13 +75,18 @@ def _mlp(channels: int, ratio: int) -> nn.Sequential:
 class ConvMLP(nn.Module):
     """ConvMLP-S (Li et al., 2021): 64, 128, 256 and 512 channels at 1/4 to 1/32 of the image."""
 
-    def __init__(self, blocks: Sequence[int] = (2, 4, 2), dims: Sequence[int] = (128, 256, 512), ratio: int = 2) -> None:
+    def __init__(
+        self, blocks: Sequence[int] = (2, 4, 2), dims: Sequence[int] = (128, 256, 512), ratio: int = 2
+    ) -> None:
         super().__init__()
         stem = [unit(3, 32, 3, 2), unit(32, 32, 3), unit(32, 64, 3), nn.MaxPool2d(3, 2, 1)]
         self.stem = nn.Sequential(*stem)
-        self.blocks = nn.ModuleList(nn.Sequential(unit(64, dims[0]), unit(dims[0], dims[0], 3), unit(dims[0], 64)) for _ in range(2))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(unit(64, dims[0]), unit(dims[0], dims[0], 3), unit(dims[0], 64)) for _ in range(2)
+        )
         self.stages = nn.ModuleList(
-            nn.Sequential(*(Mixed(width, ratio) for _ in range(depth))) for width, depth in zip(dims, blocks, strict=True)
+            nn.Sequential(*(Mixed(width, ratio) for _ in range(depth)))
+            for width, depth in zip(dims, blocks, strict=True)
         )
         widths = (64, *dims)
         self.halves = nn.ModuleList(

@@ -91,7 +91,12 @@ _TABLE_1: tuple[tuple[str, str, Callable[[], nn.Module], float, float], ...] = (
 )
 
 # SeaFormer paper, Table 1; parameters and MACs as its authors count them.
-_SEAFORMER = (("SeaFormer-T", 1.7, 0.6), ("SeaFormer-S", 4.0, 1.1), ("SeaFormer-B", 8.6, 1.8), ("SeaFormer-L", 14.0, 6.5))
+_SEAFORMER = (
+    ("SeaFormer-T", 1.7, 0.6),
+    ("SeaFormer-S", 4.0, 1.1),
+    ("SeaFormer-B", 8.6, 1.8),
+    ("SeaFormer-L", 14.0, 6.5),
+)
 
 
 def catalogue() -> Iterator[Network]:

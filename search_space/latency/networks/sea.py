@@ -132,9 +132,7 @@ def _block(sizes: Sizes, channels: int, stage: int) -> nn.Module:
     hidden = channels * sizes.ratios[stage]
     filtered = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
     forward = [unit(channels, hidden, activation=None), filtered, nn.ReLU6(), unit(hidden, channels, activation=None)]
-    return nn.Sequential(
-        Added(Axial(channels, sizes.key_dims[stage], sizes.heads)), Added(nn.Sequential(*forward))
-    )
+    return nn.Sequential(Added(Axial(channels, sizes.key_dims[stage], sizes.heads)), Added(nn.Sequential(*forward)))
 
 
 class Added(nn.Module):
@@ -176,7 +174,8 @@ class Axial(nn.Module):
         rows = self._attend(query.mean(3), key.mean(3), value.mean(3), 0).unsqueeze(3)
         columns = self._attend(query.mean(2), key.mean(2), value.mean(2), 1).unsqueeze(2)
         axes = self.encode[0](rows) + self.encode[1](columns)
-        return _gate(self.project(value + axes)) * detail
+        output: Tensor = _gate(self.project(value + axes)) * detail
+        return output
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, axis: int) -> Tensor:
         batch, _, length = query.shape
@@ -187,7 +186,8 @@ class Axial(nn.Module):
         query = (query + first).view(batch, self.heads, -1, length).transpose(2, 3)
         scores = query @ (key + second).view(batch, self.heads, -1, length) * self.scale
         mixed = scores.softmax(-1) @ value.view(batch, self.heads, -1, length).transpose(2, 3)
-        return mixed.transpose(2, 3).reshape(batch, -1, length)
+        output: Tensor = mixed.transpose(2, 3).reshape(batch, -1, length)
+        return output
 
 
 class Fusion(nn.Module):

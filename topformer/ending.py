@@ -3,7 +3,6 @@
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from topformer.deploy import deploy
 from topformer.design import SCALES, Design, Pooled
 from topformer.errors import CheckpointError
 from topformer.extractor import Attention
-from topformer.network import Backbone, TopFormer
+from topformer.network import TopFormer
 
 
 class FullSize(nn.Module):
@@ -94,7 +93,7 @@ def deployed(
     network = deploy(model)
     if size is None:
         scales = SCALES if design.pooled is Pooled.ALL else SCALES[-1:]
-        cast("Backbone", network.backbone).pool = WindowPool([design.pool_stride // scale for scale in scales])
+        network.get_submodule("backbone").pool = WindowPool([design.pool_stride // scale for scale in scales])
     if boundary is Boundary.LOGITS:
         return network
     return (FullSize if boundary is Boundary.UPSAMPLE else PixelClasses)(network, size).eval()

@@ -40,10 +40,12 @@ def evaluate(network: nn.Module, image: Array) -> Array:
 def _write_onnx(network: nn.Module, path: Path, image: Array, step: int = 0) -> tuple[Path, ...]:
     for name in ("onnx", "onnxscript", "onnxruntime"):
         package(name)
+    # A side of one multiple would be taken for a constant, so free sides are traced at two and three.
+    example = torch.zeros(1, 3, 2 * step, 3 * step) if step else torch.from_numpy(image)
     with _quiet():
         program = torch.onnx.export(
             network,
-            (torch.from_numpy(image),),
+            (example,),
             dynamo=True,
             verbose=False,
             input_names=["image"],

@@ -132,9 +132,9 @@ def page(found: list[Rebuilt]) -> str:
         "Written by `python -m experiments.evaluators.table_1 docs/table-1.md`; do not edit. The paper is TopFormer,",
         "Zhang et al., CVPR 2022. Parameters: of what runs, and with the auxiliary head that only trains, which the",
         "paper counts. MACs in G: of convolutions and matrix products, and as mmcv's counter has them (2 more per",
-        "normalised number, 1 per activation, no product of two activations); the difference is that of the nearer one.",
-        f"Latency: by the model of `{DEVICE}`, fitted without the row, with its 95 % interval; it ends at the logits as",
-        "the head gives them.",
+        "normalised number, 1 per activation, no product of two activations); the difference is that of the nearer",
+        f"one. Latency: by the model of `{DEVICE}`, fitted without the row, with its 95 % interval; it ends at the",
+        "logits as the head gives them.",
         "",
         "| network | params M | with aux. head | paper | MACs | mmcv's | paper | difference | ms | interval | paper "
         "| error |",

@@ -179,7 +179,8 @@ class DeviceModel:
         uncovered = float(times[~known].sum()) / total
         sd_log = self.spread.sd_log(np.array(uncovered), np.array(distance))
         low, high = interval(np.array(total), sd_log, self.spread.degrees)
-        unknown = tuple(sorted({kernel.name for kernel in found if not kernel.ruled}))
+        unruled = {kernel.name: kernel.module for kernel in reversed(found) if not kernel.ruled}
+        unknown = tuple(sorted(unruled))
         strange = _sums((kernel.name for kernel in found), np.where(known, 0.0, times / total))
         return LatencyEstimate(
             milliseconds=total,
@@ -191,7 +192,7 @@ class DeviceModel:
             boundary=text(steps, end),
             device=self.name,
             unknown=unknown,
-            notes=(*_unmeasured_notes(unknown, strange), *self._reach_notes(distance), *self._argmax_notes(end)),
+            notes=(*_unmeasured_notes(unruled, strange), *self._reach_notes(distance), *self._argmax_notes(end)),
             sd_log=float(sd_log),
             degrees=self.spread.degrees,
         )
@@ -300,10 +301,12 @@ def _sums(names: Iterable[str], values: Floats) -> dict[str, float]:
     return found
 
 
-def _unmeasured_notes(unknown: Sequence[str], shares: Mapping[str, float]) -> list[str]:
+def _unmeasured_notes(unruled: Mapping[str, str], shares: Mapping[str, float]) -> list[str]:
+    """What to say of operations without a rule, each with the module that runs it first, and of kernels never timed."""
     notes = []
-    if unknown:
-        notes.append(f"no rule for {', '.join(unknown)}: charged for the bytes moved, which is the least it can take")
+    if unruled:
+        listed = ", ".join(f"{name} in {unruled[name] or 'the network itself'}" for name in sorted(unruled))
+        notes.append(f"no rule for {listed}: charged for the bytes moved, which is the least it can take")
     shown = sorted((-share, name) for name, share in shares.items() if share >= SHOWN_SHARE)
     if shown:
         listed = ", ".join(f"{name} {-share:.0%}" for share, name in shown)

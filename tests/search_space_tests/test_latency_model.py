@@ -173,7 +173,7 @@ def test_an_unknown_operation_is_named_charged_and_widens_the_interval(phone: De
     assert odd.by_module["warp"] == pytest.approx(bytes_ms + phone.rates.us_per_kernel / 1e3)
     assert odd.coverage == pytest.approx(plain.milliseconds / odd.milliseconds)
     assert odd.high / odd.low > plain.high / plain.low
-    assert any("no rule for grid_sampler" in note for note in odd.notes)
+    assert any("no rule for grid_sampler in warp: charged" in note for note in odd.notes)
 
 
 def test_the_measured_networks_are_covered_and_within_their_range(phone: DeviceModel) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from scipy import stats
 
 from analysis.latency_plots import save_device
-from search_space.latency.calibration import CHECKED, ENOUGH, FITTED, FOLDER, device, devices, read_rows
-from search_space.latency.fitting import LEAST_FAMILIES, Measured, fit
+from search_space.latency.calibration import CHECKED, ENOUGH, FITTED, FOLDER, HELD_OUT, device, devices, read_rows
+from search_space.latency.fitting import LEAST_FAMILIES, RATES, Measured, fit
 from search_space.latency.model import Checked, DeviceModel
 from search_space.latency.rates import SHAPE
 from search_space.latency.rebuild import rebuild
@@ -39,6 +39,26 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Foretold:
+    """A network that no fit saw: its measured milliseconds, the predicted ones, and their 95 % interval."""
+
+    row: Measured
+    milliseconds: float
+    low: float
+    high: float
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction."""
+        return self.milliseconds / self.row.latency_ms - 1
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured time lies in the interval."""
+        return self.low < self.row.latency_ms < self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceReport:
     """What a device's own data say of its model; nothing is predicted by a fit that saw it.
 
@@ -52,6 +72,7 @@ class DeviceReport:
         spearman: The same by ranks.
         kendall_macs: Of measured times and MACs.
         spearman_macs: The same by ranks.
+        held_out: Networks that are in no fit of the device, and what is predicted for them.
     """
 
     model: DeviceModel
@@ -63,6 +84,7 @@ class DeviceReport:
     spearman: float
     kendall_macs: float
     spearman_macs: float
+    held_out: tuple["Foretold", ...] = ()
 
 
 def report(name: str) -> DeviceReport:
@@ -77,11 +99,12 @@ def report(name: str) -> DeviceReport:
         row_out=Errors.of([row.error for row in rows]),
         family_out=Errors.of(by_family) if by_family else None,
         macs_out=Errors.of(_macs_out(rows)),
-        inside=_inside(name, model),
+        inside=float(np.mean([told.inside for told in left_out(name)])),
         kendall=float(stats.kendalltau(predicted, measured).statistic),
         spearman=float(stats.spearmanr(predicted, measured).statistic),
         kendall_macs=float(stats.kendalltau(macs, measured).statistic),
         spearman_macs=float(stats.spearmanr(macs, measured).statistic),
+        held_out=tuple(_foretold(model, row) for row in read_rows(FOLDER / name, HELD_OUT)),
     )
 
 
@@ -103,24 +126,30 @@ def _macs_out(rows: Sequence[Checked]) -> list[float]:
     return errors
 
 
-def _inside(name: str, model: DeviceModel) -> float:
-    """Share of networks in the interval of a fit without them; those beside the rows too."""
-    rows, others = read_rows(FOLDER / name, FITTED), read_rows(FOLDER / name, CHECKED)
+def left_out(name: str) -> tuple["Foretold", ...]:
+    """What a fit without it, or without its family where there are enough, says of each network of a shipped device.
+
+    The networks beside the rows are each left out alone; of a device with three rows, the rows are missing.
+    """
+    model, rows, others = device(name), read_rows(FOLDER / name, FITTED), read_rows(FOLDER / name, CHECKED)
     shape = None if len(rows) >= ENOUGH else SHAPE
-    found: list[bool] = []
+    found = dict[int, Foretold]()
     for fold in _folds([row.family for row in rows]):
         rest = [row for index, row in enumerate(rows) if index not in fold]
-        if len(rest) > 2:
+        if len(rest) > RATES:
             blind = fit(rest, model.setup, others, shape=shape)
-            found += [_holds(blind, rows[index]) for index in fold]
-    for row in others:
-        found.append(_holds(fit(rows, model.setup, [other for other in others if other is not row], shape=shape), row))
-    return float(np.mean(found))
+            found.update((index, _foretold(blind, rows[index])) for index in fold)
+    beside = (
+        _foretold(fit(rows, model.setup, [other for other in others if other is not row], shape=shape), row)
+        for row in others
+    )
+    return (*(found[index] for index in sorted(found)), *beside)
 
 
-def _holds(model: DeviceModel, row: Measured) -> bool:
+def _foretold(model: DeviceModel, row: Measured) -> Foretold:
     table = model.table(np.array([model.loader.load(row.kernels)]))
-    return bool(table.low[0] < row.latency_ms < table.high[0])
+    low, high = float(table.low[0]), float(table.high[0])
+    return Foretold(row=row, milliseconds=float(table.milliseconds[0]), low=low, high=high)
 
 
 def page(found: DeviceReport) -> str:
@@ -130,9 +159,11 @@ def page(found: DeviceReport) -> str:
     card = {
         "chip": setup.chip,
         "core": setup.core,
+        "clock": setup.clock,
         "threads": str(setup.threads),
         "engine": setup.runtime,
         "precision": setup.precision,
+        "graphs end at": setup.boundary,
         "protocol": setup.protocol,
         "source": setup.source,
     }
@@ -164,6 +195,7 @@ def page(found: DeviceReport) -> str:
                 ["", "Beside the rows (they count little in the fit):", "", *_rows_table(model.others)]
                 * bool(model.others)
             ),
+            *(["", "Held out (in no fit of any kind):", "", *_held_table(found.held_out)] * bool(found.held_out)),
             "",
         ]
     )
@@ -190,6 +222,19 @@ def _rows_table(rows: Sequence[Checked]) -> list[str]:
         lines.append(
             f"| {row.name} | {row.family} | {row.macs / 1e9:.3f} | {row.measured_ms:g} | {row.left_out_ms:.2f} "
             f"| {row.error:+.1%} | {family} | {row.coverage:.0%} |"
+        )
+    return lines
+
+
+def _held_table(found: Sequence[Foretold]) -> list[str]:
+    lines = ["| network | family | GMACs | measured ms | predicted ms | error | 95 % interval | inside |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for told in found:
+        row = told.row
+        macs = sum(kernel.macs for kernel in row.kernels)
+        lines.append(
+            f"| {row.name} | {row.family} | {macs / 1e9:.3f} | {row.latency_ms:g} | {told.milliseconds:.1f} "
+            f"| {told.error:+.1%} | {told.low:.1f} to {told.high:.1f} | {'yes' if told.inside else 'no'} |"
         )
     return lines
 

@@ -1,39 +1,39 @@
 """A network as it is deployed: its weights, and what it does behind the logits."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from topformer.boundary import Boundary
 from topformer.checkpoints import load_released
 from topformer.deploy import deploy
-from topformer.design import Design
+from topformer.design import SCALES, Design, Pooled
 from topformer.errors import CheckpointError
-from topformer.export import Boundary
 from topformer.extractor import Attention
 from topformer.network import TopFormer
 
 
 class FullSize(nn.Module):
-    """A network whose logits are resized to a fixed size, bilinear with `align_corners=False`.
+    """A network whose logits are resized, bilinear with `align_corners=False`.
 
     Args:
         network: Takes an image, gives logits (B, C, h, w).
-        height: Height of the result in pixels.
-        width: Width of the result in pixels.
+        size: Height and width of the result in pixels; None for those of the image.
     """
 
-    def __init__(self, network: nn.Module, *, height: int, width: int) -> None:
+    def __init__(self, network: nn.Module, size: tuple[int, int] | None) -> None:
         super().__init__()
         self.network = network
-        self.size = (height, width)
+        self.size = size
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits of an image: (B, C, height, width)."""
-        return functional.interpolate(self.network(image), self.size, mode="bilinear", align_corners=False)
+        height, width = self.size or image.shape[2:]
+        return functional.interpolate(self.network(image), size=(height, width), mode="bilinear", align_corners=False)
 
 
 class PixelClasses(FullSize):
@@ -44,15 +44,36 @@ class PixelClasses(FullSize):
         return super().forward(image).argmax(dim=1)
 
 
+class WindowPool(nn.Module):
+    """What a `TokenPool` gives for images of multiples of its stride, by windows of fixed sides and not by a grid.
+
+    Args:
+        windows: Side of the window for each map.
+    """
+
+    def __init__(self, windows: Sequence[int]) -> None:
+        super().__init__()
+        self.windows = tuple(windows)
+
+    def forward(self, tokens: Sequence[Tensor]) -> Tensor:
+        """The last maps, as many as there are windows, averaged and concatenated."""
+        chosen = tokens[-len(self.windows) :]
+        return torch.cat([functional.avg_pool2d(x, side) for x, side in zip(chosen, self.windows, strict=True)], dim=1)
+
+
 def deployed(
-    design: Design, *, height: int, width: int, boundary: Boundary, checkpoint: Path | None = None, seed: int = 0
+    design: Design,
+    *,
+    size: tuple[int, int] | None,
+    boundary: Boundary,
+    checkpoint: Path | None = None,
+    seed: int = 0,
 ) -> nn.Module:
     """The network as it is exported: BatchNorm folded, in evaluation mode, with the end that the boundary asks for.
 
     Args:
         design: The network.
-        height: Height in pixels of what the boundaries upsample and argmax give.
-        width: Their width in pixels.
+        size: Height and width of the images in pixels; None for all multiples of the design's `pool_stride`.
         boundary: Where it ends.
         checkpoint: Weights; without it they are random.
         seed: Of the random weights.
@@ -70,9 +91,12 @@ def deployed(
     if checkpoint is not None:
         _load(model, checkpoint)
     network = deploy(model)
+    if size is None:
+        scales = SCALES if design.pooled is Pooled.ALL else SCALES[-1:]
+        network.get_submodule("backbone").pool = WindowPool([design.pool_stride // scale for scale in scales])
     if boundary is Boundary.LOGITS:
         return network
-    return (FullSize if boundary is Boundary.UPSAMPLE else PixelClasses)(network, height=height, width=width).eval()
+    return (FullSize if boundary is Boundary.UPSAMPLE else PixelClasses)(network, size).eval()
 
 
 @torch.no_grad()

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.design import Design
+from topformer.boundary import Boundary
+from topformer.design import Design, Extractor
 from topformer.errors import ExplorerError, InputError, StorageError
 
 TOLERANCE = 1e-4
@@ -39,17 +40,6 @@ SUFFIXES: Mapping[Format, str] = MappingProxyType(
 """Ending of the file's name, by format."""
 
 
-class Boundary(StrEnum):
-    """Where the graph ends."""
-
-    LOGITS = "logits"
-    """At the logits, at the finest injected scale: 1/8 of the image in all published designs."""
-    UPSAMPLE = "upsample"
-    """At the logits resized to the image."""
-    ARGMAX = "argmax"
-    """At the class of every pixel."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
     """A file that was written, and how far it is from torch.
@@ -64,6 +54,7 @@ class Exported:
         difference: Largest difference from torch on a random image as a share of the standard deviation of the
             output; for the boundary argmax the share of pixels of another class.
         sha256: Digest of the files, one after the other.
+        step: Of what the sides of an image must be multiples; 0 where the file takes that one size.
     """
 
     files: tuple[Path, ...]
@@ -74,6 +65,13 @@ class Exported:
     weights: str
     difference: float
     sha256: str
+    step: int = 0
+
+    @property
+    def _input(self) -> str:
+        if self.step:
+            return f"1 x 3 x height x width, multiples of {self.step}"
+        return f"1 x 3 x {self.height} x {self.width}"
 
     def render(self) -> str:
         """As text: what was written, from which weights, and how well it agrees with torch."""
@@ -81,7 +79,7 @@ class Exported:
         return "\n".join(
             [
                 *(f"{path}  {path.stat().st_size / 2**20:.1f} MiB" for path in self.files),
-                f"input 1 x 3 x {self.height} x {self.width}, BatchNorm folded, graph ends at: {self.boundary}",
+                f"input {self._input}, BatchNorm folded, graph ends at: {self.boundary}",
                 f"weights: {self.weights}",
                 f"checked against torch on a random image: {self.difference:.1e} {what}",
             ]
@@ -98,6 +96,7 @@ def export(
     boundary: Boundary = Boundary.LOGITS,
     checkpoint: Path | None = None,
     seed: int = 0,
+    dynamic: bool = False,
 ) -> Exported:
     """Write the deployed network of a design, BatchNorm folded, for images (1, 3, height, width) in fp32.
 
@@ -113,6 +112,8 @@ def export(
         boundary: Where the graph ends.
         checkpoint: Weights of this project or of the TopFormer release; without it they are random.
         seed: Of the random weights, and of the image that is compared.
+        dynamic: Whether the file takes images of every size in multiples of the design's `pool_stride`, and not of
+            that one alone; ONNX only. It is compared with torch at the next larger size too.
 
     Raises:
         InputError: Wrong ending of the name, or a graph that the format cannot express.
@@ -124,13 +125,18 @@ def export(
     from topformer.formats import RUNNERS, WRITERS, evaluate
 
     _check_request(path, to, boundary)
-    network = deployed(design, height=height, width=width, boundary=boundary, checkpoint=checkpoint, seed=seed)
-    image = _patches(np.random.default_rng(seed), height, width)
+    step = _step(design, to, height, width) if dynamic else 0
+    size = None if dynamic else (height, width)
+    network = deployed(design, size=size, boundary=boundary, checkpoint=checkpoint, seed=seed)
+    rng = np.random.default_rng(seed)
+    image, *others = (_patches(rng, height + more, width + 2 * more) for more in dict.fromkeys((0, step)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-            made = WRITERS[to](network, Path(folder) / path.name, image)
-            difference = _checked(evaluate(network, image), RUNNERS[to](made[0], image), boundary, to)
+            made = WRITERS[to](network, Path(folder) / path.name, image, step)
+            difference = max(
+                _checked(evaluate(network, one), RUNNERS[to](made[0], one), boundary, to) for one in (image, *others)
+            )
             files = tuple(path.with_name(part.name) for part in made)
             for part, place in zip(made, files, strict=True):
                 part.replace(place)
@@ -145,6 +151,7 @@ def export(
         weights=str(checkpoint) if checkpoint else f"random, seed {seed}: times are right, classes are not",
         difference=difference,
         sha256=digest(files),
+        step=step,
     )
 
 
@@ -154,6 +161,18 @@ def digest(files: tuple[Path, ...]) -> str:
     for path in files:
         found.update(path.read_bytes())
     return found.hexdigest()
+
+
+def _step(design: Design, to: Format, height: int, width: int) -> int:
+    """Of what the sides of the images must be multiples."""
+    if to is not Format.ONNX:
+        raise InputError(f"only onnx files take images of several sizes, got {to.value!r} with dynamic sizes")
+    if design.extractor is Extractor.PPM:
+        raise InputError("a ppm extractor pools to grids of fixed sides, so its file takes images of one size only")
+    for name, side in (("height", height), ("width", width)):
+        if side % design.pool_stride:
+            raise InputError(f"with dynamic sizes {name} must be a multiple of {design.pool_stride}, got {side}")
+    return design.pool_stride
 
 
 def _check_request(path: Path, to: Format, boundary: Boundary) -> None:

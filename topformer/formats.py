@@ -26,6 +26,9 @@ INSTALL = "python -m pip install onnx onnxscript onnxruntime ncnn pnnx"
 
 _PNNX_SECONDS = 600
 
+_MOST = 128
+"""Most multiples in a side: images of up to 8192 px at a pooling stride of 64."""
+
 
 def evaluate(network: nn.Module, image: Array) -> Array:
     """What torch gives for an image."""
@@ -34,30 +37,38 @@ def evaluate(network: nn.Module, image: Array) -> Array:
     return found
 
 
-def _write_onnx(network: nn.Module, path: Path, image: Array) -> tuple[Path, ...]:
+def _write_onnx(network: nn.Module, path: Path, image: Array, step: int = 0) -> tuple[Path, ...]:
     for name in ("onnx", "onnxscript", "onnxruntime"):
         package(name)
+    # A side of one multiple would be taken for a constant, so free sides are traced at two and three.
+    example = torch.zeros(1, 3, 2 * step, 3 * step) if step else torch.from_numpy(image)
     with _quiet():
         program = torch.onnx.export(
             network,
-            (torch.from_numpy(image),),
+            (example,),
             dynamo=True,
             verbose=False,
             input_names=["image"],
             output_names=["out"],
+            dynamic_shapes=_multiples(step) if step else None,
         )
         assert program is not None
         program.save(path, external_data=False)
     return (path,)
 
 
-def _write_torchscript(network: nn.Module, path: Path, image: Array) -> tuple[Path, ...]:
+def _multiples(step: int) -> tuple[dict[int, Any]]:
+    """Height and width in multiples of `step`, each of its own."""
+    return ({axis: step * torch.export.Dim(name, min=1, max=_MOST) for axis, name in ((2, "rows"), (3, "columns"))},)
+
+
+def _write_torchscript(network: nn.Module, path: Path, image: Array, step: int = 0) -> tuple[Path, ...]:  # noqa: ARG001
     with _quiet(), torch.inference_mode():
         torch.jit.trace(network, torch.from_numpy(image), check_trace=False).save(str(path))  # type: ignore[no-untyped-call]
     return (path,)
 
 
-def _write_ncnn(network: nn.Module, path: Path, image: Array) -> tuple[Path, ...]:
+def _write_ncnn(network: nn.Module, path: Path, image: Array, step: int = 0) -> tuple[Path, ...]:  # noqa: ARG001
     program, weights = package("pnnx").EXEC_PATH, path.with_suffix(".bin")
     package("ncnn")
     with TemporaryDirectory() as name:
@@ -86,10 +97,11 @@ def _write_ncnn(network: nn.Module, path: Path, image: Array) -> tuple[Path, ...
     return path, weights
 
 
-WRITERS: Mapping[Format, Callable[[nn.Module, Path, Array], tuple[Path, ...]]] = MappingProxyType(
+WRITERS: Mapping[Format, Callable[[nn.Module, Path, Array, int], tuple[Path, ...]]] = MappingProxyType(
     {Format.ONNX: _write_onnx, Format.NCNN: _write_ncnn, Format.TORCHSCRIPT: _write_torchscript}
 )
-"""Writes a network for the image's size, by format; the files, the one of the given name first."""
+"""Writes a network for the image's size, or where a format can for all multiples of the number, which is then above 0;
+the files, the one of the given name first."""
 
 
 def _run_onnx(path: Path, image: Array) -> Array:

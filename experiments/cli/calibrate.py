@@ -1,6 +1,7 @@
 """Make a device for `topformer latency` from rows of `topformer measure`.
 
-One or two rows scale a known device; from three rows on the rates are fitted to the rows alone.
+One or two rows scale a known device; from three rows on the rates are fitted to the rows alone. `--refit` fits the rows
+of a device's folder anew and writes its coefficients.json, `--shipped` those of all devices of the project.
 """
 
 import argparse
@@ -13,18 +14,24 @@ EXAMPLE = "topformer calibrate --device pi5 rows.csv --out devices"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("rows", type=Path, nargs="+", metavar="ROWS.csv", help="files of measured rows")
-    parser.add_argument("--device", required=True, metavar="NAME", help="what to call the device")
+    parser.add_argument("rows", type=Path, nargs="*", metavar="ROWS.csv", help="files of measured rows")
+    parser.add_argument("--device", metavar="NAME", help="what to call the device")
     parser.add_argument("--prior", default="snapdragon-865", metavar="NAME", help="known device that few rows scale")
     parser.add_argument(
         "--method", choices=["auto", "scale", "fit"], default="auto", help="auto: by the number of rows"
     )
     parser.add_argument("--out", type=Path, default=Path("devices"), metavar="FOLDER", help="writes FOLDER/NAME")
     parser.add_argument("--overwrite", action="store_true", help="replace a device of that name")
+    parser.add_argument("--refit", type=Path, metavar="FOLDER", help="fit the rows of a device's folder anew")
+    parser.add_argument("--shipped", action="store_true", help="fit those of every device of the project anew")
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate, show the errors before and after, write the device."""
+    if args.shipped or args.refit:
+        return _refit(args)
+    if not args.rows or not args.device:
+        raise InputError("calibrate needs ROWS.csv and --device NAME, or --refit FOLDER, or --shipped")
     from experiments.measure.calibration import Method, calibrate, write_device
     from experiments.measure.rows import read_rows
 
@@ -35,4 +42,17 @@ def run(args: argparse.Namespace) -> int:
     folder = write_device(found, args.out, overwrite=args.overwrite)
     print(found.render())
     print(f"use it: topformer latency base --device {folder if '/' in str(folder) else f'./{folder}'}")
+    return 0
+
+
+def _refit(args: argparse.Namespace) -> int:
+    if args.rows or args.device or (args.shipped and args.refit):
+        raise InputError("--refit FOLDER and --shipped stand alone, without rows, --device or each other")
+    from experiments.measure.calibration import write_coefficients
+    from search_space.latency.calibration import FOLDER, devices
+
+    for folder in [FOLDER / name for name in devices()] if args.shipped else [args.refit]:
+        model = write_coefficients(folder)
+        rates = ", ".join(f"{name} {value:.4g}" for name, value in model.rates._asdict().items())
+        print(f"{model.name}: {len(model.rows)} rows, left out {model.left_out_mean:.1%} on average; {rates}")
     return 0

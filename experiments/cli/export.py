@@ -7,7 +7,8 @@ import argparse
 from pathlib import Path
 
 from experiments.cli.arguments import add_candidate, candidate
-from topformer.export import SUFFIXES, Boundary, Format
+from topformer.boundary import Boundary
+from topformer.export import SUFFIXES, Format
 
 EXAMPLE = "topformer export base --to onnx --size 512 --out base.onnx"
 
@@ -21,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=f"file to write: {_endings()}")
     parser.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="trained weights")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random weights and of the checked image")
+    parser.add_argument(
+        "--dynamic", action="store_true", help="ONNX: take images of every size in multiples of the pooling stride"
+    )
     add_boundary(parser)
 
 
@@ -52,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         boundary=Boundary(args.boundary),
         checkpoint=args.checkpoint,
         seed=args.seed,
+        dynamic=args.dynamic,
     )
     print(written.render())
     return 0

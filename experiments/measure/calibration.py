@@ -11,19 +11,23 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.evaluators.results import replacing
+from experiments.evaluators.results import replacing, write_json
 from experiments.measure.rows import Row
-from search_space.latency.calibration import FITTED, fit, measured, shipped
+from search_space.latency import coefficients
+from search_space.latency.calibration import FITTED, fit, measured, refit, shipped
 from search_space.latency.fitting import RATES, Measured
 from search_space.latency.model import DeviceModel, Setup
 from search_space.latency.transfer import transfer
 from topformer import __version__
+from topformer.boundary import Boundary
 from topformer.codec import fingerprint, to_json
 from topformer.errors import InputError, StorageError
-from topformer.export import Boundary
 from topformer.presets import PRESETS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+MOST_APART = 100
+"""Factor between two times of one network that no noise makes, and another unit does."""
+
 _SETTING = ("device", "soc", "core", "threads", "runtime", "precision", "abi")
 
 
@@ -120,6 +124,7 @@ def calibrate(name: str, rows: Sequence[Row], *, prior: str, method: Method = Me
     timed = [row for row in rows if row.boundary == Boundary.LOGITS]
     if not timed:
         raise InputError(f"calibration needs a row with boundary {Boundary.LOGITS}, got {len(rows)} rows without one")
+    _check_units(timed)
     chosen = method if method is not Method.AUTO else (Method.FIT if len(timed) > RATES else Method.SCALE)
     networks = [_network(row, _steady_ms(row, timed)) for row in timed]
     setup = _setup(name, timed, known, chosen)
@@ -145,6 +150,19 @@ def _check_distinct(rows: Sequence[Row]) -> None:
         if first != number:
             where = f"{row.fingerprint} at {row.height}x{row.width}, boundary {row.boundary}"
             raise InputError(f"rows {first} and {number} measure the same network ({where}); keep one of them")
+
+
+def _check_units(rows: Sequence[Row]) -> None:
+    """The reference took about the same in all rows of one size, or their times are not in one unit."""
+    first: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        other = first.setdefault((row.reference, row.height, row.width), row)
+        ratio = max(row.reference_ms, other.reference_ms) / min(row.reference_ms, other.reference_ms)
+        if ratio > MOST_APART:
+            raise InputError(
+                f"reference_ms of {row.reference} at {row.height}x{row.width} must be the same but for noise, got "
+                f"{other.reference_ms:g} and {row.reference_ms:g}; all times must be in milliseconds"
+            )
 
 
 def _steady_ms(row: Row, rows: Sequence[Row]) -> float:
@@ -181,6 +199,7 @@ def _setup(name: str, rows: Sequence[Row], prior: DeviceModel, method: Method) -
         threads=first.threads,
         runtime=" ".join([first.runtime, *sorted({row.runtime_version for row in rows if row.runtime_version})]),
         precision=first.precision,
+        clock_mhz=max((row.clock_mhz_before or 0.0 for row in rows), default=0.0),
         protocol=f"topformer {__version__} measure: medians of {runs[0]} to {runs[-1]} runs, boundary logits",
         source=source if method is Method.FIT else f"{source}; rates of {prior.name} times one factor",
     )
@@ -224,7 +243,20 @@ def write_device(found: Calibration, parent: Path, *, overwrite: bool = False) -
     for name, text in (("measured.csv", _measured_csv(found)), ("device.toml", _device_toml(found))):
         with replacing(folder / name) as fresh:
             fresh.write_text(text, encoding="utf-8")
+    write_coefficients(folder)
     return folder
+
+
+def write_coefficients(folder: Path) -> DeviceModel:
+    """Fit the rows of a device's folder anew and write its coefficients beside them; the model.
+
+    Raises:
+        InputError: A file of the folder is missing or broken; the message names it.
+        StorageError: The file cannot be written.
+    """
+    model, values = refit(folder)
+    write_json(folder / coefficients.FILE, values)
+    return model
 
 
 def _device_toml(found: Calibration) -> str:
@@ -240,9 +272,11 @@ def _measured_csv(found: Calibration) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("network", "design", "height", "width", "latency_ms", "role", "source"))
-    for row in found.rows:
+    for row, timed in zip(found.rows, found.model.rows, strict=True):
         design = json.dumps(to_json(row.design), separators=(",", ":"))
         stable = "" if row.stable else ", not stable"
-        source = f"{row.source}, {row.finished}{stable}"
-        table.writerow((row.candidate.fingerprint, design, row.height, row.width, repr(row.median_ms), FITTED, source))
+        source = f"{row.source}, {row.finished}, median {row.median_ms:.6g} ms{stable}"
+        table.writerow(
+            (row.candidate.fingerprint, design, row.height, row.width, repr(timed.measured_ms), FITTED, source)
+        )
     return text.getvalue()

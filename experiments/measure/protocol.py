@@ -14,6 +14,16 @@ LARGEST_CLOCK_DROP = 0.02
 """Share of its clock that a core may lose during the runs."""
 
 
+LARGEST_DRIFT = 0.05
+"""Share by which parts of the runs of one network may lie apart: the device did not stay what it was."""
+
+PARTS = 5
+"""Parts of the runs from the first to the last, whose medians are compared: of 50 runs the rounds of ten."""
+
+LEAST_RUNS = 3
+"""Runs from which a part has a median that one odd run does not make."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """How a network is timed.
@@ -81,10 +91,42 @@ def timing(samples_ms: Sequence[float]) -> Timing:
     )
 
 
-def complaint(found: Timing, clock_before: float | None, clock_after: float | None) -> str:
-    """Why a measurement is not stable; empty if it is."""
+def parts(samples_ms: Sequence[float]) -> tuple[float, ...]:
+    """Medians of the runs from the first part to the last; of fewer parts where there are few runs."""
+    count = max(1, min(PARTS, len(samples_ms) // LEAST_RUNS))
+    return tuple(float(np.median(part)) for part in np.array_split(np.array(samples_ms, dtype=np.float64), count))
+
+
+def drift(samples_ms: Sequence[float]) -> float:
+    """How far the slowest part of the runs lies above the fastest, as a share of it."""
+    found = parts(samples_ms)
+    return max(found) / min(found) - 1
+
+
+def unsteadiness(candidate_ms: Sequence[float], reference_ms: Sequence[float]) -> float:
+    """The worst of the candidate's spread and of both networks' drifts: 0 where every run took the same."""
+    return max(timing(candidate_ms).spread, drift(candidate_ms), drift(reference_ms))
+
+
+def complaint(
+    candidate_ms: Sequence[float],
+    reference_ms: Sequence[float],
+    clock_before: float | None = None,
+    clock_after: float | None = None,
+) -> str:
+    """Why a measurement is not stable; empty if it is.
+
+    A processor that grows hot early slows nearly all runs down alike, so that their spread is small; the reference,
+    which runs in turns with the candidate from the start to the end, shows it, and so do the candidate's parts.
+    """
     if clock_before and clock_after and clock_after < clock_before * (1 - LARGEST_CLOCK_DROP):
         return f"the clock fell from {clock_before:.0f} to {clock_after:.0f} MHz"
-    if found.spread > LARGEST_SPREAD:
-        return f"the 90th percentile is {found.spread:.0%} above the median, more than {LARGEST_SPREAD:.0%}"
+    for name, runs_ms in (("reference", reference_ms), ("network", candidate_ms)):
+        if drift(runs_ms) > LARGEST_DRIFT:
+            found = ", ".join(f"{part:.3g}" for part in parts(runs_ms))
+            apart = f"{drift(runs_ms):.0%} apart (allowed: {LARGEST_DRIFT:.0%})"
+            return f"the {name} took {found} ms from start to end, {apart}"
+    spread = timing(candidate_ms).spread
+    if spread > LARGEST_SPREAD:
+        return f"the 90th percentile is {spread:.0%} above the median, more than {LARGEST_SPREAD:.0%}"
     return ""

@@ -102,6 +102,9 @@ COLUMNS = tuple(item.name for item in fields(Row))
 """Columns of the file, in order."""
 
 _KINDS = {item.name: item.type for item in fields(Row)}
+ROUNDED = 1e-3
+"""Share by which a stored ratio may differ from that of the stored times, which are rounded."""
+
 _TIMES = ("median_ms", "min_ms", "p90_ms", "reference_ms", "ratio")
 
 
@@ -172,6 +175,14 @@ def _row(values: dict[str, str | None], where: str) -> Row:
         if not (isfinite(read[name]) and read[name] > 0):
             raise InputError(f"{where}: {name} must be a finite number above 0, got {values[name]}")
     row = Row(**read)
+    if not row.min_ms <= row.median_ms <= row.p90_ms:
+        times = f"{row.min_ms:g}, {row.median_ms:g}, {row.p90_ms:g}"
+        raise InputError(f"{where}: min_ms, median_ms and p90_ms must not fall, got {times}")
+    if abs(row.median_ms / row.reference_ms / row.ratio - 1) > ROUNDED:
+        raise InputError(
+            f"{where}: ratio must be median_ms / reference_ms, got {row.ratio:g} for {row.median_ms:g} and "
+            f"{row.reference_ms:g}; are all three in the same unit"
+        )
     try:
         _ = row.candidate
     except DesignError as error:

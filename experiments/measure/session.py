@@ -11,15 +11,16 @@ from typing import Any
 
 from experiments.measure.answer import ROLES, Answer
 from experiments.measure.commands import Commands, carry_out
-from experiments.measure.protocol import Protocol, Timing, complaint, timing
+from experiments.measure.protocol import Protocol, complaint, timing, unsteadiness
 from experiments.measure.rows import Row
 from experiments.measure.targets import JOB, Target
 from search_space.candidate import Candidate
 from topformer import __version__
+from topformer.boundary import Boundary
 from topformer.codec import fingerprint
 from topformer.design import Design
 from topformer.errors import InputError
-from topformer.export import SUFFIXES, Boundary, Exported, Format, export
+from topformer.export import SUFFIXES, Exported, Format, export
 
 FORMATS = {"onnxruntime": Format.ONNX, "ncnn": Format.NCNN, "torch": Format.TORCHSCRIPT}
 """Engine to the format that it reads."""
@@ -109,16 +110,16 @@ class Session:
     def _one(self, candidate: Candidate, folder: Path) -> Measurement:
         exported = self._prepare(candidate, folder)
         commands, complaints = self.commands(folder), list[str]()
-        tries: list[tuple[Answer, Timing]] = []
+        tries: list[Answer] = []
         while len(tries) < self.attempts:
             output = carry_out(commands, device=self._target.name, timeout=self._protocol.timeout)
             answer = self._target.answer(output)
-            tries.append((answer, timing(answer.candidate_ms)))
-            said = complaint(tries[-1][1], answer.clock_mhz_before, answer.clock_mhz_after)
+            tries.append(answer)
+            said = complaint(answer.candidate_ms, answer.reference_ms, answer.clock_mhz_before, answer.clock_mhz_after)
             if not said:
-                return self._measurement(candidate, exported, tries[-1], complaints, stable=True)
+                return self._measurement(candidate, exported, answer, complaints, stable=True)
             complaints.append(said)
-        least = min(tries, key=lambda attempt: attempt[1].spread)
+        least = min(tries, key=lambda answer: unsteadiness(answer.candidate_ms, answer.reference_ms))
         return self._measurement(candidate, exported, least, complaints, stable=False)
 
     def _prepare(self, candidate: Candidate, folder: Path) -> Exported:
@@ -152,13 +153,12 @@ class Session:
         self,
         candidate: Candidate,
         exported: Exported,
-        attempt: tuple[Answer, Timing],
+        answer: Answer,
         complaints: Sequence[str],
         *,
         stable: bool,
     ) -> Measurement:
-        answer, found = attempt
-        reference = timing(answer.reference_ms)
+        found, reference = timing(answer.candidate_ms), timing(answer.reference_ms)
         row = Row(
             device=answer.device or self._target.name,
             soc=answer.soc,

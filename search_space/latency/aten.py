@@ -153,12 +153,11 @@ def _window_pool(call: Call, step: Operation) -> Operation:
 
 
 def _mean(call: Call, step: Operation) -> Operation:
-    """The mean over the grid is a pooling; any other mean has no rule."""
+    """A mean over the grid is a pooling to one number, any other a reduction that reads all and writes less."""
     dims = call.argument(1, "dim")
     rank = len(call.shapes[0])
-    if rank == 4 and dims and {dim % rank for dim in dims} == {2, 3}:
-        return step._replace(kind=Kind.POOL, name="avg_pool")
-    return step
+    whole = rank == 4 and dims and {dim % rank for dim in dims} == {2, 3}
+    return step._replace(kind=Kind.POOL, name="avg_pool" if whole else "mean")
 
 
 def _attention(call: Call, reads: tuple[int, ...], writes: int) -> list[Operation]:

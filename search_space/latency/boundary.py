@@ -1,11 +1,11 @@
 """Where a timed graph ends, and the kernels between the logits and that end."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from math import prod
 
 from search_space.cost.operation import Operation, Shape
 from search_space.latency.kernels import BYTES, Kernel
+from topformer.boundary import Boundary
 from topformer.errors import InputError, unknown_name
 
 RESIZE = "resize to the image"
@@ -13,17 +13,6 @@ RESIZE = "resize to the image"
 
 ARGMAX = "resize+argmax"
 """Name of the kernel, and of the part of the network, that turns logits into the class of every pixel."""
-
-
-class Boundary(StrEnum):
-    """Where the timed graph ends."""
-
-    LOGITS = "logits"
-    """At the logits, as in all published latencies of TopFormer."""
-    UPSAMPLED = "upsampled"
-    """At the logits resized to the image."""
-    ARGMAX = "argmax"
-    """At the class of every pixel: the logits resized to the image, and their argmax."""
 
 
 def named(name: Boundary | str) -> Boundary:
@@ -42,7 +31,7 @@ def text(steps: Sequence[Operation], end: Boundary) -> str:
     """The boundary in words."""
     if end is Boundary.ARGMAX:
         return "class of every pixel: logits resized to the image, and argmax"
-    if end is Boundary.UPSAMPLED:
+    if end is Boundary.UPSAMPLE:
         return "logits resized to the image, no argmax"
     image, output = _image(steps), steps[-1].output
     if len(image) == len(output) == 4 and image[2] > output[2]:
@@ -63,7 +52,7 @@ def beyond(steps: Sequence[Operation], end: Boundary) -> list[Kernel]:
         return []
     logits = _full_size(steps, end)
     numbers = prod(logits)
-    if end is Boundary.UPSAMPLED:
+    if end is Boundary.UPSAMPLE:
         return [Kernel(RESIZE, RESIZE, 0, BYTES * (numbers + prod(steps[-1].output)), numbers)]
     return [Kernel(ARGMAX, ARGMAX, 0, BYTES * (2 * numbers + numbers // logits[1]), numbers)]
 

@@ -5,15 +5,21 @@ import json
 import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from search_space.candidate import Candidate
+from search_space.latency import coefficients
+from search_space.latency.boundary import named
 from search_space.latency.fitting import Measured, fit, measured
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import DeviceModel, Setup
 from search_space.latency.rates import SHAPE
 from search_space.latency.transfer import transfer
+from topformer.boundary import Boundary
 from topformer.codec import from_json
 from topformer.design import Design
 from topformer.errors import InputError, unknown_name
@@ -29,6 +35,7 @@ ENOUGH = 30
 
 FITTED = "fitted"
 CHECKED = "checked"
+HELD_OUT = "held-out"
 
 NETWORKS = Path(__file__).parent / "networks.csv"
 """Kernels of the networks that several devices were timed on, as `search_space.latency.rebuild` writes them."""
@@ -36,7 +43,7 @@ NETWORKS = Path(__file__).parent / "networks.csv"
 ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 """Columns of measured.csv; `family` may stand among them."""
 
-KERNELS = ("network", "kernel", "count", "macs", "moved", "largest")
+KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
 """Columns of a file of kernels."""
 
 
@@ -73,24 +80,46 @@ def _device(name: str) -> DeviceModel:
 
 
 def read_device(folder: Path) -> DeviceModel:
-    """The model of the device that a folder describes, fitted to its rows.
+    """The model of the device that a folder describes: its coefficients, or fitted to its rows where there are none.
 
     Files:
         device.toml: The fields of `Setup` but for the name, which is the folder's. With `prior`, the name of another
             device, that one's rates are scaled to the rows instead of fitted to them.
         measured.csv: The columns `ROW`, and perhaps `family`. Rows of role `fitted` are fitted; those of role
-            `checked` count little and tell how far other networks are off; any other row is a record. A `design` is
+            `checked` count little and tell how far other networks are off; those of role `held-out` are in no fit; any
+            other row is a record. A `design` is
             a preset or the JSON of a design; a row without one has its kernels in kernels.csv or in `NETWORKS`.
         kernels.csv: The columns `KERNELS`: sums over the kernels of one name, and the numbers in the largest output.
             May be left out.
+        coefficients.json: What a fit to these rows gave, as `search_space.latency.coefficients` writes it. May be
+            left out; it must belong to the rows.
 
     Raises:
         InputError: A file is missing or broken; the message names it.
     """
-    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
     setup, prior = _setup(folder)
+    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
+    path = folder / coefficients.FILE
+    if path.exists():
+        return coefficients.read(path, setup, coefficients.digest(fitted, others, prior))
+    return _fit(fitted, others, setup, prior)
+
+
+def refit(folder: Path) -> tuple[DeviceModel, dict[str, Any]]:
+    """The model that the folder's rows give now, whatever its coefficients say, and the file of coefficients to write.
+
+    Raises:
+        InputError: A file is missing or broken; the message names it.
+    """
+    setup, prior = _setup(folder)
+    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
+    model = _fit(fitted, others, setup, prior)
+    return model, coefficients.to_json(model, coefficients.digest(fitted, others, prior), prior)
+
+
+def _fit(fitted: list[Measured], others: list[Measured], setup: Setup, prior: str | None) -> DeviceModel:
     if prior is not None:
-        return transfer(shipped(str(prior)), fitted, setup)
+        return transfer(shipped(prior), fitted, setup)
     return fit(fitted, setup, others, shape=None if len(fitted) >= ENOUGH else SHAPE)
 
 
@@ -100,10 +129,20 @@ def read_rows(folder: Path, role: str) -> list[Measured]:
     Raises:
         InputError: A file is missing or broken; the message names it.
     """
-    rows = _read_csv(folder / "measured.csv", ROW, ("family",))
+    path = folder / "measured.csv"
+    rows = _read_csv(path, ROW, ("family",))
+    _check_distinct(rows, path)
     own = folder / "kernels.csv"
     found = {**_shared(), **(_kernels(own) if own.exists() else {})}
     return [_measured(row, found) for row in rows if row["role"] == role]
+
+
+def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
+    seen: dict[tuple[str, ...], int] = {}
+    for line, row in enumerate(rows, start=2):
+        first = seen.setdefault(tuple(row[name] for name in ("network", "design", "height", "width")), line)
+        if first != line:
+            raise InputError(f"{path}: lines {first} and {line} time the same network, {row['network']!r}; keep one")
 
 
 def _setup(folder: Path) -> tuple[Setup, str | None]:
@@ -111,10 +150,32 @@ def _setup(folder: Path) -> tuple[Setup, str | None]:
     path = folder / "device.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        prior = values.pop("prior", None)
-        return Setup(name=folder.resolve().name, **values), prior
-    except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read the device file {path}: {error}") from error
+    prior = values.pop("prior", None)
+    _check_fields(values, path)
+    return Setup(name=folder.resolve().name, **values), None if prior is None else str(prior)
+
+
+def _check_fields(values: Mapping[str, Any], path: Path) -> None:
+    known = {item.name: item for item in fields(Setup) if item.name != "name"}
+    for name in values:
+        if name not in known:
+            raise InputError(f"{path}: {unknown_name('field', name, list(known))}")
+    for name, item in known.items():
+        if name not in values:
+            if item.default is MISSING:
+                raise InputError(f"{path}: the field {name} is missing")
+            continue
+        accepted, kind = _KINDS[item.type]
+        if not isinstance(values[name], accepted) or isinstance(values[name], bool):
+            raise InputError(f"{path}: {name} must be {kind}, got {values[name]!r}")
+    named(values.get("boundary", Boundary.LOGITS))
+
+
+_KINDS: Mapping[Any, tuple[tuple[type, ...], str]] = MappingProxyType(
+    {str: ((str,), "a text"), int: ((int,), "a whole number"), float: ((int, float), "a number")}
+)
 
 
 def _measured(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> Measured:
@@ -145,8 +206,9 @@ def _shared() -> Mapping[str, Sequence[Kernel]]:
 def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:
     found = defaultdict(list)
     for row in _read_csv(path, KERNELS):
-        count, macs, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
-        found[row["network"]].append(Kernel(row["kernel"], "", macs, moved, largest, number=count))
+        count, macs, work, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
+        kernel = Kernel(row["kernel"], "", macs, moved, largest, number=count, extra=work - macs)
+        found[row["network"]].append(kernel)
     return found
 
 
@@ -161,10 +223,12 @@ def _read_csv(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) 
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
-    except OSError as error:
+            rows, names = list(reader), list(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read the device file {path}: {error}") from error
-    names = list(reader.fieldnames or ())
     if [name for name in names if name not in optional] != list(columns):
         raise InputError(f"{path} must have the columns {', '.join(columns)}, got {', '.join(names)}")
+    short = next((line for line, row in enumerate(rows, start=2) if None in row.values() or None in row), None)
+    if short is not None:
+        raise InputError(f"{path}, line {short}: there must be {len(names)} values, as in the first line")
     return rows

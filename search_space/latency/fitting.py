@@ -18,7 +18,7 @@ RATES = 2
 """What few rows tell of the rates: a speed, and how much of it goes to bytes. A fit needs more rows than these; its
 degrees of freedom are the rows less these, or the families less one."""
 
-BESIDE = 0.2
+BESIDE = 0.1
 """Relative error that networks beside the rows are allowed: enough to say what a kernel costs that no row has."""
 
 LEAST_FAMILIES = 3
@@ -32,6 +32,9 @@ REPEATS = 1e-3
 
 NOT_KNOWN = 1.0
 """Log error per log distance where no measurement tells it: a choice, wider than anything that was seen."""
+
+FASTEST = 5e9
+"""MACs per millisecond, 5e12 per second, that no core reaches: a time that says so is in another unit."""
 
 UNMEASURED = (0.32, 8)
 """Squared log error per share of the time in kernels that no row has, and the number of networks that say so, where a
@@ -50,7 +53,7 @@ class Measured:
         family: Networks of one construction, such as all widths of MobileNetV2.
 
     Raises:
-        InputError: The latency is no finite number above 0, or there are no kernels.
+        InputError: The latency is no finite number above 0 or cannot be in milliseconds, or there are no kernels.
     """
 
     name: str
@@ -64,6 +67,13 @@ class Measured:
             raise InputError(f"latency_ms of {self.name!r} must be a finite number above 0, got {self.latency_ms!r}")
         if not self.kernels:
             raise InputError(f"kernels of {self.name!r} must hold at least one kernel, got none")
+        macs = sum(kernel.macs for kernel in self.kernels)
+        if macs / self.latency_ms > FASTEST:
+            rate = f"{macs / 1e9:.3g} GMACs would be {macs / self.latency_ms / 1e9:.3g} TMACs per second"
+            raise InputError(
+                f"latency_ms of {self.name!r} must be in milliseconds, got {self.latency_ms:g}: {rate}, more than any "
+                "core computes"
+            )
 
 
 def measured(candidate: Candidate, latency_ms: float, *, name: str = "", source: str = "") -> Measured:

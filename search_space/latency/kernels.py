@@ -1,7 +1,7 @@
 """Operations as the kernels of a deployed graph: batch normalisation folded, ReLU fused, work counted."""
 
 from collections.abc import Iterable
-from math import prod
+from math import ceil, prod
 from typing import NamedTuple
 
 from search_space.cost.operation import Kind, Operation
@@ -9,17 +9,25 @@ from search_space.cost.operation import Kind, Operation
 BYTES = 4
 """Bytes of one fp32 number."""
 
-WINOGRAD = 2.25
-"""Multiplications that Winograd's F(2x2, 3x3) saves: 36 become 16 (Lavin and Gray, CVPR 2016)."""
+WINOGRAD_TILES = (2, 4)
+"""Sides of the output tiles of Winograd's algorithm (Lavin and Gray, CVPR 2016) that a kernel chooses from."""
 
 WINOGRAD_CHANNELS = 16
 """Input channels from which an engine takes Winograd for a dense 3x3 convolution of stride 1."""
 
-DEPTHWISE = 700 / 276
-"""Cost of a depthwise MAC in MACs of a matrix product.
+WINOGRAD_GAIN = 1.1
+"""Factor of work from which it is worth its cache misses; so TNN decides (arm_conv_layer_3x3.cc, commit 31c0b51)."""
 
-Millions of instructions per GMAC in ncnn's aarch64 fp32 build, counted under emulation on nine networks. The
-published times of TopFormer cannot tell it: their depthwise MACs and their bytes grow together.
+LANES = 4
+"""Channels are computed in groups of as many."""
+
+DEPTHWISE_OUTPUT = 14
+"""Cost of an output of a depthwise convolution in MACs, beside one for each of its MACs: loads, borders, the store.
+
+So a MAC of a 3x3 window costs 2.6 of those of a matrix product: 700 / 276 by instructions of ncnn's aarch64 fp32 build,
+counted under emulation on nine networks. Larger windows share it; on the shipped devices whole families are predicted
+alike for 5 to 31 (left out, mean of six devices: 7.4 to 7.6 %). The published times of TopFormer cannot tell it: their
+depthwise MACs and their bytes grow together.
 """
 
 _FUSED = frozenset({"relu", "relu6"})
@@ -36,6 +44,7 @@ class Kernel(NamedTuple):
         largest: Numbers in the largest output.
         ruled: False for an operation that is known by its name alone.
         number: How many kernels it is the sum of.
+        extra: Work beyond its MACs; less than 0 where Winograd's algorithm saves some.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Kernel(NamedTuple):
     largest: int
     ruled: bool = True
     number: int = 1
+    extra: int = 0
 
     @property
     def winograd(self) -> bool:
@@ -52,11 +62,9 @@ class Kernel(NamedTuple):
         return self.name.startswith("winograd")
 
     @property
-    def work(self) -> float:
+    def work(self) -> int:
         """MACs in units of those of a matrix product, by the kernel's algorithm."""
-        if self.winograd:
-            return self.macs / WINOGRAD
-        return self.macs * DEPTHWISE if self.name.startswith("depthwise") else float(self.macs)
+        return self.macs + self.extra
 
 
 def kernels(operations: Iterable[Operation]) -> list[Kernel]:
@@ -79,17 +87,20 @@ def kernels(operations: Iterable[Operation]) -> list[Kernel]:
 
 def _kernel(step: Operation) -> Kernel:
     numbers = sum(map(prod, step.inputs)) + prod(step.output) + step.parameters
+    products = _winograd(step)
+    extra = DEPTHWISE_OUTPUT * prod(step.output) if step.kind is Kind.CONV and step.depthwise else 0
     return Kernel(
-        name=_name(step),
+        name=_name(step, winograd=products is not None),
         module=step.module,
         macs=step.macs,
         moved=BYTES * numbers,
         largest=prod(step.output),
         ruled=step.kind is not Kind.UNKNOWN,
+        extra=extra if products is None else products - step.macs,
     )
 
 
-def _name(step: Operation) -> str:
+def _name(step: Operation, *, winograd: bool) -> str:
     height, width = step.kernel
     window = f" {height}x{width}"
     if step.kind is not Kind.CONV:
@@ -99,10 +110,24 @@ def _name(step: Operation) -> str:
     elif step.groups > 1:
         family = "grouped"
     else:
-        family = "winograd" if _winograd(step) else "conv"
+        family = "winograd" if winograd else "conv"
     return family + window + ("" if step.dilation == (1, 1) else " dilated")
 
 
-def _winograd(step: Operation) -> bool:
-    plain = step.kernel == (3, 3) and step.stride == (1, 1) and step.dilation == (1, 1)
-    return plain and step.inputs[0][1] >= WINOGRAD_CHANNELS
+def _winograd(step: Operation) -> int | None:
+    """Work of a 3x3 convolution by Winograd's algorithm: transforms and products; None where it is not taken."""
+    plain = step.kernel == (3, 3) and step.stride == (1, 1) and step.dilation == (1, 1) and step.groups == 1
+    if step.kind is not Kind.CONV or not plain or step.inputs[0][1] < WINOGRAD_CHANNELS:
+        return None
+    batch, outputs, height, width = step.output
+    read, made = (LANES * ceil(channels / LANES) for channels in (step.inputs[0][1], outputs))
+    work = min(
+        batch * ceil(height / tile) * ceil(width / tile) * _tile_work(tile, read, made) for tile in WINOGRAD_TILES
+    )
+    return work if work * WINOGRAD_GAIN <= step.macs else None
+
+
+def _tile_work(tile: int, read: int, made: int) -> int:
+    """Of one tile: its input transformed, as many products as it has numbers, the output transformed back."""
+    side = tile + 2
+    return 2 * side**3 * read + side**2 * read * made + 2 * side * tile**2 * made

@@ -19,7 +19,7 @@ _REACH = 4
 
 def terms(kernel: Kernel) -> tuple[float, ...]:
     """The kernel's load, one number per field of `Rates`: MACs, Winograd's products, bytes, bytes, kernels."""
-    work, moved = kernel.work, float(kernel.moved)
+    work, moved = float(kernel.work), float(kernel.moved)
     return (
         0.0 if kernel.winograd else work,
         work if kernel.winograd else 0.0,

@@ -12,12 +12,13 @@ from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.cost.operation import Operation
 from search_space.cost.table import features
-from search_space.latency.boundary import ARGMAX, Boundary, beyond, named, text
+from search_space.latency.boundary import ARGMAX, beyond, named, text
 from search_space.latency.estimate import LatencyEstimate, LatencyTable
 from search_space.latency.kernels import Kernel, kernels
 from search_space.latency.loads import Loader, coordinates, outside, terms
 from search_space.latency.rates import TERMS, Rates
 from search_space.latency.spread import Floats, Spread, interval
+from topformer.boundary import Boundary
 from topformer.errors import InputError
 
 SHOWN_SHARE = 0.005
@@ -37,6 +38,8 @@ class Setup:
         precision: Number format, and how it is known.
         protocol: What is known of the measurement.
         source: Where the times come from.
+        clock_mhz: Highest clock of the core; 0 where it is not known.
+        boundary: Where the timed graphs end.
         argmax_ns: Nanoseconds per number of the full-size logits for the last resize and argmax, if known.
         argmax_source: Where that comes from.
     """
@@ -49,8 +52,15 @@ class Setup:
     precision: str
     protocol: str
     source: str
+    clock_mhz: float = 0.0
+    boundary: str = Boundary.LOGITS.value
     argmax_ns: float = 0.0
     argmax_source: str = ""
+
+    @property
+    def clock(self) -> str:
+        """The clock in words."""
+        return f"{self.clock_mhz:g} MHz" if self.clock_mhz else "not known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +179,8 @@ class DeviceModel:
         uncovered = float(times[~known].sum()) / total
         sd_log = self.spread.sd_log(np.array(uncovered), np.array(distance))
         low, high = interval(np.array(total), sd_log, self.spread.degrees)
-        unknown = tuple(sorted({kernel.name for kernel in found if not kernel.ruled}))
+        unruled = {kernel.name: kernel.module for kernel in reversed(found) if not kernel.ruled}
+        unknown = tuple(sorted(unruled))
         strange = _sums((kernel.name for kernel in found), np.where(known, 0.0, times / total))
         return LatencyEstimate(
             milliseconds=total,
@@ -181,7 +192,7 @@ class DeviceModel:
             boundary=text(steps, end),
             device=self.name,
             unknown=unknown,
-            notes=(*_unmeasured_notes(unknown, strange), *self._reach_notes(distance), *self._argmax_notes(end)),
+            notes=(*_unmeasured_notes(unruled, strange), *self._reach_notes(distance), *self._argmax_notes(end)),
             sd_log=float(sd_log),
             degrees=self.spread.degrees,
         )
@@ -222,14 +233,14 @@ class DeviceModel:
             return []
         times = sorted(row.measured_ms for row in self.rows)
         return [
-            f"extrapolated: work or bytes, or their ratio, are {exp(distance):.2g} times outside those of the measured "
+            f"extrapolated: work or bytes, or their ratio, are {exp(distance):.3g} times outside those of the measured "
             f"networks ({times[0]:g} to {times[-1]:g} ms); the interval is widened"
         ]
 
     def _argmax_notes(self, end: Boundary) -> list[str]:
         if end is Boundary.LOGITS:
             return []
-        if end is Boundary.UPSAMPLED or not self.setup.argmax_source:
+        if end is Boundary.UPSAMPLE or not self.setup.argmax_source:
             return [
                 f"no {end} graph was timed on this device: its end is charged for bytes moved, the least it can take"
             ]
@@ -242,8 +253,8 @@ class DeviceModel:
         return [
             f"{setup.name}: error of predicting its {len(self.rows)} measured networks, each left out of the fit: "
             f"mean {self.left_out_mean:.1%}, largest {self.left_out_max:.1%}",
-            f"device: {setup.chip}, {setup.core}, threads: {setup.threads}",
-            f"engine: {setup.runtime}, {setup.precision}",
+            f"device: {setup.chip}, {setup.core}, clock: {setup.clock}, threads: {setup.threads}",
+            f"engine: {setup.runtime}, {setup.precision}; graphs end at: {setup.boundary}",
             f"protocol: {setup.protocol}",
             f"source: {setup.source}",
             f"model: {_rates_text(self.rates)}",
@@ -290,10 +301,12 @@ def _sums(names: Iterable[str], values: Floats) -> dict[str, float]:
     return found
 
 
-def _unmeasured_notes(unknown: Sequence[str], shares: Mapping[str, float]) -> list[str]:
+def _unmeasured_notes(unruled: Mapping[str, str], shares: Mapping[str, float]) -> list[str]:
+    """What to say of operations without a rule, each with the module that runs it first, and of kernels never timed."""
     notes = []
-    if unknown:
-        notes.append(f"no rule for {', '.join(unknown)}: charged for the bytes moved, which is the least it can take")
+    if unruled:
+        listed = ", ".join(f"{name} in {unruled[name] or 'the network itself'}" for name in sorted(unruled))
+        notes.append(f"no rule for {listed}: charged for the bytes moved, which is the least it can take")
     shown = sorted((-share, name) for name, share in shares.items() if share >= SHOWN_SHARE)
     if shown:
         listed = ", ".join(f"{name} {-share:.0%}" for share, name in shown)

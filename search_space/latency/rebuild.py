@@ -22,20 +22,21 @@ def write_kernels(path: Path, networks: Iterable[tuple[str, Sequence[Kernel]]]) 
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(KERNELS)
         for name, found in networks:
-            writer.writerows((name, k.name, k.number, k.macs, k.moved, k.largest) for k in summed(found))
+            writer.writerows((name, k.name, k.number, k.macs, k.work, k.moved, k.largest) for k in summed(found))
 
 
 def summed(found: Iterable[Kernel]) -> list[Kernel]:
     """The kernels of one name as one, in the order of their first appearance."""
     sums: dict[str, Kernel] = {}
     for kernel in found:
-        before = sums.get(kernel.name, kernel._replace(module="", macs=0, moved=0, largest=0, number=0))
+        before = sums.get(kernel.name, kernel._replace(module="", macs=0, moved=0, largest=0, number=0, extra=0))
         sums[kernel.name] = before._replace(
             macs=before.macs + kernel.macs,
             moved=before.moved + kernel.moved,
             largest=max(before.largest, kernel.largest),
             ruled=before.ruled and kernel.ruled,
             number=before.number + kernel.number,
+            extra=before.extra + kernel.extra,
         )
     return list(sums.values())
 

@@ -27,7 +27,8 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
 
     The model runs in eval mode on tensors that have a shape and no content, so nothing is computed and the model
     is left as it was. The conventions are those of `search_space.cost.operation`. An operation that this project
-    has no rule for is reported as `Kind.UNKNOWN` under its aten name; none is dropped.
+    has no rule for is reported as `Kind.UNKNOWN` under its aten name. None is dropped but those whose result the
+    output does not depend on, which no deployed graph holds.
 
     Raises:
         UnknownOperator: What the model does depends on the content of its input, or an operation gives no shape.
@@ -43,7 +44,7 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
         stack.enter_context(_module_paths(model, recorder.path))
         stack.enter_context(recorder)
         try:
-            model(image)
+            made = model(image)
         except (DataDependentOutputException, DynamicOutputShapeException) as error:
             where = recorder.path[-1] or name
             raise UnknownOperator(
@@ -54,7 +55,18 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
         except (RuntimeError, TypeError, ValueError) as error:
             shape = (batch, channels, height, width)
             raise InputError(f"{name} does not run on an input of shape {shape}: {error}") from error
-    return tuple(recorder.steps)
+        needed = recorder.numbers(made)
+    return _alive(recorder.steps, needed)
+
+
+def _alive(steps: Sequence[Operation], needed: set[int]) -> tuple[Operation, ...]:
+    """The steps whose results the output is made of; what nothing reads, an engine leaves out, such as mean weights."""
+    kept = []
+    for step in reversed(steps):
+        if step.writes in needed:
+            kept.append(step)
+            needed.update(step.reads)
+    return tuple(reversed(kept))
 
 
 def _image(model: nn.Module, shape: Shape) -> Tensor:
@@ -125,6 +137,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
             self._kept.extend(outputs)
             self._record(func, args, kwargs or {}, outputs)
         return result
+
+    def numbers(self, made: object) -> set[int]:
+        """Numbers of the tensors that the model returned."""
+        leaves = [leaf for leaf in tree_leaves(made) if isinstance(leaf, Tensor)]
+        return {self._numbers[_storage(leaf)] for leaf in leaves if _storage(leaf) in self._numbers}
 
     def _record(self, func: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[Tensor]) -> None:
         name = func.overloadpacket.__name__.rstrip("_")

@@ -15,9 +15,10 @@ from search_space.latency.calibration import measured
 from search_space.latency.loads import terms
 from search_space.latency.model import DeviceModel
 from search_space.latency.rates import SHAPE
+from topformer.boundary import Boundary
 from topformer.codec import fingerprint
 from topformer.design import Design
-from topformer.export import Boundary, Exported, Format
+from topformer.export import Exported, Format
 from topformer.presets import BASE, NANO, SMALL, TINY
 
 NETWORKS = ((NANO, 256), (TINY, 512), (SMALL, 512), (BASE, 384))

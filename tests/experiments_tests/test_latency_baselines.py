@@ -1,21 +1,72 @@
-"""The networks of Table 1 from mmsegmentation have the kernels that ship with the device."""
+"""The networks of Table 1: kernels that ship with the device, parameters and FLOPs that the paper prints."""
+
+from pathlib import Path
 
 import pytest
 
+from analysis.latency_report import left_out
+from analysis.reference import published_points
+from search_space.cost.conventions import macs_paper
 from search_space.latency.calibration import CHECKED, FOLDER, read_rows
 from search_space.latency.kernels import kernels
 from search_space.latency.rebuild import summed
 from search_space.latency.walk import walk
 
+PAGE = Path(__file__).parents[2] / "docs" / "table-1.md"
 
 # What mmsegmentation imports is deprecated by the torch that is installed.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("name", ["SegFormer MiT-B0", "FCN-8s MobileNetV2"])
-def test_shipped_kernels_are_those_of_mmsegmentations_network(name: str) -> None:
-    from experiments.evaluators.mmseg_baselines import SIDE, baseline
+quiet = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+pytestmark = quiet
 
+FAST = ("FCN-8s MobileNetV2", "Lite-ASPP MobileNetV2", "DeepLabV3+ ShuffleNetV2-1.5x")
+ALL = (
+    *(pytest.param(name) for name in FAST),
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in (
+            *("SegFormer MiT-B0", "PSPNet MobileNetV2", "DeepLabV3+ MobileNetV2", "DeepLabV3+ EfficientNet"),
+            *("Lite-ASPP ResNet18", "HRNet-W18-Small", "Semantic FPN ConvMLP-S"),
+        )
+    ),
+)
+
+
+def rows() -> dict[str, list[str]]:
+    """Cells of the page by network."""
+    lines = [line.strip("|").split("|") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    return {line[0].strip(): [cell.strip() for cell in line[1:]] for line in lines[1:]}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_rebuilt_network_is_the_one_that_the_paper_counts_and_ships_as_kernels(name: str) -> None:
+    from experiments.evaluators.mmseg_baselines import SIDE, baseline, helper_parameters
+
+    network = baseline(name)
+    steps = walk(network, SIDE, SIDE)
     (row,) = (row for row in read_rows(FOLDER / "snapdragon-865", CHECKED) if row.name == name)
-    found = summed(kernels(walk(baseline(name), SIDE, SIDE)))
-    assert tuple(kernel._replace(ruled=True) for kernel in found) == row.kernels
+    assert tuple(kernel._replace(ruled=True) for kernel in summed(kernels(steps))) == row.kernels
+
+    (paper,) = (point for point in published_points("miou@ade20k") if point.name in (name, f"{name} {name}"))
+    trained = sum(weight.numel() for weight in network.parameters()) + helper_parameters(name)
+    assert trained / 1e6 == pytest.approx(paper.parameters_m, abs=0.07)
+    counts = (sum(step.macs for step in steps), sum(map(macs_paper, steps)))
+    assert min(abs(count / 1e9 / paper.gflops - 1) for count in counts) < 0.01
+
+    cells = rows()[name]
+    assert cells[1] == f"{trained / 1e6:.3f}"
+    assert cells[3] == f"{counts[0] / 1e9:.3f}"
+
+
+def test_the_page_lists_all_seventeen_rows_with_the_latencies_of_the_device() -> None:
+    page = rows()
+    assert len(page) == 17
+    for told in left_out("snapdragon-865"):
+        cells = page[told.row.name.replace("T 448", "T @448")]
+        assert cells[7:] == [
+            f"{told.milliseconds:.1f}", f"{told.low:.0f} to {told.high:.0f}", f"{told.row.latency_ms:g}",
+            f"{told.error:+.1%}",
+        ]  # fmt: skip

@@ -144,6 +144,17 @@ def test_an_unknown_prior_is_named_with_the_nearest() -> None:
         calibrate("board", [row()], prior="snapdragon-866")
 
 
+def test_rows_in_another_unit_are_seen_by_their_reference() -> None:
+    seconds = row(NANO, 512, 0.01, reference_ms=0.02, ratio=0.5)
+    with pytest.raises(InputError, match=r"got 20 and 0\.02; all times must be in milliseconds"):
+        calibrate("board", [row(), seconds], prior=PRIOR)
+
+
+def test_a_time_that_no_core_reaches_is_taken_for_another_unit() -> None:
+    with pytest.raises(InputError, match=r"must be in milliseconds, got 0\.043: 0\.534 GMACs would be 12\.4 TMACs"):
+        calibrate("board", [row(median_ms=0.043, reference_ms=0.043, ratio=1.0)], prior=PRIOR)
+
+
 @pytest.mark.parametrize("name", ["", "../x", "Pi 5"])
 def test_a_device_needs_a_plain_name(name: str) -> None:
     with pytest.raises(InputError, match="device must be a name"):

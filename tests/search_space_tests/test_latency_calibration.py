@@ -1,6 +1,7 @@
 """Fitting: rates that were put in come out, and every published device refits to what its data say."""
 
-from dataclasses import replace
+import json
+from dataclasses import astuple, replace
 from pathlib import Path
 from shutil import copytree
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from search_space.candidate import Candidate
-from search_space.latency.calibration import FOLDER, Measured, device, devices, fit, measured, read_device
+from search_space.latency.calibration import FOLDER, Measured, device, devices, fit, measured, read_device, refit
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import Setup
 from search_space.latency.rates import SHAPE, Rates
@@ -103,7 +104,7 @@ def test_a_network_beside_the_rows_counts_little_and_widens_what_was_never_measu
     plain, beside = fit(ROWS, SETUP), fit(ROWS, SETUP, [strange])
     fitted = fit([*ROWS, strange], SETUP)
     moved = [abs(model.rates.ms_per_gb_carried / plain.rates.ms_per_gb_carried - 1) for model in (beside, fitted)]
-    assert 0 < moved[0] < 0.2 * moved[1]
+    assert 0 < moved[0] < 0.4 * moved[1]
     assert beside.others[0].coverage == pytest.approx(0)
     assert beside.spread.unmeasured == pytest.approx(np.log(200 / beside.others[0].left_out_ms) ** 2)
 
@@ -166,7 +167,13 @@ def test_a_device_is_read_from_any_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("device.toml", "threads = 1", "thread = 1", r"cannot read the device file .*device\.toml"),
+        ("device.toml", "threads = 1", "thread = 1", r"device\.toml: unknown field 'thread'; did you mean 'threads'"),
+        ("device.toml", "threads = 1", "threads = 'one'", "threads must be a whole number, got 'one'"),
+        ("device.toml", "threads = 1\n", "", r"device\.toml: the field threads is missing"),
+        ("device.toml", 'boundary = "logits"', 'boundary = "logit"', "unknown boundary 'logit'; did you mean 'logits'"),
+        ("measured.csv", "TopFormer-S,small", "TopFormer-B,base", "lines 4 and 5 time the same network, 'TopFormer-B'"),
+        ("measured.csv", "512,512,74,", "512,512,-74,", "latency_ms of 'TopFormer-S' must be a finite number above 0"),
+        ("measured.csv", "512,512,74,fitted,", "512,512,74,", "line 4: there must be 8 values"),
         ("device.toml", "threads = 1", "threads =", r"cannot read the device file .*device\.toml"),
         ("measured.csv", "family", "families", r"measured\.csv must have the columns network, design"),
         ("measured.csv", "role", "rule", r"measured\.csv must have the columns network, design"),
@@ -185,5 +192,51 @@ def test_a_broken_device_file_is_named(tmp_path: Path, file: str, old: str, new:
 
 
 def test_a_missing_device_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read the device file .*measured\.csv"):
+    with pytest.raises(InputError, match=r"cannot read the device file .*device\.toml"):
         read_device(tmp_path)
+
+
+@pytest.mark.parametrize("name", devices())
+def test_shipped_coefficients_are_those_of_a_fresh_fit(name: str) -> None:
+    fresh, values = refit(FOLDER / name)
+    stored = json.loads((FOLDER / name / "coefficients.json").read_text())
+    assert stored["rows_sha256"] == values["rows_sha256"]
+    loaded = device(name)
+    assert loaded.rates == pytest.approx(fresh.rates, rel=1e-9)
+    assert astuple(loaded.spread) == pytest.approx(astuple(fresh.spread), rel=1e-9)
+    assert (loaded.measured, loaded.setup) == (fresh.measured, fresh.setup)
+    assert [row.left_out_ms for row in (*loaded.rows, *loaded.others)] == pytest.approx(
+        [row.left_out_ms for row in (*fresh.rows, *fresh.others)], rel=1e-9
+    )
+
+
+def test_coefficients_are_used_and_not_fitted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = copytree(FOLDER / "snapdragon-865", tmp_path / "mine")
+    monkeypatch.delattr("search_space.latency.calibration.fit")
+    assert read_device(folder).rates == device("snapdragon-865").rates
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("measured.csv", "512,512,74,", "512,512,75,", "was made from other rows than those beside it"),
+        ("kernels.csv", "SegFormer MiT-B0,gelu,8,", "SegFormer MiT-B0,gelu,9,", "was made from other rows"),
+        ("coefficients.json", '"rates"', '"rate"', "cannot read the coefficients .*KeyError"),
+        ("coefficients.json", "{", "", "cannot read the coefficients"),
+    ],
+)
+def test_coefficients_that_do_not_belong_to_the_rows_are_refused_with_the_way_out(
+    tmp_path: Path, file: str, old: str, new: str, message: str
+) -> None:
+    folder = copytree(FOLDER / "snapdragon-865", tmp_path / "mine")
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=f"{message}.*topformer calibrate --refit"):
+        read_device(folder)
+
+
+def test_one_wrong_time_moves_a_robust_fit_little() -> None:
+    rows = [timed(str(n), 1 + n % 4, 0.1 * (1 + n % 3), 0.1 * (1 + n % 5), 20 * (1 + n % 7)) for n in range(12)]
+    wrong = [*rows[:-1], replace(rows[-1], latency_ms=2 * rows[-1].latency_ms)]
+    assert fit(wrong, SETUP, shape=None).rates == pytest.approx(fit(rows, SETUP, shape=None).rates, rel=0.05)

@@ -6,10 +6,10 @@ import pytest
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
-from search_space.latency.boundary import Boundary
 from search_space.latency.calibration import device
 from search_space.latency.explain import Explanation, explain
 from topformer import TINY
+from topformer.boundary import Boundary
 
 CANDIDATE = Candidate(design=TINY, height=512, width=512)
 
@@ -43,12 +43,12 @@ def test_a_matrix_product_belongs_to_the_extractor_alone(told: Explanation) -> N
 
 
 def test_all_boundaries_are_shown_in_order(told: Explanation) -> None:
-    assert list(told.boundaries) == [Boundary.LOGITS, Boundary.UPSAMPLED, Boundary.ARGMAX]
+    assert list(told.boundaries) == [Boundary.LOGITS, Boundary.UPSAMPLE, Boundary.ARGMAX]
     lines = told.render().splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["logits", "logits", "class"]
 
 
 def test_as_json(told: Explanation) -> None:
     plain = json.loads(json.dumps(told.to_json()))
-    assert list(plain["boundaries"]) == ["logits", "upsampled", "argmax"]
+    assert list(plain["boundaries"]) == ["logits", "upsample", "argmax"]
     assert plain["parts"]["head"]["by_kernel"]["depthwise 1x1"] > 0

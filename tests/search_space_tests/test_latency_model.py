@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.cost.operation import Kind, Operation
-from search_space.latency.boundary import Boundary
 from search_space.latency.calibration import device, devices
 from search_space.latency.estimate import LatencyEstimate
 from search_space.latency.kernels import kernels
 from search_space.latency.model import DeviceModel
 from topformer import BASE, NANO, SMALL, TINY
+from topformer.boundary import Boundary
 from topformer.design import Block, Bottleneck, Design, Extractor
 from topformer.errors import InputError
 
@@ -51,10 +53,10 @@ def test_leaving_a_published_row_out_costs_three_percent_at_most_on_average(phon
 
 def test_rates_are_what_the_core_can_do(phone: DeviceModel) -> None:
     # 2 FMA pipes x 4 lanes x 2.84 GHz = 22.7 GMAC/s = 44 ms per GMAC; LPDDR5 gives one core some 10 to 20 GB/s.
-    assert 1e3 / (2 * 4 * 2.84) <= phone.rates.ms_per_gmac <= 50
+    assert 1e3 / (2 * 4 * 2.84) <= phone.rates.ms_per_gmac <= 52
     assert 1e3 / 20 <= phone.rates.ms_per_gb <= 1e3 / 10
-    # F(4x4, 3x3) leaves 36 products of 144 where F(2x2, 3x3) leaves 16 of 36: 9/16 of what is counted here.
-    assert 9 / 16 <= phone.rates.ms_per_winograd_gmac / phone.rates.ms_per_gmac <= 1.25
+    # Winograd's products and transforms are counted one by one; what they cost more is the tiles, written and read.
+    assert 1 <= phone.rates.ms_per_winograd_gmac / phone.rates.ms_per_gmac <= 1.25
     # What is not computed on is mostly in the cache still; and a kernel starts in microseconds.
     assert phone.rates.ms_per_gb_carried < phone.rates.ms_per_gb
     assert 1 < phone.rates.us_per_kernel < 20
@@ -68,22 +70,82 @@ def test_the_extractor_takes_a_tenth_of_tinys_time_as_in_figure_3(phone: DeviceM
 
 
 @pytest.mark.parametrize(
-    ("fields", "divisor"),
+    ("fields", "share"),
     [
-        ({}, 2.25),
+        # F(4x4, 3x3) by hand: a tile of 16 outputs takes 36 products of 64 x 64 channels where 144 were, a transform
+        # of 2 x 6^3 for each channel that is read and one of 2 x 6 x 4^2 for each that is made.
+        ({}, (36 * 64 * 64 + 432 * 64 + 192 * 64) / (144 * 64 * 64)),
         ({"stride": (2, 2)}, 1),
         ({"dilation": (2, 2)}, 1),
         ({"kernel": (5, 5)}, 1),
         ({"groups": 2}, 1),
         ({"channels": 15}, 1),
-        ({"channels": 16}, 2.25),
-        ({"groups": 64}, 276 / 700),
+        ({"channels": 16}, (36 * 16 * 64 + 432 * 16 + 192 * 64) / (144 * 16 * 64)),
+        ({"out": 66}, (36 * 64 * 68 + 432 * 64 + 192 * 68) / (144 * 64 * 66)),  # channels in groups of four
+        ({"groups": 64}, (9 + 14) / 9),  # 14 more per output
+        ({"groups": 64, "kernel": (5, 5)}, (25 + 14) / 25),
+        ({"groups": 64, "dilation": (2, 2)}, (9 + 14) / 9),
     ],
 )
-def test_work_of_a_convolution_by_its_algorithm(fields: dict[str, Any], divisor: float) -> None:
+def test_work_of_a_convolution_by_its_algorithm(fields: dict[str, Any], share: float) -> None:
     step = conv(**fields)
     (kernel,) = kernels([step])
-    assert kernel.work == pytest.approx(step.macs / divisor)
+    assert kernel.work == pytest.approx(step.macs * share)
+
+
+def test_winograd_is_not_taken_where_its_transforms_cost_what_it_saves() -> None:
+    # Of one row of one pixel nothing is saved: the tile is computed whole.
+    (thin,) = kernels([conv(16, 16, 1)])
+    assert (thin.name, thin.extra) == ("conv 3x3", 0)
+
+
+@given(
+    channels=st.integers(1, 300), out=st.integers(1, 300), side=st.integers(1, 40), more=st.integers(1, 100),
+    kernel=st.sampled_from([1, 3, 5]), what=st.sampled_from(["channels", "out", "side"]),
+)  # fmt: skip
+def test_more_channels_or_pixels_are_never_less_work_or_fewer_bytes(
+    channels: int, out: int, side: int, more: int, kernel: int, what: str
+) -> None:
+    sizes = {"channels": channels, "out": out, "side": side}
+    grown = {**sizes, what: sizes[what] + more}
+    found = []
+    for of in (sizes, grown):
+        weights = kernel * kernel * of["channels"] * of["out"]
+        found += kernels([conv(of["channels"], of["out"], of["side"], kernel=(kernel, kernel), parameters=weights)])
+    before, after = found
+    assert after.moved > before.moved
+    # From 15 to 16 input channels Winograd begins, and 3x3 convolutions get cheaper: so it is in the engines.
+    if before.winograd == after.winograd:
+        assert after.work >= before.work > 0
+
+
+@given(
+    depth=st.integers(1, 3), heads=st.sampled_from([2, 4, 6]), width=st.sampled_from([64, 128, 192]),
+    side=st.sampled_from([64, 128, 192, 320]), name=st.sampled_from(devices()), more=st.integers(0, 3),
+)  # fmt: skip
+@settings(deadline=None, max_examples=40)
+def test_a_larger_network_or_image_is_never_predicted_faster(
+    depth: int, heads: int, width: int, side: int, name: str, more: int
+) -> None:
+    model = device(name)
+    base = replace(NANO, blocks=(Block(heads=heads),) * depth, width=width)
+    grown = (
+        at(replace(base, blocks=(Block(heads=heads),) * (depth + 1)), side, side),
+        at(replace(base, blocks=(Block(heads=heads + 1),) * depth), side, side),
+        at(replace(base, width=width + 8), side, side),
+        at(base, side, side + 32),
+    )[more]
+    assert model.estimate(grown).milliseconds > model.estimate(at(base, side, side)).milliseconds
+
+
+@given(cut=st.integers(1, 200), design=st.sampled_from([NANO, TINY, BASE]), name=st.sampled_from(devices()))
+@settings(deadline=None, max_examples=40)
+def test_the_parts_of_a_network_add_up_and_none_costs_less_than_nothing(cut: int, design: Design, name: str) -> None:
+    model, found = device(name), kernels(operations(design, 256, 256))
+    cut = min(cut, len(found) - 1)
+    whole, first, second = (model.times(part) for part in (found, found[:cut], found[cut:]))
+    assert whole.min() > 0
+    assert whole.sum() == pytest.approx(first.sum() + second.sum())
 
 
 def test_bytes_are_those_of_inputs_output_and_weights_in_fp32() -> None:
@@ -111,7 +173,7 @@ def test_an_unknown_operation_is_named_charged_and_widens_the_interval(phone: De
     assert odd.by_module["warp"] == pytest.approx(bytes_ms + phone.rates.us_per_kernel / 1e3)
     assert odd.coverage == pytest.approx(plain.milliseconds / odd.milliseconds)
     assert odd.high / odd.low > plain.high / plain.low
-    assert any("no rule for grid_sampler" in note for note in odd.notes)
+    assert any("no rule for grid_sampler in warp: charged" in note for note in odd.notes)
 
 
 def test_the_measured_networks_are_covered_and_within_their_range(phone: DeviceModel) -> None:
@@ -215,7 +277,7 @@ def test_each_boundary_costs_more_than_the_one_before(phone: DeviceModel) -> Non
     logits, upsampled, pixels = (phone.estimate(at(TINY), boundary=end) for end in Boundary)
     assert logits.milliseconds < upsampled.milliseconds < pixels.milliseconds
     assert logits.high / logits.low < upsampled.high / upsampled.low
-    assert "no upsampled graph was timed" in upsampled.notes[-1]
+    assert "no upsample graph was timed" in upsampled.notes[-1]
 
 
 def test_parts_and_kinds_of_kernels_both_add_up_to_the_whole(phone: DeviceModel) -> None:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from search_space.cost.operation import Operation
-from search_space.latency.calibration import CHECKED, FITTED, FOLDER, device, read_rows
-from search_space.latency.fitting import BESIDE
+from search_space.latency.calibration import CHECKED, FITTED, FOLDER, HELD_OUT, device, read_rows
+from search_space.latency.fitting import BESIDE, Measured
 from search_space.latency.kernels import kernels
 from search_space.latency.networks.segmentation import lraspp
 from search_space.latency.rates import solve
 from search_space.latency.walk import walk
 
-NETWORKS = {"LR-ASPP MobileNetV3-Large": (1, 2.06, 126), "LR-ASPP MobileNetV3-Large-reduce": (2, 1.33, 81)}
+NETWORKS = {"LR-ASPP MobileNetV3-Large": (1, 2.06, 126), "LR-ASPP MobileNetV3-Large-reduce": (2, 1.26, 81)}
 
 
 @pytest.fixture(scope="module", params=list(NETWORKS))
@@ -49,14 +49,24 @@ def test_the_shipped_kernels_are_those_of_the_walk(network: tuple[str, tuple[Ope
     assert row.predicted_ms == pytest.approx(phone.times(kernels(steps)).sum())
 
 
-def test_mobile_networks_of_table_1_are_predicted_within_ten_percent_but_for_two() -> None:
+def test_mobile_networks_of_table_1_are_predicted_within_ten_percent_but_for_one() -> None:
     errors = {row.name: row.error for row in device("snapdragon-865").others}
     mobile = {name: error for name, error in errors.items() if "Mobile" in name}
+    assert len(mobile) == 7
     off = {name for name, error in mobile.items() if abs(error) > 0.1}
     # PSPNet has 13.3 GMACs more than FCN and takes 50 ms longer: 266 GMAC/s, on a core whose peak is 22.7. No model
     # that adds up can hold both.
-    assert off == {"PSPNet MobileNetV2", "LR-ASPP MobileNetV3-Large-reduce"}
-    assert abs(errors["LR-ASPP MobileNetV3-Large-reduce"]) < 0.18
+    assert off == {"PSPNet MobileNetV2"}
+    assert abs(errors["PSPNet MobileNetV2"]) < 0.15
+
+
+@pytest.mark.parametrize("row", read_rows(FOLDER / "snapdragon-865", HELD_OUT), ids=lambda row: row.name)
+def test_a_network_that_is_in_no_fit_is_predicted_within_ten_percent_and_its_interval(row: Measured) -> None:
+    phone = device("snapdragon-865")
+    table = phone.table(np.array([phone.loader.load(row.kernels)]))
+    assert row.family == "SeaFormer"
+    assert table.milliseconds[0] == pytest.approx(row.latency_ms, rel=0.1)
+    assert table.low[0] < row.latency_ms < table.high[0]
 
 
 def test_topformer_is_predicted_within_seven_percent_without_any_topformer() -> None:
@@ -69,10 +79,10 @@ def test_topformer_is_predicted_within_seven_percent_without_any_topformer() -> 
     assert np.abs(errors).mean() < 0.04
 
 
-def test_nine_of_ten_networks_lie_in_their_interval() -> None:
+def test_every_network_of_table_1_lies_in_its_interval() -> None:
     phone = device("snapdragon-865")
-    rows = [*phone.rows, *phone.others]
-    halves = [4.303 * float(phone.spread.sd_log(np.array(1 - row.coverage), np.array(0.0))) for row in rows]
-    inside = [abs(log(row.measured_ms / row.left_out_ms)) < half for row, half in zip(rows, halves, strict=True)]
-    assert len(rows) == 12
-    assert np.mean(inside) >= 0.9
+    rows = [row for role in (FITTED, CHECKED) for row in read_rows(FOLDER / "snapdragon-865", role)]
+    table = phone.table(np.array([phone.loader.load(row.kernels) for row in rows]))
+    inside = [low < row.latency_ms < high for row, low, high in zip(rows, table.low, table.high, strict=True)]
+    assert len(rows) == 17
+    assert all(inside)

@@ -69,7 +69,7 @@ def test_five_chosen_leave_fewer_wrong_decisions_than_five_at_random(designs: li
         before.append(int(((told.margin > 0) != (told.margin + truth > 0)).sum()))
         after.append(wrong(told, truth, chosen))
         at_random += [wrong(told, truth, generator.choice(len(designs), 5, replace=False).tolist()) for _ in range(5)]
-    assert np.mean(after) < 0.93 * np.mean(at_random)
+    assert np.mean(after) < 0.95 * np.mean(at_random)
     # What the plan promises is what came true, within the noise of 40 devices.
     assert np.mean(before) == pytest.approx(plan.wrong, rel=0.2)
     assert np.mean(after) == pytest.approx(plan.probes[-1].wrong, rel=0.2)

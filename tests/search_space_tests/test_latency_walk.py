@@ -115,7 +115,7 @@ def test_multi_head_attention_uses_each_packed_weight_once() -> None:
         (lambda x: x.mean((2, 3), keepdim=True), Kind.POOL, "avg_pool"),
         (lambda x: functional.adaptive_avg_pool2d(x, (2, 3)), Kind.POOL, "avg_pool"),
         (lambda x: functional.max_pool2d(x, 2), Kind.POOL, "max_pool"),
-        (lambda x: x.mean(1), Kind.UNKNOWN, "mean"),
+        (lambda x: x.mean(1), Kind.POOL, "mean"),
         (lambda x: functional.interpolate(x, scale_factor=2.0, mode="bilinear"), Kind.RESIZE, "bilinear"),
         (lambda x: functional.interpolate(x, size=(7, 5)), Kind.RESIZE, "nearest"),
         (lambda x: torch.cat([x], dim=1), Kind.CONCAT, "cat"),

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from topformer import formats
+from topformer.boundary import Boundary
 from topformer.design import Extractor, Head, Pooled
 from topformer.ending import deployed
 from topformer.errors import CheckpointError, ExplorerError, InputError
-from topformer.export import SUFFIXES, Boundary, Exported, Format, export
+from topformer.export import SUFFIXES, Exported, Format, export
 from topformer.network import TopFormer
 from topformer.presets import NANO
 
@@ -38,7 +39,7 @@ def onnx_files(tmp_path_factory: pytest.TempPathFactory) -> dict[Boundary, Path]
 
 
 def test_onnx_agrees_with_torch_on_another_image(onnx_files: dict[Boundary, Path]) -> None:
-    network = deployed(DESIGN, height=HEIGHT, width=WIDTH, boundary=Boundary.LOGITS)
+    network = deployed(DESIGN, size=(HEIGHT, WIDTH), boundary=Boundary.LOGITS)
     expected = formats.evaluate(network, image())
     found = formats.RUNNERS[Format.ONNX](onnx_files[Boundary.LOGITS], image())
     assert found.shape == (1, 7, 9, 13)
@@ -48,7 +49,7 @@ def test_onnx_agrees_with_torch_on_another_image(onnx_files: dict[Boundary, Path
 @pytest.mark.parametrize("boundary", [Boundary.LOGITS, Boundary.UPSAMPLE])
 def test_ncnn_agrees_with_torch_on_another_image(tmp_path: Path, boundary: Boundary) -> None:
     path = written(tmp_path, Format.NCNN, boundary, seed=3).files[0]
-    network = deployed(DESIGN, height=HEIGHT, width=WIDTH, boundary=boundary, seed=3)
+    network = deployed(DESIGN, size=(HEIGHT, WIDTH), boundary=boundary, seed=3)
     expected = formats.evaluate(network, image())
     assert np.abs(formats.RUNNERS[Format.NCNN](path, image()) - expected).max() < 1e-4 * expected.std()
 
@@ -70,10 +71,50 @@ def test_an_onnx_file_holds_no_batch_norm_and_is_complete(onnx_files: dict[Bound
 
 
 def test_argmax_of_the_file_is_argmax_of_torch(onnx_files: dict[Boundary, Path]) -> None:
-    network = deployed(DESIGN, height=HEIGHT, width=WIDTH, boundary=Boundary.UPSAMPLE)
+    network = deployed(DESIGN, size=(HEIGHT, WIDTH), boundary=Boundary.UPSAMPLE)
     with torch.inference_mode():
         expected = network(torch.from_numpy(image())).argmax(dim=1).numpy()
     assert np.mean(formats.RUNNERS[Format.ONNX](onnx_files[Boundary.ARGMAX], image()) == expected) >= 0.999
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("boundary", [Boundary.LOGITS, Boundary.UPSAMPLE])
+def test_one_file_takes_images_of_many_sizes(tmp_path: Path, boundary: Boundary) -> None:
+    path = tmp_path / "network.onnx"
+    made = export(DESIGN, path, to=Format.ONNX, height=64, width=128, boundary=boundary, dynamic=True)
+    assert "multiples of 64" in made.render()
+    for height, width in ((64, 64), (192, 320)):
+        one = np.random.default_rng(2).random((1, 3, height, width), dtype=np.float32)
+        # The network of a fixed size pools to a grid, the file by windows: the same for multiples of the stride.
+        expected = formats.evaluate(deployed(DESIGN, size=(height, width), boundary=boundary), one)
+        found = formats.RUNNERS[Format.ONNX](path, one)
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() < 1e-4 * expected.std()
+
+
+@pytest.mark.parametrize("pooled", list(Pooled))
+def test_windows_pool_what_a_grid_pools(pooled: Pooled) -> None:
+    design = replace(DESIGN, pooled=pooled)
+    fixed, free = (deployed(design, size=size, boundary=Boundary.LOGITS) for size in ((128, 64), None))
+    one = np.random.default_rng(3).random((1, 3, 128, 64), dtype=np.float32)
+    np.testing.assert_allclose(formats.evaluate(free, one), formats.evaluate(fixed, one), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("to", "change", "height", "said"),
+    [
+        (Format.NCNN, {}, 64, "only onnx files take images of several sizes, got 'ncnn'"),
+        (Format.ONNX, {}, 96, "height must be a multiple of 64, got 96"),
+        (Format.ONNX, {"extractor": Extractor.PPM}, 64, "a ppm extractor pools to grids of fixed sides"),
+    ],
+)
+def test_sizes_that_cannot_be_free_are_refused(
+    tmp_path: Path, to: Format, change: dict[str, Extractor], height: int, said: str
+) -> None:
+    path, design = tmp_path / f"network{SUFFIXES[to]}", replace(DESIGN, **change)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=said):
+        export(design, path, to=to, height=height, width=64, dynamic=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_weights_come_from_a_checkpoint_of_ours(tmp_path: Path) -> None:

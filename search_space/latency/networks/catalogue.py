@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import nn
 
-from search_space.latency.networks import classic, mobile, segmentation, shuffled
+from search_space.latency.networks import classic, mobile, sea, segmentation, shuffled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +90,14 @@ _TABLE_1: tuple[tuple[str, str, Callable[[], nn.Module], float, float], ...] = (
     ("R-ASPP MobileNetV2", "R-ASPP", segmentation.RASPP, 2.2, 2.8),
 )
 
+# SeaFormer paper, Table 1; parameters and MACs as its authors count them.
+_SEAFORMER = (
+    ("SeaFormer-T", 1.7, 0.6),
+    ("SeaFormer-S", 4.0, 1.1),
+    ("SeaFormer-B", 8.6, 1.8),
+    ("SeaFormer-L", 14.0, 6.5),
+)
+
 
 def catalogue() -> Iterator[Network]:
     """Every network, lazily built."""
@@ -104,3 +112,6 @@ def catalogue() -> Iterator[Network]:
         yield Network(name=full, family=family, build=make, side=side, params_m=params_m, macs_g=macs_g)
     for name, family, make, params_m, macs_g in _TABLE_1:
         yield Network(name=name, family=family, build=make, side=512, params_m=params_m, macs_g=macs_g)
+    for name, params_m, macs_g in _SEAFORMER:
+        tall = partial(sea.SeaFormer, sea.SEAFORMERS[name])
+        yield Network(name=name, family="SeaFormer", build=tall, side=512, params_m=params_m, macs_g=macs_g)

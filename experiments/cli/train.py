@@ -73,10 +73,11 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from experiments.cli.evaluate import table
+    from experiments.evaluators.mmseg_processes import rank
     from experiments.training.mmseg_train import train
 
     out = args.out or Path("runs") / f"train-{Path(args.design).stem}-{args.recipe}"
-    with Progress(transient=True) as bar:
+    with Progress(transient=True, disable=rank() > 0) as bar:
         task = bar.add_task("updates", total=recipe.iterations)
         result = train(
             design,
@@ -90,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
             source=read_design(args.from_design) if args.from_design else None,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print("\n".join(table(result)))
-    print(f"weights: {out / 'weights.pt'}")
+    if rank() == 0:
+        print("\n".join(table(result)))
+        print(f"weights: {out / 'weights.pt'}")
     return 0

@@ -16,7 +16,7 @@ import torch
 from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.memory import keep_freed_memory
-from experiments.evaluators.mmseg_memory import explained
+from experiments.evaluators.mmseg_memory import Probe, explained
 from experiments.evaluators.mmseg_run import (
     FiniteLossHook,
     ProgressHook,
@@ -30,7 +30,7 @@ from experiments.evaluators.scores import Scores
 from experiments.evaluators.settings import MmsegSettings
 from experiments.evaluators.training import TrainingEvaluator
 from search_space.candidate import Candidate
-from topformer.mmseg import from_segmentor_state, segmentor
+from topformer.mmseg import from_segmentor_state
 
 KIND = "mmseg"
 LOGS = "mmseg"
@@ -67,9 +67,13 @@ class MmsegEvaluator(TrainingEvaluator):
             remove_unfinished(folder / LOGS)
             return explained(
                 lambda: self._run(candidate, budget=budget, seed=seed, folder=folder, progress=progress),
-                lambda: segmentor(candidate.design, height=candidate.height, width=candidate.width),
+                Probe(
+                    design=candidate.design,
+                    height=candidate.height,
+                    width=candidate.width,
+                    precision=self.settings.precision,
+                ),
                 batch=self.settings.batch,
-                precision=self.settings.precision,
             )
 
     def _forget(self, folder: Path) -> None:

@@ -15,7 +15,7 @@ from torch.distributed import is_initialized
 from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Progress
 from experiments.evaluators.mmseg_draws import without_trace
-from experiments.evaluators.mmseg_memory import explained
+from experiments.evaluators.mmseg_memory import Probe, explained
 from experiments.evaluators.mmseg_processes import joined_processes, rank, wait_for_all, world_size
 from experiments.evaluators.mmseg_run import FiniteLossHook, ProgressHook, ScoresMetric
 from experiments.evaluators.mmseg_runner import FileRunner, last_checkpoint
@@ -29,10 +29,8 @@ from topformer.errors import StudyError
 from topformer.mmseg import from_segmentor_state, quiet, to_segmentor_state
 
 with quiet():
-    from mmengine.config import Config, ConfigDict
+    from mmengine.config import Config
     from mmengine.evaluator import Evaluator
-    from mmengine.registry import DefaultScope
-    from mmseg.registry import MODELS
 
 CONFIGURATION = "config.py"
 RESULT = "result.json"
@@ -118,7 +116,10 @@ def train(
                 state = starting_weights(checkpoint, source or design, design, seed=seed)
                 _save({"state_dict": to_segmentor_state(state)}, initial)
         wait_for_all()
-        scores, weights = _explained(settings, out / LOGS, progress)
+        probe = Probe(design=design, height=recipe.crop[0], width=recipe.crop[1], precision=precision)
+        scores, weights = explained(
+            lambda: _run(settings, out / LOGS, progress), probe, batch=recipe.batch // world_size()
+        )
     about = {"recipe": asdict(recipe), "seed": seed, "iterations": recipe.iterations}
     result = {**as_json(scores, folder.classes), **about}
     if rank() == 0:
@@ -154,31 +155,25 @@ def _difference(old: str, new: str) -> str:
     return f"{there.strip()}, not {wanted.strip()}"
 
 
-def _explained(
-    settings: Mapping[str, Any], work: Path, progress: Progress | None
-) -> tuple[Scores, dict[str, torch.Tensor]]:
-    def segmentor() -> Any:
-        with DefaultScope.overwrite_default_scope("mmseg"):
-            return MODELS.build(ConfigDict(settings["model"]))
-
-    precision = settings["optim_wrapper"].get("dtype", "float32")
-    batch = settings["train_dataloader"]["batch_size"]
-    with warnings.catch_warnings():
-        # mmengine and mmsegmentation warn of their own defaults and of torch's deprecations.
-        warnings.simplefilter("ignore")
-        return explained(lambda: _run(settings, work, progress), segmentor, batch=batch, precision=precision)
-
-
 def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> tuple[Scores, dict[str, torch.Tensor]]:
     resumed = last_checkpoint(work)
     changes = {"load_from": str(resumed), "resume": True} if resumed else {}
     launcher = "pytorch" if is_initialized() else "none"
     # mmengine keeps loggers and histories by name for the life of the process.
     name = {"experiment_name": f"training-{os.getpid()}-{work.resolve()}".replace("/", "-")}
-    runner = _Runner.from_cfg(Config({**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}))
-    runner.register_hook(FiniteLossHook())
-    if progress:
-        runner.register_hook(ProgressHook(progress))
+    with warnings.catch_warnings():
+        # mmengine and mmsegmentation warn of their own defaults and of torch's deprecations.
+        warnings.simplefilter("ignore")
+        runner = _Runner.from_cfg(Config({**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}))
+        for hook in (FiniteLossHook(), *([ProgressHook(progress)] if progress else [])):
+            runner.register_hook(hook)
+        _to_the_end(runner)
+    model = getattr(runner.model, "module", runner.model)
+    state = {k: v.cpu() for k, v in model.state_dict().items() if not k.startswith("data_preprocessor.")}
+    return runner.scores, from_segmentor_state(state)
+
+
+def _to_the_end(runner: _Runner) -> None:
     try:
         runner.train()
         if not hasattr(runner.val_loop.evaluator.metrics[0], "scores"):
@@ -187,9 +182,6 @@ def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> 
     finally:
         for handler in runner.logger.handlers:
             handler.close()
-    model = getattr(runner.model, "module", runner.model)
-    state = {k: v.cpu() for k, v in model.state_dict().items() if not k.startswith("data_preprocessor.")}
-    return runner.scores, from_segmentor_state(state)
 
 
 def as_json(scores: Scores, classes: tuple[str, ...]) -> dict[str, Any]:

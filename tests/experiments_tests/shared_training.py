@@ -1,8 +1,8 @@
 """A process that trains a little, alone or as one of several; the tests of resuming and of sharing start it.
 
 Arguments: the data, the folder of the run, and a JSON object with `iterations`, `batch`, and perhaps `still` (no
-dropout and stochastic depth), `workers`, `kill` (the update after which it kills itself) and `half` (the update whose
-checkpoint it is killed in half-way).
+dropout and stochastic depth), `double` (in float64), `workers`, `kill` (the update after which it kills itself) and
+`half` (the update within whose checkpoint it kills itself).
 """
 
 import json
@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from experiments.data.datasets import open_folder
 from experiments.training.configuration import with_iterations, with_size
 from experiments.training.mmseg_train import train
@@ -22,7 +24,7 @@ from topformer.presets import NANO
 
 def small_recipe(*, iterations: int, batch: int, still: bool = False, **_: Any) -> Recipe:
     """The release's recipe for 64 x 64 pixels."""
-    found = replace(with_iterations(with_size(recipe("ade20k-160k"), 64, 64), iterations), batch=batch)
+    found = replace(with_iterations(with_size(recipe("ade20k-160k", "tiny"), 64, 64), iterations), batch=batch)
     return replace(found, drop_path=0.0, dropout=0.0) if still else found
 
 
@@ -56,6 +58,8 @@ def run(data: Path, out: Path, settings: dict[str, Any]) -> None:
         if done == 2 and first.exists() and not (out / "after_1.pth").exists():
             os.link(first, out / "after_1.pth")
 
+    if settings.get("double"):
+        torch.set_default_dtype(torch.float64)
     if "half" in settings:
         die_while_writing(settings["half"])
     train(

@@ -9,13 +9,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
 from experiments.data.tokenworld import write_tokenworld
-from experiments.evaluators import mmseg_memory
 from experiments.evaluators.mmseg_memory import LiveBytes, Need, Probe, advice, explained, free_bytes, is_out_of_memory
 from topformer.errors import EvaluationError
+from topformer.mmseg import segmentor
 from topformer.presets import NANO
 
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
@@ -64,8 +65,8 @@ def test_a_need_says_what_fits() -> None:
 def test_two_sizes_tell_what_any_number_of_images_takes() -> None:
     need = PROBE.need()
     assert need is not None
-    weights = sum(p.numel() for p in mmseg_memory.segmentor(PROBE.design, height=64, width=64).parameters())
-    network = mmseg_memory.segmentor(PROBE.design, height=64, width=64).train()
+    network = segmentor(PROBE.design, height=64, width=64).train()
+    weights = sum(weight.numel() for weight in network.parameters())
     assert need.fixed - 5 * 4 * weights + 7 * need.per_image == PROBE._peak(network, 7)
 
 
@@ -84,7 +85,7 @@ def test_the_allocators_own_errors_are_recognised() -> None:
 
 def test_a_limit_of_the_process_counts_as_its_memory() -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
-    used = mmseg_memory.psutil.Process().memory_info().vms
+    used = psutil.Process().memory_info().vms
     try:
         resource.setrlimit(resource.RLIMIT_AS, (used + 100 * MEBIBYTE, before[1]))
         assert 90 * MEBIBYTE < free_bytes() <= 100 * MEBIBYTE

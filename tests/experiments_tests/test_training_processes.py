@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
+from torch.multiprocessing.spawn import spawn
 
 from experiments.data.tokenworld import write_tokenworld
 from experiments.evaluators.mmseg_processes import SharedBatchNorm2d, share_statistics
@@ -44,16 +45,16 @@ def normalised(rank: int, port: int, folder: Path) -> None:
     distributed.destroy_process_group()
 
 
-def batch_norm_example() -> tuple[Any, torch.Tensor]:
+def batch_norm_example() -> tuple[Any, Any]:
     random = torch.Generator().manual_seed(3)
-    network = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU()).double()
+    network: Any = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU()).double()
     with torch.no_grad():
         network[0].weight.copy_(torch.randn(3, generator=random))
         network[0].bias.copy_(torch.randn(3, generator=random))
     return network, 5 + torch.randn(4, 3, 5, 7, generator=random, dtype=torch.float64)
 
 
-def example_loss(found: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+def example_loss(found: Any, maps: Any) -> Any:
     """A sum over images, so that the joint loss is the sum of the shares'."""
     return (found * maps.sin()).sum()
 
@@ -62,18 +63,17 @@ def test_shared_batch_norm_is_that_of_the_joint_batch(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    multiprocessing.spawn(normalised, (port, tmp_path), nprocs=2)
+    spawn(normalised, (port, tmp_path), nprocs=2)
     network, maps = batch_norm_example()
     joint = maps.clone().requires_grad_()
     found = network(joint)
     example_loss(found, maps).backward()
     shares = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
-    close = {"rtol": 0, "atol": 1e-12}
-    torch.testing.assert_close(torch.cat([share[0] for share in shares]), found.detach(), **close)
-    torch.testing.assert_close(torch.cat([share[1] for share in shares]), joint.grad, **close)
-    torch.testing.assert_close(shares[0][2] + shares[1][2], network[0].weight.grad, **close)
+    torch.testing.assert_close(torch.cat([share[0] for share in shares]), found.detach(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(torch.cat([share[1] for share in shares]), joint.grad, rtol=0, atol=1e-12)
+    torch.testing.assert_close(shares[0][2] + shares[1][2], network[0].weight.grad, rtol=0, atol=1e-12)
     for share in shares:
-        torch.testing.assert_close(share[3], network.state_dict(), **close)
+        torch.testing.assert_close(share[3], network.state_dict(), rtol=0, atol=1e-12)
 
 
 def together(data: Path, out: Path, settings: str) -> int:
@@ -105,7 +105,7 @@ def test_two_processes_killed_and_resumed_give_the_same_bits(data: Path, tmp_pat
     assert together(data, stopped, '{"iterations": 20, "batch": 4}') == 0
     states = [load_plain(out / "mmseg" / "iter_20.pth") for out in (whole, stopped)]
     for part in ("state_dict", "optimizer", "param_schedulers"):
-        assert_same_state(*(state[part] for state in states), part)
+        assert_same_state(states[0][part], states[1][part], part)
 
 
 @pytest.mark.slow

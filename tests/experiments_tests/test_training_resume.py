@@ -30,7 +30,7 @@ from topformer.presets import NANO
 
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
 
-SETTINGS = {"iterations": 30, "batch": 4}
+SETTINGS: dict[str, Any] = {"iterations": 30, "batch": 4}
 """A checkpoint after every third update."""
 ALONE = Path(__file__).with_name("shared_training.py")
 NANO_64 = ["--design", "nano", "--size", "64", "--iterations", "30", "--batch", "4", "--seed", "7"]
@@ -74,7 +74,7 @@ def assert_same_state(one: Any, other: Any, where: str = "") -> None:
 def assert_same_training(one: Path, other: Path) -> None:
     states = [load_plain(out / "mmseg" / "iter_30.pth") for out in (one, other)]
     for part in ("state_dict", "optimizer", "param_schedulers"):
-        assert_same_state(*(state[part] for state in states), part)
+        assert_same_state(states[0][part], states[1][part], part)
     assert (one / "result.json").read_bytes() == (other / "result.json").read_bytes()
 
 

@@ -12,6 +12,8 @@ from topformer.errors import EvaluationError, StudyError
 
 _LOST = ("closed by peer", "reset by peer", "NCCL")
 """In the messages of gloo and NCCL when the other side has gone."""
+_SAID = 200
+"""Characters of such a message that are shown."""
 
 
 def rank() -> int:
@@ -41,7 +43,8 @@ def joined_processes() -> Iterator[None]:
     except RuntimeError as error:
         if not any(sign in str(error) for sign in _LOST):
             raise
-        raise EvaluationError(f"process {rank()}: another process of the training ended; see its message") from error
+        said = " ".join(str(error).split())[:_SAID]
+        raise EvaluationError(f"process {rank()} lost another of the training, which may say why: {said}") from error
     finally:
         distributed.destroy_process_group()
 

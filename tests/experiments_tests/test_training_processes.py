@@ -63,7 +63,7 @@ def test_shared_batch_norm_is_that_of_the_joint_batch(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    spawn(normalised, (port, tmp_path), nprocs=2)
+    spawn(normalised, (port, tmp_path), nprocs=2)  # type: ignore[no-untyped-call]
     network, maps = batch_norm_example()
     joint = maps.clone().requires_grad_()
     found = network(joint)

@@ -205,9 +205,11 @@ class Probe:
         return None
 
     def _peak(self, network: Any, images: int) -> int:
+        """Most bytes alive beside the weights and their gradients, which are as many for any number of images."""
+        for weight in network.parameters():
+            weight.grad = torch.zeros_like(weight)
         with LiveBytes() as live:
             self._pass(network, images)
-        network.zero_grad(set_to_none=True)
         peak: int = live.peak
         return peak
 
@@ -243,20 +245,24 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run one operation and count what it made."""
+        known = {tensor.untyped_storage()._cdata for tensor in tree_leaves((args, kwargs)) if _is_tensor(tensor)}
         made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
-            if isinstance(tensor, torch.Tensor):
+        for tensor in filter(_is_tensor, tree_leaves(made)):
+            if tensor.untyped_storage()._cdata not in known:
                 self._count(tensor.untyped_storage())
         return made
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         key = storage._cdata
-        if key in self._sizes:
-            return
-        self._sizes[key] = storage.nbytes()
-        self.now += storage.nbytes()
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._forget, key)
+        if key not in self._sizes:
+            self._sizes[key] = storage.nbytes()
+            self.now += storage.nbytes()
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._forget, key)
 
     def _forget(self, key: int) -> None:
         self.now -= self._sizes.pop(key)
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, torch.Tensor)

@@ -44,7 +44,9 @@ class Tries:
 
 
 def test_tensors_alive_are_counted_once() -> None:
+    earlier = torch.zeros(500)
     with LiveBytes() as live:
+        earlier.add_(1)
         first = torch.ones(1000)
         second = first * 2
         view = second.reshape(10, 100)

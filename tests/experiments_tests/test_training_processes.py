@@ -90,9 +90,9 @@ def test_two_processes_train_as_one_with_the_joint_batch(data: Path, tmp_path: P
     assert together(data, tmp_path / "two", json.dumps(settings)) == 0
     for checkpoint in ("after_1.pth", "mmseg/iter_3.pth"):
         one, two = (load_plain(tmp_path / name / checkpoint) for name in ("one", "two"))
-        torch.testing.assert_close(two["state_dict"], one["state_dict"], rtol=0, atol=1e-9)
+        torch.testing.assert_close(two["state_dict"], one["state_dict"], rtol=0, atol=1e-7)
         # AdamW's first moment after one update is a tenth of the gradient.
-        torch.testing.assert_close(two["optimizer"]["state"], one["optimizer"]["state"], rtol=0, atol=1e-9)
+        torch.testing.assert_close(two["optimizer"]["state"], one["optimizer"]["state"], rtol=0, atol=1e-7)
     assert (tmp_path / "two" / "result.json").read_bytes() == (tmp_path / "one" / "result.json").read_bytes()
 
 

@@ -140,9 +140,9 @@ def _claim(out: Path, text: str) -> None:
         remove_unfinished(folder)
     known = out / CONFIGURATION
     old = known.read_text(encoding="utf-8") if known.exists() else ""
-    if old and _LOADING.sub("", old) == _LOADING.sub("", text):
-        return
-    if old and (last_checkpoint(out / LOGS) or (out / WEIGHTS).exists()):
+    if last_checkpoint(out / LOGS) or (out / WEIGHTS).exists():
+        if _LOADING.sub("", old) == _LOADING.sub("", text):
+            return
         raise StudyError(f"{out} holds another training: {_difference(old, text)}; choose another --out")
     (out / INITIAL).unlink(missing_ok=True)
     with replacing(known) as fresh:

@@ -216,12 +216,20 @@ def _read(source: Source) -> Mapping[str, Any]:
         with torch.serialization.safe_globals(_plain_data()):
             content = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{source} holds more than tensors and plain data and was not run: {error}") from error
+        raise CheckpointError(
+            f"{source} holds more than tensors and plain data and was not run: {refused(error)}"
+        ) from error
     except (OSError, EOFError, RuntimeError) as error:
         raise CheckpointError(f"{source} cannot be read as a checkpoint: {error}") from error
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{source} must hold a mapping of names to tensors, got {type(content).__name__}")
     return content
+
+
+def refused(error: Exception) -> str:
+    """What torch found in a file, in one line and without its advice to load the file all the same."""
+    said = str(error).rpartition("WeightsUnpickler error: ")[2]
+    return " ".join(said.split(". ")[0].partition("Check the documentation")[0].split())
 
 
 def _plain_data() -> list[Any]:

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from topformer.checkpoints import refused
 from topformer.codec import from_json, to_json
 from topformer.design import Design
 from topformer.errors import CheckpointError
@@ -182,7 +183,9 @@ def load_plain(filename: str | Path, map_location: Any = None, logger: Any = Non
         with torch.serialization.safe_globals(_plain_types()):
             return torch.load(Path(filename).expanduser(), map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{filename} holds more than tensors and plain data and was not run: {error}") from error
+        raise CheckpointError(
+            f"{filename} holds more than tensors and plain data and was not run: {refused(error)}"
+        ) from error
     except (OSError, EOFError, RuntimeError) as error:
         raise CheckpointError(f"{filename} cannot be read as a checkpoint: {error}") from error
 

@@ -4,7 +4,6 @@ An interrupted training goes on when the same command is given again.
 """
 
 import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,15 +82,16 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from experiments.cli.evaluate import table
+    from experiments.evaluators.mmseg_processes import rank
     from experiments.training.mmseg_train import train
     from experiments.training.weights import start_lines
 
     out = args.out or Path("runs") / f"train-{Path(args.design).stem}-{args.recipe}"
     source = read_design(args.from_design) if args.from_design else None
-    if args.checkpoint and int(os.environ.get("RANK", "0")) == 0:
+    if args.checkpoint and rank() == 0:
         wanted = replace(design, num_classes=folder.num_classes)
         print("\n".join(start_lines(args.checkpoint, source or wanted, wanted)), flush=True)
-    with Progress(transient=True) as bar:
+    with Progress(transient=True, disable=rank() > 0) as bar:
         task = bar.add_task("updates", total=recipe.iterations)
         result = train(
             design,
@@ -105,8 +105,9 @@ def run(args: argparse.Namespace) -> int:
             source=source,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print("\n".join(table(result)))
-    print(f"weights: {out / 'weights.pt'}")
+    if rank() == 0:
+        print("\n".join(table(result)))
+        print(f"weights: {out / 'weights.pt'}")
     return 0
 
 
@@ -120,7 +121,7 @@ def run_lean(args: argparse.Namespace, design: "Design", recipe: "Recipe", folde
 
     from experiments.cli.evaluate import table
     from experiments.training.lean_train import lean_settings, train_lean
-    from experiments.training.weights import starting_weights
+    from experiments.training.weights import start_lines, starting_weights
 
     if args.print_config:
         raise StudyError("--print-config prints mmengine's configuration; --loop lean has none")
@@ -128,7 +129,10 @@ def run_lean(args: argparse.Namespace, design: "Design", recipe: "Recipe", folde
     settings = lean_settings(recipe, **{name: getattr(args, name) for name in names})
     design = replace(design, num_classes=folder.num_classes)
     source = read_design(args.from_design) if args.from_design else design
-    initial = starting_weights(args.checkpoint, source, design, seed=args.seed) if args.checkpoint else None
+    initial = None
+    if args.checkpoint:
+        print("\n".join(start_lines(args.checkpoint, source, design)), flush=True)
+        initial, _ = starting_weights(args.checkpoint, source, design, seed=args.seed)
     out = args.out or Path("runs") / f"train-{Path(args.design).stem}-{args.recipe}-lean"
     with Progress(transient=True) as bar:
         task = bar.add_task("updates", total=recipe.iterations)

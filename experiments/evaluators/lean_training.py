@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -180,7 +181,7 @@ class Training:
         """
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, ValueError) as error:
+        except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
             raise StorageError(f"{path} cannot be read, remove it to start again: {error}") from error
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

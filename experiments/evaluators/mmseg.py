@@ -16,6 +16,7 @@ import torch
 from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.memory import keep_freed_memory
+from experiments.evaluators.mmseg_memory import Probe, explained
 from experiments.evaluators.mmseg_run import (
     FiniteLossHook,
     ProgressHook,
@@ -23,10 +24,8 @@ from experiments.evaluators.mmseg_run import (
     ValidationHook,
     build_runner,
 )
-from experiments.evaluators.results import (
-    trained,
-    write_json,
-)
+from experiments.evaluators.mmseg_runner import last_checkpoint
+from experiments.evaluators.results import remove_unfinished, trained, write_json
 from experiments.evaluators.scores import Scores
 from experiments.evaluators.settings import MmsegSettings
 from experiments.evaluators.training import TrainingEvaluator
@@ -38,11 +37,13 @@ LOGS = "mmseg"
 """Folder inside the evaluation's, for mmengine's logs and checkpoints."""
 HISTORY = "validations.json"
 LAST = "last_checkpoint"
-"""mmengine's own file with the name of the newest checkpoint, written when that is whole."""
+"""mmengine's own file with the name of the newest checkpoint; nothing here reads it."""
 
 
 class MmsegEvaluator(TrainingEvaluator):
     """Trains a candidate from scratch with mmsegmentation, on CUDA where there is a device.
+
+    On a CPU a training that was killed and resumed gives the same bits as one that was not.
 
     Args:
         folder: The data set, or its path.
@@ -63,7 +64,17 @@ class MmsegEvaluator(TrainingEvaluator):
     ) -> tuple[Accuracy, dict[str, Any]]:
         # mmengine logs into `folder` only.
         with _contained(folder / LOGS):
-            return self._run(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
+            remove_unfinished(folder / LOGS)
+            return explained(
+                lambda: self._run(candidate, budget=budget, seed=seed, folder=folder, progress=progress),
+                Probe(
+                    design=candidate.design,
+                    height=candidate.height,
+                    width=candidate.width,
+                    precision=self.settings.precision,
+                ),
+                batch=self.settings.batch,
+            )
 
     def _forget(self, folder: Path) -> None:
         for checkpoint in [*(folder / LOGS).glob("*.pth"), folder / LOGS / LAST]:
@@ -118,15 +129,10 @@ class _History:
     def receive(self, update: int, found: Scores) -> None:
         self.last = found
         self.values[update] = found.miou
+        self.save()
 
     def save(self) -> None:
         write_json(self.path, {"seconds": self.seconds, "miou": self.values})
-
-
-def last_checkpoint(work: Path) -> Path | None:
-    """The newest checkpoint that was written whole, if there is one, wherever the folder is now."""
-    named = work / LAST
-    return work / Path(named.read_text(encoding="utf-8").strip()).name if named.exists() else None
 
 
 def _network_state(model: Any) -> dict[str, torch.Tensor]:

@@ -1,6 +1,5 @@
 """One training with mmsegmentation: its runner, built in code, with our data, metric and hooks."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -12,6 +11,8 @@ import torch
 
 from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Progress
+from experiments.evaluators.mmseg_draws import DrawnSegDataset, EndlessSampler, ReseedHook
+from experiments.evaluators.mmseg_runner import FileRunner
 from experiments.evaluators.optimizer import build_optimizer
 from experiments.evaluators.results import TRAINING, VALIDATION, not_finite
 from experiments.evaluators.schedule import WARMUP_START
@@ -23,11 +24,10 @@ from topformer.mmseg import quiet, segmentor, to_segmentor_state
 from topformer.network import TopFormer
 
 with quiet():
+    from mmengine.dist import broadcast_object_list
     from mmengine.hooks import Hook
     from mmengine.optim import AmpOptimWrapper, OptimWrapper
     from mmengine.registry import DefaultScope
-    from mmengine.runner import Runner
-    from mmseg.datasets import BaseSegDataset
     from mmseg.evaluation import IoUMetric
 
 SIZE_DIVISOR = 32
@@ -37,7 +37,7 @@ _LONG_SIDE = 4
 """An image may be at most this many times as long as it is short, as in the release: (2048, 512)."""
 
 
-class FolderDataset(BaseSegDataset):  # type: ignore[misc]
+class FolderDataset(DrawnSegDataset):
     """A split of a folder, as mmsegmentation reads it."""
 
     def __init__(self, folder: SegmentationFolder, split: str, pipeline: Sequence[dict[str, Any]]) -> None:
@@ -59,9 +59,22 @@ class FolderDataset(BaseSegDataset):  # type: ignore[misc]
 
 
 class ScoresMetric(IoUMetric):  # type: ignore[misc]
-    """mmsegmentation's IoUMetric, which also keeps its numbers unrounded and by class in `scores`."""
+    """mmsegmentation's IoUMetric, which also keeps its numbers unrounded and by class in `scores`, in all processes."""
 
     scores: Scores
+
+    def __init__(self, **settings: Any) -> None:
+        # Several processes exchange their results by messages; the default writes them into the current folder.
+        super().__init__(**{"collect_device": "gpu", **settings})
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """IoUMetric's results."""
+        found: dict[str, float] = super().evaluate(size)
+        held = [getattr(self, "scores", None)]
+        broadcast_object_list(held)
+        assert held[0] is not None
+        self.scores = held[0]
+        return found
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """IoUMetric's results."""
@@ -72,19 +85,20 @@ class ScoresMetric(IoUMetric):  # type: ignore[misc]
 
 
 class FiniteLossHook(Hook):  # type: ignore[misc]
-    """Ends a training whose loss is not finite with an EvaluationError."""
+    """Ends a training whose loss is not finite with an EvaluationError that names the update and its images."""
 
     def after_train_iter(
         self,
         runner: Any,
         batch_idx: int,
-        data_batch: Any = None,  # noqa: ARG002
+        data_batch: Any = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
         """Check one update."""
         loss = outputs["loss"].item() if outputs else float("nan")
         if not isfinite(loss):
-            raise not_finite(loss, batch_idx + 1, runner.max_iters)
+            images = [sample.img_path for sample in data_batch["data_samples"]]
+            raise not_finite(loss, batch_idx + 1, runner.max_iters, images)
 
 
 class ProgressHook(Hook):  # type: ignore[misc]
@@ -114,16 +128,6 @@ class ValidationHook(Hook):  # type: ignore[misc]
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Hand over one."""
         self.receive(runner.iter, self.metric.scores)
-
-
-class FileRunner(Runner):  # type: ignore[misc]
-    """A runner that logs to files only."""
-
-    def build_logger(self, *args: Any, **kwargs: Any) -> Any:
-        """The logger of mmengine without its handler for the terminal."""
-        logger = super().build_logger(*args, **kwargs)
-        logger.handlers = [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
-        return logger
 
 
 def build_runner(
@@ -167,7 +171,7 @@ def build_runner(
         train_dataloader={
             "dataset": train_set,
             "batch_size": settings.batch,
-            "sampler": {"type": "InfiniteSampler", "shuffle": True, "seed": seed},
+            "sampler": EndlessSampler(train_set, seed),
             **workers,
         },
         val_dataloader={
@@ -187,7 +191,7 @@ def build_runner(
         param_scheduler=schedulers(settings, budget),
         # Two checkpoints: mmengine removes the older one before it has written the newer.
         default_hooks={"checkpoint": {"type": "CheckpointHook", "max_keep_ckpts": 2, **every}},
-        custom_hooks=list(hooks),
+        custom_hooks=[ReseedHook(), *hooks],
         log_processor={"by_epoch": False},
         load_from=str(resume_from) if resume_from else None,
         resume=resume_from is not None,

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from math import isnan
@@ -21,6 +22,9 @@ RESULT = "result.json"
 TRAINING, VALIDATION = "training", "validation"
 WEIGHTS = "weights.pt"
 """Weights of the trained network: a state dict of `topformer.network.TopFormer` that `weights_only=True` loads."""
+
+_UNFINISHED = re.compile(r"\.\w+\.\w+\.\d+")
+"""Names that `replacing` gives."""
 
 
 def check_splits(folder: SegmentationFolder) -> None:
@@ -87,9 +91,10 @@ def trained(
     )
 
 
-def not_finite(loss: float, update: int, budget: int) -> EvaluationError:
-    """The error of a loss that is not finite, at an update counted from 1."""
-    return EvaluationError(f"the loss is {loss} at update {update} of {budget}; a lower learning rate may help")
+def not_finite(loss: float, update: int, budget: int, images: Sequence[str] = ()) -> EvaluationError:
+    """The error of a loss that is not finite, at an update counted from 1, with the images of its batch."""
+    batch = f", on {', '.join(images)}" if images else ""
+    return EvaluationError(f"the loss is {loss} at update {update} of {budget}{batch}; a lower learning rate may help")
 
 
 def identity(settings: Mapping[str, Any], candidate: Candidate, *, budget: int, seed: int) -> dict[str, Any]:
@@ -151,6 +156,13 @@ def replacing(path: Path) -> Iterator[Path]:
         raise StorageError(f"{path} cannot be written: {error}") from error
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed within `replacing` left behind."""
+    for left in folder.glob(".*"):
+        if _UNFINISHED.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from topformer.design import Design
 from topformer.errors import DataError, StudyError
 
 TRAINING, VALIDATION = "training", "validation"
+DRAWS = "experiments.evaluators.mmseg_draws"
+"""Where mmsegmentation finds the sampler, the data set and the hook that make a resumed training exact."""
 _VALIDATIONS = 10
 """Validations of a training, as in the schedules that the release builds on: every 16,000 of 160,000."""
 _CHECKPOINT_EVERY = 2000
@@ -77,12 +79,13 @@ def mmengine_configuration(
     score = {"type": "IoUMetric", "iou_metrics": ["mIoU"]}
     return {
         "default_scope": "mmseg",
-        "custom_imports": {"imports": ["topformer.mmseg"], "allow_failed_imports": False},
+        "custom_imports": {"imports": ["topformer.mmseg", DRAWS], "allow_failed_imports": False},
+        "custom_hooks": [{"type": "ReseedHook"}],
         "model": model(replace(design, num_classes=folder.num_classes), recipe),
         "train_dataloader": {
             "batch_size": recipe.batch // devices,
             **loader,
-            "sampler": {"type": "InfiniteSampler", "shuffle": True},
+            "sampler": {"type": "EndlessSampler"},
             "dataset": dataset(folder, TRAINING, training_pipeline(recipe)),
         },
         "val_dataloader": validation,
@@ -151,7 +154,7 @@ def dataset(folder: SegmentationFolder, split: str, pipeline: list[dict[str, Any
     if folder.colours:
         metainfo["palette"] = [list(colour) for colour in folder.colours]
     return {
-        "type": "BaseSegDataset",
+        "type": "DrawnSegDataset",
         "data_root": str(folder.root),
         "data_prefix": {"img_path": f"{IMAGES}/{split}", "seg_map_path": f"{ANNOTATIONS}/{split}"},
         "img_suffix": suffixes[0],

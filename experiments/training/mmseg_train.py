@@ -1,19 +1,25 @@
 """A full training through mmsegmentation, run from the configuration that is written beside it."""
 
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed import is_initialized
 
 from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Progress
-from experiments.evaluators.mmseg import last_checkpoint
-from experiments.evaluators.mmseg_run import FileRunner, FiniteLossHook, ProgressHook, ScoresMetric
-from experiments.evaluators.results import WEIGHTS, replacing, write_json
+from experiments.evaluators.mmseg_draws import without_trace
+from experiments.evaluators.mmseg_memory import Probe, explained
+from experiments.evaluators.mmseg_processes import joined_processes, rank, wait_for_all, world_size
+from experiments.evaluators.mmseg_run import FiniteLossHook, ProgressHook, ScoresMetric
+from experiments.evaluators.mmseg_runner import FileRunner, last_checkpoint
+from experiments.evaluators.results import WEIGHTS, remove_unfinished, replacing, write_json
 from experiments.evaluators.scores import Scores
 from experiments.training.configuration import as_python, mmengine_configuration
 from experiments.training.recipes import Recipe
@@ -32,6 +38,8 @@ INITIAL = "initial.pth"
 START = "start.json"
 """Names of the tensors that were inherited, sliced, or are new, where a training starts from a checkpoint."""
 LOGS = "mmseg"
+_LOADING = re.compile(r"'num_workers': \d+,\s+'persistent_workers': \w+,?")
+"""What a training may go on with another value of: the draws do not depend on it."""
 
 
 class _Runner(FileRunner):
@@ -63,8 +71,9 @@ def train(
 ) -> dict[str, Any]:
     """Train a network; an interrupted training goes on from its last checkpoint.
 
-    Under `torchrun` the batch is shared by the processes, on CUDA with synchronised BatchNorm. `out` gets the
-    configuration (`config.py`), mmengine's logs and checkpoints, `weights.pt` and `result.json`.
+    On a CPU it then gives the same bits as one that was not interrupted. Under `torchrun` the processes share the
+    batch, and where the recipe says so BatchNorm is that of the joint batch. `out` gets the configuration
+    (`config.py`), mmengine's logs and checkpoints, `weights.pt` and `result.json`.
 
     Args:
         design: The network; its number of classes becomes the data's.
@@ -83,70 +92,91 @@ def train(
 
     Raises:
         StudyError: `out` holds another training, or the machine cannot do what is asked for.
-        DataError: The folder lacks something.
-        CheckpointError: The weights do not fit.
-        EvaluationError: The loss is not finite.
+        DataError: The folder lacks something, or a file in it cannot be read.
+        CheckpointError: The weights do not fit, or the checkpoint to go on from cannot be read.
+        EvaluationError: The loss is not finite, memory runs out, or another process of the training ended.
+        StorageError: The disk does not take a checkpoint.
     """
     if precision != "float32" and not torch.cuda.is_available():
         raise StudyError(f"precision {precision} needs a CUDA device; accepted here: float32")
     design = replace(design, num_classes=folder.num_classes)
     initial = (out / INITIAL).resolve() if checkpoint else None
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
     settings = mmengine_configuration(
         design,
         recipe,
         replace(folder, root=folder.root.resolve()),
         seed=seed,
-        devices=devices,
+        devices=world_size(),
         workers=workers,
         precision=precision,
         initial=str(initial) if initial else None,
     )
-    _claim(out, as_python(settings))
-    if checkpoint and initial and not initial.exists():
-        state, start = starting_weights(checkpoint, source or design, design, seed=seed)
-        write_json(out / START, start.to_json())
-        with replacing(initial) as fresh:
-            torch.save({"state_dict": to_segmentor_state(state)}, fresh)
-    with warnings.catch_warnings():
-        # mmengine and mmsegmentation warn of their own defaults and of torch's deprecations.
-        warnings.simplefilter("ignore")
-        scores, weights = _run(settings, out / LOGS, progress)
+    with joined_processes(), without_trace():
+        if rank() == 0:
+            _claim(out, as_python(settings))
+            if checkpoint and initial and not initial.exists():
+                state, start = starting_weights(checkpoint, source or design, design, seed=seed)
+                write_json(out / START, start.to_json())
+                _save({"state_dict": to_segmentor_state(state)}, initial)
+        wait_for_all()
+        probe = Probe(design=design, height=recipe.crop[0], width=recipe.crop[1], precision=precision)
+        scores, weights = explained(
+            lambda: _run(settings, out / LOGS, progress), probe, batch=recipe.batch // world_size()
+        )
     about = {"recipe": asdict(recipe), "seed": seed, "iterations": recipe.iterations}
     result = {**as_json(scores, folder.classes), **about}
-    if int(os.environ.get("RANK", "0")) == 0:
-        with replacing(out / WEIGHTS) as fresh:
-            torch.save(weights, fresh)
+    if rank() == 0:
+        _save(weights, out / WEIGHTS)
         write_json(out / RESULT, result)
     return result
 
 
+def _save(content: Mapping[str, Any], path: Path) -> None:
+    with replacing(path) as fresh:
+        torch.save(content, fresh)
+
+
 def _claim(out: Path, text: str) -> None:
-    """Write the configuration, or find the same there."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Write the configuration, or find the same there; one under which nothing was trained yet gives way."""
+    (out / LOGS).mkdir(parents=True, exist_ok=True)
+    for folder in (out, out / LOGS):
+        remove_unfinished(folder)
     known = out / CONFIGURATION
-    if not known.exists():
-        with replacing(known) as fresh:
-            fresh.write_text(text, encoding="utf-8")
-        return
-    pairs = zip(known.read_text(encoding="utf-8").splitlines(), text.splitlines(), strict=False)
-    differing = next(((old, new) for old, new in pairs if old != new), None)
-    if differing or len(known.read_text(encoding="utf-8")) != len(text):
-        old, new = differing or ("another length", "")
-        raise StudyError(f"{out} holds another training: {old.strip()}, not {new.strip()}; choose another --out")
+    old = known.read_text(encoding="utf-8") if known.exists() else ""
+    if last_checkpoint(out / LOGS) or (out / WEIGHTS).exists():
+        if _LOADING.sub("", old) == _LOADING.sub("", text):
+            return
+        raise StudyError(f"{out} holds another training: {_difference(old, text)}; choose another --out")
+    (out / INITIAL).unlink(missing_ok=True)
+    with replacing(known) as fresh:
+        fresh.write_text(text, encoding="utf-8")
+
+
+def _difference(old: str, new: str) -> str:
+    pairs = zip_longest(old.splitlines(), new.splitlines(), fillvalue="nothing")
+    there, wanted = next((a, b) for a, b in pairs if a != b)
+    return f"{there.strip()}, not {wanted.strip()}"
 
 
 def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> tuple[Scores, dict[str, torch.Tensor]]:
-    work.mkdir(parents=True, exist_ok=True)
     resumed = last_checkpoint(work)
     changes = {"load_from": str(resumed), "resume": True} if resumed else {}
-    launcher = "pytorch" if "LOCAL_RANK" in os.environ else "none"
+    launcher = "pytorch" if is_initialized() else "none"
     # mmengine keeps loggers and histories by name for the life of the process.
     name = {"experiment_name": f"training-{os.getpid()}-{work.resolve()}".replace("/", "-")}
-    runner = _Runner.from_cfg(Config({**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}))
-    runner.register_hook(FiniteLossHook())
-    if progress:
-        runner.register_hook(ProgressHook(progress))
+    with warnings.catch_warnings():
+        # mmengine and mmsegmentation warn of their own defaults and of torch's deprecations.
+        warnings.simplefilter("ignore")
+        runner = _Runner.from_cfg(Config({**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}))
+        for hook in (FiniteLossHook(), *([ProgressHook(progress)] if progress else [])):
+            runner.register_hook(hook)
+        _to_the_end(runner)
+    model = getattr(runner.model, "module", runner.model)
+    state = {k: v.cpu() for k, v in model.state_dict().items() if not k.startswith("data_preprocessor.")}
+    return runner.scores, from_segmentor_state(state)
+
+
+def _to_the_end(runner: _Runner) -> None:
     try:
         runner.train()
         if not hasattr(runner.val_loop.evaluator.metrics[0], "scores"):
@@ -155,9 +185,6 @@ def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> 
     finally:
         for handler in runner.logger.handlers:
             handler.close()
-    model = getattr(runner.model, "module", runner.model)
-    state = {k: v.cpu() for k, v in model.state_dict().items() if not k.startswith("data_preprocessor.")}
-    return runner.scores, from_segmentor_state(state)
 
 
 def as_json(scores: Scores, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -86,6 +86,9 @@ def test_an_interrupted_training_goes_on_from_its_last_checkpoint(data: Path, tm
     assert done == [5, 6]
     assert (tmp_path / "b" / RESULT).exists()
     assert not list((tmp_path / "b" / LOGS).glob("*.pth"))
+    evaluator.evaluate(CANDIDATE, budget=6, seed=0, folder=tmp_path / "whole")
+    resumed, whole = (torch.load(tmp_path / name / WEIGHTS, weights_only=True) for name in ("b", "whole"))
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
 def test_a_training_stopped_before_its_last_validation_is_still_scored(

@@ -14,7 +14,7 @@ from PIL import Image
 from experiments.cli import main
 from experiments.data.datasets import open_folder
 from experiments.data.tokenworld import write_tokenworld
-from experiments.evaluators.mmseg_run import FileRunner
+from experiments.evaluators.mmseg_runner import FileRunner
 from experiments.evaluators.schedule import learning_rate_factor
 from experiments.training.configuration import as_python, mmengine_configuration, with_iterations, with_size
 from experiments.training.mmseg_train import train

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from topformer.checkpoints import load_released
+from topformer.checkpoints import holds_backbone_alone, load_released
 from topformer.design import Design
 from topformer.errors import CheckpointError
 from topformer.inherit import inherit
@@ -52,6 +52,15 @@ def peek_classes(path: Path) -> Mapping[str, Any]:
         CheckpointError: The file cannot be read.
     """
     return _about(_content(path))
+
+
+def is_released_backbone(path: Path) -> bool:
+    """Whether a file holds a backbone of the release without a head, as its ImageNet checkpoints do.
+
+    Raises:
+        CheckpointError: The file cannot be read.
+    """
+    return holds_backbone_alone(_content(path))
 
 
 def _content(path: Path) -> Mapping[str, Any]:

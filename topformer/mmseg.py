@@ -190,7 +190,9 @@ def segmentor(design: Design, *, height: int, width: int, drop_path: float = 0.1
 def classes_of(reader: str) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
     """Names and colours of the classes of one of mmsegmentation's dataset classes, such as `ADE20KDataset`."""
     about = DATASETS.get(reader).METAINFO
-    return tuple(about["classes"]), tuple((red, green, blue) for red, green, blue in about["palette"])
+    return tuple(name.strip() for name in about["classes"]), tuple(
+        (red, green, blue) for red, green, blue in about["palette"]
+    )
 
 
 _PARTS = {"backbone.": "backbone.body.", "head.": "decode_head.body."}

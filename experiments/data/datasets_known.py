@@ -37,7 +37,7 @@ class Download:
 
     Attributes:
         file: Its name.
-        size: What its page or mmsegmentation's users state, such as `11 GB`; empty where nothing was found.
+        size: As its page or those who use it state it, such as `11 GB`; empty where nothing was found.
         source: Its address, or the page that offers it after a registration.
     """
 
@@ -92,7 +92,7 @@ class KnownSet:
 
     def expected(self) -> str:
         """What to download, where it goes, and what is then made of it: a line each."""
-        files = (f"  {item.file}{f' ({item.size})' if item.size else ''} from {item.source}" for item in self.downloads)
+        files = (f"  {item.file} ({item.size or 'size not stated'}) from {item.source}" for item in self.downloads)
         counts = ", ".join(f"{split.count:,} images for {name}" for name, split in self.splits.items())
         convert = f"  then: topformer data convert {self.conversion} {self.folder} --out {self.folder}"
         layout = (
@@ -100,7 +100,7 @@ class KnownSet:
             + (f", named in {split.listed}" if split.listed else "")
             for name, split in self.splits.items()
         )
-        head = f"{self.title} has {counts}; unpack into a folder such as {self.folder}:"
+        head = f"{self.title} has {counts}; unpacked, these downloads give a folder such as {self.folder}:"
         return "\n".join([head, *files, *([convert] if self.converted else []), *layout])
 
 
@@ -133,7 +133,7 @@ def _context(classes: int) -> KnownSet:
         downloads=(
             Download(
                 file="VOCtrainval_03-May-2010.tar",
-                size="",
+                size="1.3 GB",
                 source="http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar",
             ),
             Download(

@@ -157,46 +157,46 @@ def model(design: Design, recipe: Recipe, *, pretrained: str | None = None) -> d
 
 
 def dataset(folder: SegmentationFolder, split: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
-    """A split of a folder, as mmsegmentation reads it: a known data set by its own dataset class.
+    """A split of a folder, as mmsegmentation reads it.
 
     Raises:
         DataError: The classes are not known, the split is missing, or its images have several suffixes.
     """
-    if folder.source:
-        return _known_dataset(folder, folder.source, split, pipeline)
-    if not folder.num_classes or not folder.pairs(split):
-        raise DataError(f"split {split} of {folder.root} is empty")
-    suffixes = sorted({pair.image.suffix for pair in folder.pairs(split)})
-    if len(suffixes) > 1:
-        raise DataError(f"the images of {split} in {folder.root} must share one suffix, got {', '.join(suffixes)}")
     metainfo: dict[str, Any] = {"classes": list(folder.classes)}
     if folder.colours:
         metainfo["palette"] = [list(colour) for colour in folder.colours]
     return {
         "type": "BaseSegDataset",
         "data_root": str(folder.root),
-        "data_prefix": {"img_path": f"{IMAGES}/{split}", "seg_map_path": f"{ANNOTATIONS}/{split}"},
-        "img_suffix": suffixes[0],
-        "seg_map_suffix": LABEL_SUFFIX,
+        **(_known_files(folder.source, split) if folder.source else _plain_files(folder, split)),
         "metainfo": metainfo,
         "reduce_zero_label": folder.reduce_zero_label,
         "pipeline": pipeline,
     }
 
 
-def _known_dataset(
-    folder: SegmentationFolder, known: KnownSet, split: str, pipeline: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _known_files(known: KnownSet, split: str) -> dict[str, Any]:
     if split not in known.splits:
         raise DataError(unknown_name(f"split of {known.name}", split, known.splits))
     about = known.splits[split]
     return {
-        "type": known.reader,
-        "data_root": str(folder.root),
-        "data_prefix": {"img_path": about.images, "seg_map_path": about.labels},
         **({"ann_file": about.listed} if about.listed else {}),
-        "reduce_zero_label": known.reduce_zero_label,
-        "pipeline": pipeline,
+        "data_prefix": {"img_path": about.images, "seg_map_path": about.labels},
+        "img_suffix": known.image_suffix,
+        "seg_map_suffix": known.label_suffix,
+    }
+
+
+def _plain_files(folder: SegmentationFolder, split: str) -> dict[str, Any]:
+    if not folder.num_classes or not folder.pairs(split):
+        raise DataError(f"split {split} of {folder.root} is empty")
+    suffixes = sorted({pair.image.suffix for pair in folder.pairs(split)})
+    if len(suffixes) > 1:
+        raise DataError(f"the images of {split} in {folder.root} must share one suffix, got {', '.join(suffixes)}")
+    return {
+        "data_prefix": {"img_path": f"{IMAGES}/{split}", "seg_map_path": f"{ANNOTATIONS}/{split}"},
+        "img_suffix": suffixes[0],
+        "seg_map_suffix": LABEL_SUFFIX,
     }
 
 

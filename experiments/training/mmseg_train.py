@@ -140,7 +140,9 @@ def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> 
     launcher = "pytorch" if "LOCAL_RANK" in os.environ else "none"
     # mmengine keeps loggers and histories by name for the life of the process.
     name = {"experiment_name": f"training-{os.getpid()}-{work.resolve()}".replace("/", "-")}
-    runner = _Runner.from_cfg(Config({**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}))
+    whole = {**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}
+    # Formatting its text, which mmengine does at every checkpoint, takes about a second.
+    runner = _Runner.from_cfg(Config(whole, format_python_code=False))
     runner.register_hook(FiniteLossHook())
     if progress:
         runner.register_hook(ProgressHook(progress))

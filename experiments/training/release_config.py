@@ -42,12 +42,12 @@ def from_release_config(source: Mapping[str, Any] | Path, *, devices: int = _DEV
 
     Raises:
         StudyError: The file cannot be read, or a setting is missing or unknown; the message names it.
-        DesignError: The settings describe no network.
+        DesignError: The settings of the model describe no network.
     """
     name = source.stem if isinstance(source, Path) else "release"
     values = read_release_file(source) if isinstance(source, Path) else source
     return Released(
-        design=_design(values),
+        design=design_from_release_config(values),
         recipe=_recipe(values, name, devices),
         data=Path(_get(_dataset(values, "train"), "data_root")),
         checkpoint=_checkpoint(values),
@@ -64,7 +64,14 @@ def _get(values: Any, path: str) -> Any:
     return found
 
 
-def _design(values: Mapping[str, Any]) -> Design:
+def design_from_release_config(source: Mapping[str, Any] | Path) -> Design:
+    """The network of a released configuration, which may be one of its files with a model alone.
+
+    Raises:
+        StudyError: The file cannot be read, or is of another network.
+        DesignError: The settings describe no network.
+    """
+    values = read_release_file(source) if isinstance(source, Path) else source
     backbone, head = _get(values, "model.backbone"), _get(values, "model.decode_head")
     for part, kind, known in ((backbone, BACKBONE, "backbone"), (head, HEAD, "decode_head")):
         if part.get("type") != kind:

@@ -94,12 +94,14 @@ def chosen(
         StudyError: No such recipe.
     """
     from experiments.training.configuration import with_size
-    from experiments.training.recipes import model_of, recipe
+    from experiments.training.recipes import model_of, recipe, released_design
 
     if file is None:
-        design = read_design(args.design or DESIGN)
+        name, design = args.design or DESIGN, read_design(args.design or DESIGN)
         own = folder.source.recipe if folder and folder.source else RECIPE
         found = recipe(args.recipe or own, args.model or model_of(design))
+        # The release changes the width of its networks, and Tiny's head, for one data set.
+        design = released_design(found.name, name) if name in MODELS and found.width else design
     else:
         design, found = file.design, file.recipe
     return design, with_size(found, *size(args.size)) if args.size else found

@@ -1,6 +1,8 @@
 """The known data sets in miniature: converted, checked, opened, trained on and scored in their own layouts."""
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -100,32 +102,54 @@ def place(data: Any, index: int) -> tuple[str, str]:
     return about["img_path"], about["seg_map_path"]
 
 
+@pytest.fixture(scope="module")
+def runs(sets: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of two updates on a set."""
+
+    @cache
+    def trained(name: str) -> Path:
+        out = tmp_path_factory.mktemp(f"run-{name}")
+        data = ("--data", str(sets[name]), "--dataset", name)
+        short = ("--iterations", "2", "--batch", "2", "--workers", "0")
+        assert main(["train", *data, *NANO_64, *short, "--out", str(out)]) == 0
+        return out
+
+    return trained
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_two_updates_and_a_score_with_the_sets_classes(name: str, sets: dict[str, Path], tmp_path: Path) -> None:
-    data = ("--data", str(sets[name]), "--dataset", name)
-    short = ("--iterations", "2", "--batch", "2", "--workers", "0")
-    assert main(["train", *data, *NANO_64, *short, "--out", str(tmp_path)]) == 0
-    result = json.loads((tmp_path / "result.json").read_text())
+def test_two_updates_and_a_score_with_the_sets_classes(name: str, runs: Callable[[str], Path]) -> None:
+    result = json.loads((runs(name) / "result.json").read_text())
     assert tuple(result["per_class"]) == classes_of(KNOWN[name].reader)[0]
-    assert result["recipe"]["name"] == KNOWN[name].recipe
-    config = Config.fromfile(tmp_path / "config.py")
+    assert any(value is not None for value in result["per_class"].values())
+    assert (result["recipe"]["name"], result["recipe"]["dataset"]) == (KNOWN[name].recipe, name)
+    config = Config.fromfile(runs(name) / "config.py")
     assert config.model.decode_head.design.num_classes == KNOWN[name].num_classes
 
 
 def test_evaluate_and_predict_take_a_known_set(
-    sets: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sets: dict[str, Path], runs: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = ("--data", str(sets["cityscapes"]))
-    short = ("--iterations", "2", "--batch", "2", "--workers", "0")
-    assert main(["train", *data, *NANO_64, *short, "--out", str(tmp_path / "run")]) == 0
+    weights = str(runs("cityscapes") / "weights.pt")
     capsys.readouterr()
-    weights = str(tmp_path / "run" / "weights.pt")
     assert main(["evaluate", weights, *data, *NANO_64, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["miou"] == json.loads((tmp_path / "run" / "result.json").read_text())["miou"]
+    assert found["miou"] == json.loads((runs("cityscapes") / "result.json").read_text())["miou"]
     photo = str(next((sets["cityscapes"] / "leftImg8bit/val/munster").iterdir()))
-    assert main(["predict", weights, photo, *data, *NANO_64, "--out", str(tmp_path / "seen")]) == 0
+    assert main(["predict", weights, photo, *data, *NANO_64, "--out", str(tmp_path)]) == 0
     assert Path(capsys.readouterr().out.strip()).is_file()
+
+
+@pytest.mark.parametrize(("model", "head"), [("tiny", "sum"), ("base", "sum")])
+def test_the_release_narrows_its_networks_on_cityscapes(
+    model: str, head: str, sets: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--data", str(sets["cityscapes"]), "--design", model, "--print-config"]) == 0
+    values: dict[str, Any] = {}
+    exec(capsys.readouterr().out, values)
+    design = values["model"]["backbone"]["design"]
+    assert (design["width"], design["head"], design["num_classes"]) == (128, head, 19)
 
 
 # The check

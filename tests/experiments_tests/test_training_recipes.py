@@ -72,7 +72,7 @@ def test_a_released_file_gives_the_design_and_its_recipe(name: str, release: Pat
     wanted = recipe(row["recipe"], row["model"])
     found = from_release_config(release / name)
     assert found.design == released_design(row["recipe"], row["model"])
-    # Of mmsegmentation's own settings for Cityscapes the files say the width themselves.
+    # A recipe says a width where it is not the preset's; what is read from a file has it in the design.
     kept = [field for field in type(wanted).__dataclass_fields__ if field not in ("name", "width")]
     assert {field: getattr(found.recipe, field) for field in kept} == {field: getattr(wanted, field) for field in kept}
     model = MODELS.get(name, MODELS[f"topformer_{row['model']}.py"])

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from analysis.ablation import COLUMNS, Ablation, Evaluation, Row
 from analysis.annotate import Name, annotate
@@ -172,6 +173,10 @@ def _draw_latency(table: Ablation, ax: Axes) -> None:
             ax.hlines(miou.value, ours.low, ours.high, color=BLUE, linewidth=1.5, zorder=2)
             ax.scatter(ours.value, miou.value, s=18, color=BLUE, zorder=4)
     ax.set_xscale("log")
+    # Milliseconds as people say them: 50, 100, 200, not powers of ten.
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("latency (ms, one ARM core of a Snapdragon 865); hollow: printed, line: ours, predicted, 95 %")
     ax.set_ylabel("mIoU (%) on ADE20K, printed")
     ax.margins(0.1)

@@ -87,7 +87,7 @@ class EvaluatorDefinition:
     """Where the accuracy comes from.
 
     Attributes:
-        kind: `lean` or `mmseg`.
+        kind: `lean`, `mmseg` or `recipe`.
         data: `tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder.
         budget: Updates of each training.
         settings: Settings of that evaluator that differ from its defaults.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_json, add_size, read_design, size
+from experiments.training.recipes import RECIPES
 from topformer.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ EXAMPLE = "topformer ablate all --quick --out runs/ablations"
 
 SEEDS, BUDGET = 5, 1200
 """Of a full ablation on the embedded data."""
-QUICK_SEEDS, QUICK_BUDGET = 3, 800
-"""Of `--quick`."""
+SIZE = "128"
+"""Of the images of the embedded data."""
+QUICK_SEEDS = 3
+"""Of `--quick`: the same trainings, so that a full ablation later reuses them."""
 PAPER = "paper"
 """The base that is each table's own."""
 
@@ -36,18 +39,30 @@ PAPER = "paper"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("tables", nargs="*", metavar="TABLE", help="list, all, an id, or a TOML file")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds of {QUICK_BUDGET} updates")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds of every row")
     parser.add_argument("--seeds", type=int, default=None, metavar="N", help=f"seeds of every row (default {SEEDS})")
-    parser.add_argument("--budget", type=int, default=None, help=f"updates of each training (default {BUDGET})")
-    parser.add_argument("--data", default="tokenworld", help="folder in ADE20K layout, or tokenworld")
-    parser.add_argument("--evaluator", default="lean", help="lean or mmseg")
+    parser.add_argument(
+        "--budget", type=int, default=None, help=f"updates of each training (default {BUDGET}, or the recipe's)"
+    )
+    parser.add_argument("--data", default="tokenworld", help="folder of a data set, or tokenworld")
+    parser.add_argument("--evaluator", default=None, help="lean (the default), mmseg or recipe")
+    parser.add_argument(
+        "--recipe", choices=sorted(RECIPES), default=None, help="train by this recipe of the release; needs --data"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        metavar="MODEL=FILE",
+        help="with --recipe: weights that rows near this model of the release start from, sliced where they differ",
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the evaluator, as in TOML"
     )
     parser.add_argument(
         "--base", default="nano", help=f"what the edits are applied to for the accuracy; {PAPER}: each table's own"
     )
-    add_size(parser, "128")
+    add_size(parser, None)
     parser.add_argument("--workers", type=int, default=_cores(), help="trainings that run beside each other")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"), help="run folder, shared by all tables")
     parser.add_argument("--dry-run", action="store_true", help="show what would run and what it could show")
@@ -117,7 +132,7 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
     from search_space.candidate import Candidate
     from search_space.spaces import space
 
-    height, width = size(args.size)
+    height, width = _size(args)
     if args.space:
         chosen = space(args.space, base=read_design(args.base), height=height, width=width)
         if args.one_factor:
@@ -135,18 +150,44 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
     return Base(name=args.base, candidate=candidate), tables
 
 
+def _size(args: argparse.Namespace) -> tuple[int, int]:
+    """The input size for the accuracy: the one given, the recipe's crop, or that of the embedded data."""
+    if args.size is None and args.recipe:
+        return RECIPES[args.recipe].crop
+    return size(args.size or SIZE)
+
+
 def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
     from experiments.ablate import Asked
     from experiments.definition import EvaluatorDefinition
     from experiments.evaluators import EVALUATORS
     from topformer.errors import unknown_name
 
-    if args.evaluator not in EVALUATORS:
-        raise InputError(unknown_name("evaluator", args.evaluator, EVALUATORS))
-    budget = args.budget or (QUICK_BUDGET if args.quick else BUDGET)
+    kind = args.evaluator or ("recipe" if args.recipe else "lean")
+    if kind not in EVALUATORS:
+        raise InputError(unknown_name("evaluator", kind, EVALUATORS))
+    budget = args.budget or (RECIPES[args.recipe].iterations if args.recipe else BUDGET)
     seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
-    evaluator = EvaluatorDefinition(kind=args.evaluator, data=args.data, budget=budget, settings=_settings(args.set))
+    settings = _settings(args.set) | _recipe_settings(args, kind)
+    evaluator = EvaluatorDefinition(kind=kind, data=args.data, budget=budget, settings=settings)
     return Asked(base=base, evaluator=evaluator, seeds=tuple(range(seeds)), workers=args.workers, detect=args.detect)
+
+
+def _recipe_settings(args: argparse.Namespace, kind: str) -> dict[str, Any]:
+    """The recipe and the weights that its trainings start from."""
+    if (kind == "recipe") != bool(args.recipe) or (args.checkpoint and not args.recipe):
+        raise InputError("--recipe NAME, --evaluator recipe and --checkpoint MODEL=FILE go together")
+    if not args.recipe:
+        return {}
+    if args.data == "tokenworld":
+        raise InputError(f"--recipe {args.recipe} needs --data PATH: the embedded images are far smaller than its crop")
+    files: dict[str, str] = {}
+    for text in args.checkpoint:
+        model, equals, path = text.partition("=")
+        if not (equals and path) or model in files:
+            raise InputError(f"--checkpoint must be MODEL=FILE with each model once, got {text!r}")
+        files[model] = path
+    return {"recipe": args.recipe, "checkpoints": files}
 
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:
@@ -180,7 +221,7 @@ def _dry_run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefini
 
 def _metric(args: argparse.Namespace) -> str:
     """The name of the accuracy where no record says it yet: that of the embedded data."""
-    return f"miou@tokenworld-{size(args.size)[0]}" if args.data == "tokenworld" else ""
+    return f"miou@tokenworld-{_size(args)[0]}" if args.data == "tokenworld" else ""
 
 
 def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:

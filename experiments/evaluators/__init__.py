@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from experiments.data.datasets import SegmentationFolder
     from experiments.evaluators.lean import LeanEvaluator
     from experiments.evaluators.mmseg import MmsegEvaluator
+    from experiments.evaluators.training import TrainingEvaluator
+    from experiments.training.evaluator import RecipeEvaluator
 
 # torch and mmsegmentation take seconds to load, so that each is imported where it is asked for.
 
@@ -29,17 +31,23 @@ def _mmseg(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> 
     return MmsegEvaluator(folder, MmsegSettings.read(settings))
 
 
-EVALUATORS: Mapping[str, Callable[..., Any]] = MappingProxyType({"lean": _lean, "mmseg": _mmseg})
+def _recipe(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "RecipeEvaluator":
+    from experiments.training.evaluator import RecipeEvaluator, RecipeSettings
+
+    return RecipeEvaluator(folder, RecipeSettings.read(settings))
+
+
+EVALUATORS: Mapping[str, Callable[..., Any]] = MappingProxyType({"lean": _lean, "mmseg": _mmseg, "recipe": _recipe})
 """Kinds of training evaluators."""
 
 
 def evaluator(
     kind: str, folder: "SegmentationFolder | Path", settings: Mapping[str, Any] | None = None
-) -> "LeanEvaluator | MmsegEvaluator":
+) -> "TrainingEvaluator":
     """The training evaluator of that kind on a data set.
 
     Args:
-        kind: `lean` or `mmseg`.
+        kind: `lean`, `mmseg` or `recipe`.
         folder: The data set, or its path.
         settings: The evaluator's table of a study file; absent keys take their defaults.
 
@@ -50,5 +58,5 @@ def evaluator(
     """
     if kind not in EVALUATORS:
         raise InputError(unknown_name("evaluator", kind, EVALUATORS))
-    made: LeanEvaluator | MmsegEvaluator = EVALUATORS[kind](folder, settings or {})
+    made: TrainingEvaluator = EVALUATORS[kind](folder, settings or {})
     return made

@@ -13,7 +13,6 @@ from typing import Any
 from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Accuracy
 from experiments.evaluators.scores import Scores, group_means
-from experiments.evaluators.settings import TrainingSettings
 from search_space.candidate import Candidate
 from topformer.errors import DataError, EvaluationError, StorageError, StudyError
 
@@ -35,7 +34,7 @@ def check_splits(folder: SegmentationFolder) -> None:
             raise DataError(f"split {split} of {folder.root} is empty")
 
 
-def describe(kind: str, folder: SegmentationFolder, settings: TrainingSettings) -> dict[str, Any]:
+def describe(kind: str, folder: SegmentationFolder, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a training evaluator's numbers depend on beside candidate, budget and seed, as plain JSON.
 
     The data are known by the names and sizes of their files, which differ between two seeds of one generator.
@@ -46,7 +45,7 @@ def describe(kind: str, folder: SegmentationFolder, settings: TrainingSettings) 
             for path in (pair.image, pair.label):
                 digest.update(f"{path.relative_to(folder.root)} {path.stat().st_size}\n".encode())
     data = {"name": folder.name, "classes": list(folder.classes), "files": digest.hexdigest()[:12]}
-    return {"kind": kind, "data": data, **settings.describe()}
+    return {"kind": kind, "data": data, **settings}
 
 
 def trained(

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 
@@ -19,8 +19,15 @@ from experiments.evaluators.results import (
     open_evaluation,
     replacing,
 )
-from experiments.evaluators.settings import TrainingSettings
 from search_space.candidate import Candidate
+
+
+class Settings(Protocol):
+    """The recipe of an evaluator."""
+
+    def describe(self) -> dict[str, Any]:
+        """The settings that change the number, as plain JSON."""
+        ...
 
 
 class TrainingEvaluator(ABC):
@@ -37,7 +44,7 @@ class TrainingEvaluator(ABC):
     kind: ClassVar[str]
     """Name in study files."""
 
-    def __init__(self, folder: SegmentationFolder | Path, settings: TrainingSettings) -> None:
+    def __init__(self, folder: SegmentationFolder | Path, settings: Settings) -> None:
         self.folder = open_folder(folder) if isinstance(folder, Path) else folder
         self.num_classes = self.folder.num_classes
         """Classes of the data; every candidate gets as many."""
@@ -51,7 +58,7 @@ class TrainingEvaluator(ABC):
 
     def describe(self) -> Mapping[str, Any]:
         """Every setting that changes the number."""
-        return describe(self.kind, self.folder, self._recipe)
+        return describe(self.kind, self.folder, self._recipe.describe())
 
     def evaluate(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None

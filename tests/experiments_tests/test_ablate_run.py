@@ -179,7 +179,7 @@ def test_a_dry_run_says_what_would_run_and_what_it_could_show(
 ) -> None:
     assert command.run(arguments("all", "--quick", "--dry-run", "--out", str(tmp_path / "runs"), "--workers", "2")) == 0
     text = capsys.readouterr().out
-    assert "in all: 45 trainings of 800 updates on nano, 0 reused" in text
+    assert "in all: 45 trainings of 1,200 updates on nano, 0 reused" in text
     assert "3 seeds can show a difference of 7.8 points" in text
     assert not (tmp_path / "runs").exists()
 

@@ -94,4 +94,4 @@ def test_an_unknown_evaluator_is_refused_with_the_nearest(tmp_path: Path) -> Non
 def test_choosing_an_evaluator_loads_nothing_heavy() -> None:
     code = "import sys, experiments.evaluators as e; sys.exit(bool({'torch', 'mmseg', 'mmengine'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert set(EVALUATORS) == {"lean", "mmseg"}
+    assert set(EVALUATORS) == {"lean", "mmseg", "recipe"}

@@ -95,8 +95,9 @@ def open_folder(
 ) -> SegmentationFolder:
     """The data set in a folder: a known one in its own layout, or any in ADE20K layout.
 
-    A known data set (`datasets_known.KNOWN`) is recognised by its layout, unless the folder describes itself, and has
-    the class names and colours that mmsegmentation gives it. Any other folder holds `ROOT/images/SPLIT/*.jpg|png` and
+    A known data set (`datasets_known.KNOWN`) is recognised by its layout, unless the folder describes itself, which
+    may be by `dataset.json` with its name under `dataset`; it has the class names and colours that mmsegmentation
+    gives it. Any other folder holds `ROOT/images/SPLIT/*.jpg|png` and
     `ROOT/annotations/SPLIT/*.png`; class names come from the caller, else `tokenworld.json`, `dataset.json` (keys
     `classes`, and if wanted `name`, `ignore`, `groups`, `palette`) or `classes.txt` (one name per line).
     No image is opened; `check_folder` does that.
@@ -136,9 +137,17 @@ def survey(
         raise DataError(f"{root} is {'a file, not' if root.exists() else 'not'} a folder{expected}")
     if named and classes is not None:
         raise DataError(f"{named.name} has classes of its own, got classes={classes!r}")
-    if classes is None and named is None and not any((root / name).is_file() for name in _DESCRIPTIONS):
-        named = recognise(root, hint=hint)
+    if classes is None and named is None:
+        named = (
+            _described(root) if any((root / name).is_file() for name in _DESCRIPTIONS) else recognise(root, hint=hint)
+        )
     return _survey_known(root, named) if named else _survey_plain(root, classes)
+
+
+def _described(root: Path) -> KnownSet | None:
+    """The known data set that a folder says it holds."""
+    name = describe(root).get("dataset")
+    return known_set(name) if name is not None else None
 
 
 def known_folder(root: Path, known: KnownSet) -> SegmentationFolder:
@@ -222,7 +231,7 @@ def _dataset_json(path: Path) -> Mapping[str, Any]:
         raise DataError(f"cannot read {path}: {error}") from None
     if not isinstance(data, dict):
         raise DataError(f"{path} must hold an object, got {data!r}")
-    accepted = ("name", "classes", "ignore", "groups", "palette")
+    accepted = ("name", "classes", "ignore", "groups", "palette", "dataset")
     for key in data:
         if key not in accepted:
             raise DataError(f"{path}: {unknown_name('key', key, accepted)}")

@@ -264,5 +264,8 @@ def recognise(root: Path, *, hint: str | None = None) -> KnownSet | None:
     if len(found) < 2:
         return next(iter(found.values()), None)
     if hint not in found:
-        raise DataError(f"{root} can be {' or '.join(found)}; say which with --dataset, or by --recipe")
+        raise DataError(
+            f"{root} can be {' or '.join(found)}; say which with --dataset, by --recipe, or in {root / 'dataset.json'} "
+            f'with {{"dataset": "{next(iter(found))}"}}'
+        )
     return found[hint]

@@ -13,8 +13,10 @@ from mmengine.config import Config
 from PIL import Image
 
 from experiments.cli import main
+from experiments.data.convert import convert
 from experiments.data.datasets import check_folder, open_folder, read_label
 from experiments.data.datasets_known import KNOWN
+from experiments.evaluators import evaluator
 from experiments.training.configuration import evaluation_pipeline, mmengine_configuration, training_pipeline
 from experiments.training.mmseg_predict import evaluate
 from experiments.training.recipes import RECIPES, recipe
@@ -220,6 +222,21 @@ def test_a_listed_image_that_is_missing_is_named(sets: dict[str, Path], tmp_path
 def test_one_layout_for_two_sets_must_be_told_apart(sets: dict[str, Path]) -> None:
     with pytest.raises(DataError, match="can be pascal-context-59 or pascal-context-60; say which with --dataset"):
         open_folder(sets["pascal-context-59"])
+
+
+def test_a_folder_can_say_which_of_two_sets_it_is(tmp_path: Path) -> None:
+    MAKERS["pascal-context-59"](tmp_path)
+    convert("pascal-context", tmp_path, tmp_path)
+    (tmp_path / "dataset.json").write_text('{"dataset": "pascal-context-59"}')
+    assert open_folder(tmp_path).name == "pascal-context-59"
+    assert evaluator("mmseg", tmp_path).metric == "miou@pascal-context-59"
+
+
+def test_the_recipe_evaluator_opens_the_set_of_its_recipe(sets: dict[str, Path]) -> None:
+    made = evaluator("recipe", sets["pascal-context-59"], {"recipe": "pascal-context-59", "workers": 0})
+    assert (made.metric, made.num_classes) == ("miou@pascal-context-59", 59)
+    with pytest.raises(StudyError, match="recipe coco-stuff-10k is for coco-stuff-10k"):
+        evaluator("recipe", sets["ade20k"], {"recipe": "coco-stuff-10k"})
 
 
 def test_a_folder_that_describes_itself_is_taken_at_its_word(tmp_path: Path) -> None:

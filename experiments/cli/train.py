@@ -118,19 +118,20 @@ def run(args: argparse.Namespace) -> int:
     recipe = with_iterations(recipe, recipe.iterations if args.iterations is None else args.iterations)
     checkpoint = args.checkpoint or (file.checkpoint if file else None)
     if args.print_config:
-        settings = {"seed": args.seed, "workers": args.workers, "precision": args.precision, **_start(args, file)}
+        settings: dict[str, Any] = {"seed": args.seed, "workers": args.workers, "precision": args.precision}
+        settings |= _start(args, file)
         print(as_python(mmengine_configuration(design, recipe, folder, **settings)), end="")
         return 0
     return _train(args, design, recipe, folder, checkpoint)
 
 
-def _start(args: argparse.Namespace, file: "Released | None") -> dict[str, Any]:
-    """What a printed configuration starts from: a released backbone by itself, or a whole segmentor."""
-    from experiments.training.weights import is_released_backbone
+def _start(args: argparse.Namespace, file: "Released | None") -> dict[str, str]:
+    """What a printed configuration starts from; a file of the release is taken at its word."""
+    from experiments.training.weights import start_of_configuration
 
     if args.checkpoint is None:
         return {"pretrained": str(file.checkpoint)} if file and file.checkpoint else {}
-    return {"pretrained" if is_released_backbone(args.checkpoint) else "initial": str(args.checkpoint)}
+    return start_of_configuration(args.checkpoint)
 
 
 def _data(args: argparse.Namespace, file: "Released | None") -> "SegmentationFolder":

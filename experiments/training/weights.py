@@ -17,6 +17,7 @@ from topformer.network import TopFormer
 
 _OF_A_SEGMENTOR = "backbone.body."
 _OF_A_NETWORK = "backbone.pyramid."
+_OF_A_RELEASED_ONE = "backbone.tpm."
 
 
 def read_weights(path: Path, design: Design) -> tuple[dict[str, Tensor], tuple[str, ...], Mapping[str, Any]]:
@@ -54,13 +55,24 @@ def peek_classes(path: Path) -> Mapping[str, Any]:
     return _about(_content(path))
 
 
-def is_released_backbone(path: Path) -> bool:
-    """Whether a file holds a backbone of the release without a head, as its ImageNet checkpoints do.
+def start_of_configuration(path: Path) -> dict[str, str]:
+    """What a configuration says that mmengine alone is to start from: the argument of `mmengine_configuration`.
+
+    A released ImageNet backbone is `pretrained`; a whole segmentor, ours or the release's, is `initial`.
 
     Raises:
-        CheckpointError: The file cannot be read.
+        CheckpointError: The file cannot be read, or has names that mmengine does not find.
     """
-    return holds_backbone_alone(_content(path))
+    content = _content(path)
+    if holds_backbone_alone(content):
+        return {"pretrained": str(path)}
+    held = content.get("state_dict", content)
+    if not any(name.startswith((_OF_A_SEGMENTOR, _OF_A_RELEASED_ONE)) for name in held):
+        raise CheckpointError(
+            f"{path} is no checkpoint of a segmentor, so that a configuration cannot start from it; a training can, "
+            "without --print-config"
+        )
+    return {"initial": str(path)}
 
 
 def _content(path: Path) -> Mapping[str, Any]:

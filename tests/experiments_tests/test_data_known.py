@@ -20,6 +20,7 @@ from experiments.evaluators import evaluator
 from experiments.training.configuration import evaluation_pipeline, mmengine_configuration, training_pipeline
 from experiments.training.mmseg_predict import evaluate
 from experiments.training.recipes import RECIPES, recipe
+from search_space.candidate import Candidate
 from tests.experiments_tests.miniature_sets import HEIGHT, MAKERS, TRAIN, VAL, WIDTH
 from topformer.errors import DataError, StudyError
 from topformer.mmseg import classes_of
@@ -294,3 +295,11 @@ def test_the_pipelines_are_mmsegmentations_but_for_what_the_release_changes(name
     ]
     divided = name == "ade20k"
     assert ("ResizeToMultiple" in [step["type"] for step in evaluation_pipeline(found)]) == divided
+
+
+@pytest.mark.parametrize("kind", ["lean", "mmseg"])
+def test_a_search_takes_its_accuracy_from_a_known_set(kind: str, sets: dict[str, Path], tmp_path: Path) -> None:
+    made = evaluator(kind, sets["coco-stuff-10k"], {"batch": 2})
+    found = made.evaluate(Candidate(design=NANO, height=64, width=64), budget=2, seed=0, folder=tmp_path)
+    assert (found.metric, found.budget) == ("miou@coco-stuff-10k", 2)
+    assert 0 <= found.value <= 100

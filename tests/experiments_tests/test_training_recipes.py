@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from experiments.cli import main
 from experiments.data.datasets_known import KNOWN
@@ -111,6 +112,30 @@ def test_the_configuration_that_is_written_of_it_builds(
     assert settings.train_dataloader.dataset.data_root == KNOWN[row["dataset"]].folder
     assert settings.train_dataloader.dataset.reduce_zero_label == (row["reduce_zero_label"] == "yes")
     assert settings.model.decode_head.design.num_classes == len(settings.val_dataloader.dataset.metainfo.classes)
+
+
+def printed(file: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["train", "--from-config", str(file), "--checkpoint", str(checkpoint), "--print-config"]) == 0
+    values: dict[str, Any] = {}
+    exec(capsys.readouterr().out, values)
+    return values
+
+
+def test_a_printed_configuration_starts_as_the_file_can_be_read(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, saved = release / "topformer_tiny_512x512_160k_2x8_ade20k.py", tmp_path / "a.pth"
+    torch.save({"state_dict_ema": {"tpm.stem.0.c.weight": torch.zeros(1)}}, saved)
+    found = printed(file, saved, capsys)
+    assert found["model"]["backbone"]["init_cfg"] == {"type": "Pretrained", "checkpoint": str(saved)}
+    assert found["load_from"] is None
+    torch.save({"state_dict": to_segmentor_state(TopFormer(TINY).state_dict())}, saved)
+    found = printed(file, saved, capsys)
+    assert "init_cfg" not in found["model"]["backbone"]
+    assert found["load_from"] == str(saved)
+    torch.save(TopFormer(TINY).state_dict(), saved)
+    assert main(["train", "--from-config", str(file), "--checkpoint", str(saved), "--print-config"]) == 2
+    assert "is no checkpoint of a segmentor" in capsys.readouterr().err
 
 
 def test_what_the_file_says_cannot_be_said_again(release: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,6 +166,16 @@ def test_a_stopped_conversion_goes_on(tmp_path: Path) -> None:
     assert convert("coco-stuff-164k", tmp_path, tmp_path).made == 0
 
 
+def test_a_label_that_a_power_cut_left_empty_is_made_again(tmp_path: Path) -> None:
+    MAKERS["coco-stuff-164k"](tmp_path)
+    convert("coco-stuff-164k", tmp_path, tmp_path)
+    label = tmp_path / "annotations/val2017/000000000009_labelTrainIds.png"
+    whole = label.read_bytes()
+    label.write_bytes(b"")
+    assert convert("coco-stuff-164k", tmp_path, tmp_path).made == 1
+    assert label.read_bytes() == whole
+
+
 def test_no_half_written_label_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     MAKERS["coco-stuff-164k"](tmp_path)
 

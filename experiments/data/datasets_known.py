@@ -265,7 +265,7 @@ def recognise(root: Path, *, hint: str | None = None) -> KnownSet | None:
         return next(iter(found.values()), None)
     if hint not in found:
         raise DataError(
-            f"{root} can be {' or '.join(found)}; say which with --dataset, by --recipe, or in {root / 'dataset.json'} "
-            f'with {{"dataset": "{next(iter(found))}"}}'
+            f"{root} can be {' or '.join(found)}; say which by name (--dataset NAME, data check NAME), by --recipe, or "
+            f'in {root / "dataset.json"} with {{"dataset": "{next(iter(found))}"}}'
         )
     return found[hint]

@@ -1,6 +1,8 @@
 """The known data sets in miniature: converted, checked, opened, trained on and scored in their own layouts."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from experiments.cli import main
+from experiments.cli import main, parser
+from experiments.cli.arguments import read_design
+from experiments.cli.train import chosen
 from experiments.data.convert import convert
 from experiments.data.datasets import check_folder, open_folder, read_label
 from experiments.data.datasets_known import KNOWN
@@ -221,7 +225,7 @@ def test_a_listed_image_that_is_missing_is_named(sets: dict[str, Path], tmp_path
 
 
 def test_one_layout_for_two_sets_must_be_told_apart(sets: dict[str, Path]) -> None:
-    with pytest.raises(DataError, match="can be pascal-context-59 or pascal-context-60; say which with --dataset"):
+    with pytest.raises(DataError, match="can be pascal-context-59 or pascal-context-60; say which by name"):
         open_folder(sets["pascal-context-59"])
 
 
@@ -303,3 +307,28 @@ def test_a_search_takes_its_accuracy_from_a_known_set(kind: str, sets: dict[str,
     found = made.evaluate(Candidate(design=NANO, height=64, width=64), budget=2, seed=0, folder=tmp_path)
     assert (found.metric, found.budget) == ("miou@coco-stuff-10k", 2)
     assert 0 <= found.value <= 100
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
+ROWS = re.findall(r"^\| ([^|]+) \| [^|]+ \| `(data/[^`]+)` \|$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("row", "arguments"), ROWS, ids=[row for row, _ in ROWS])
+def test_the_commands_of_the_docs_train_the_papers_rows(row: str, arguments: str, sets: dict[str, Path]) -> None:
+    args = parser().parse_args(["train", "--data", *shlex.split(arguments)])
+    held = [item.name for item in KNOWN.values() if item.folder == str(args.data)]
+    name = RECIPES[args.recipe].dataset if args.recipe else held[0]
+    assert name in held
+    design, found = chosen(args, open_folder(sets[name], dataset=name))
+    model = re.search(r"topformer-([TSB])", str(args.checkpoint))
+    assert model
+    assert args.design[0].upper() == model[1]
+    assert found.dataset == name
+    table = {"Table 1": "ade20k", "Table 9": "pascal-context", "Table 10": "coco-stuff-10k"}
+    assert name.startswith(next((of for number, of in table.items() if row.startswith(f"{number},")), ""))
+    assert found.iterations == (160_000 if name == "ade20k" else 80_000)
+    assert design.width == (128 if args.design == "tiny" or name == "cityscapes" else read_design(args.design).width)
+
+
+def test_the_docs_have_every_row_of_topformer() -> None:
+    assert len([row for row, _ in ROWS if row.startswith(("Table 1,", "Table 9,", "Table 10,"))]) == 4 + 2 + 3

@@ -3,7 +3,7 @@
 import argparse
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from topformer.design import SCALES, Design, Extractor, Head, Injection, Pooled
 from topformer.errors import CheckpointError
-from topformer.network import TopFormer
+from topformer.network import Backbone, TopFormer
 
 Source = str | PathLike[str] | Mapping[str, Any]
 """A checkpoint file, or what was read from one."""
@@ -23,6 +23,13 @@ _STATES = ("state_dict_ema", "state_dict", "model")
 
 _PARTS = ("backbone.tpm.", "backbone.trans.", "backbone.SIM.", "decode_head.")
 """Released names of everything that our networks have; any other entry belongs to another network."""
+
+_RELEASED: Mapping[str, frozenset[Any]] = {
+    "pooled": frozenset({Pooled.ALL}),
+    "extractor": frozenset({Extractor.TRANSFORMER}),
+    "head": frozenset({Head.SUM, Head.SUM_DEPTHWISE}),
+}
+"""Parts of a design for which there are released names."""
 
 _OPTIONAL = ("backbone.SIM.", "decode_head.")
 """Parts that an ImageNet checkpoint does not have at all."""
@@ -86,6 +93,34 @@ def load_released(model: TopFormer, source: Source, *, skip_classifier: bool = F
     )
 
 
+def load_released_backbone(backbone: Backbone, design: Design, source: Source) -> LoadReport:
+    """As `load_released`, for a backbone alone; a head in the checkpoint is not looked at.
+
+    Args:
+        backbone: The backbone of `design`.
+        design: The design; its head is not used.
+        source: The file, or its content.
+
+    Raises:
+        CheckpointError: As there.
+    """
+    state = {
+        name: value for name, value in _released_state(_read(source)).items() if not name.startswith("decode_head.")
+    }
+    network = TopFormer(replace(design, head=Head.SUM))
+    network.backbone.load_state_dict(backbone.state_dict())
+    report = load_released(network, state)
+    backbone.load_state_dict(network.backbone.state_dict())
+    return report
+
+
+def holds_backbone_alone(content: Mapping[str, Any]) -> bool:
+    """Whether what was read from a file is a released backbone without a segmentation head."""
+    held = next((content[key] for key in _STATES if isinstance(content.get(key), Mapping)), content)
+    names = [_full_name(str(name)) for name in held]
+    return any(name.startswith("backbone.tpm.") for name in names) and _CLASSIFIER + "weight" not in names
+
+
 def _expected(name: str, state: Mapping[str, Tensor], *, skip_classifier: bool) -> bool:
     if name.startswith(_CLASSIFIER) and skip_classifier:
         return False
@@ -124,17 +159,18 @@ def name_map(model: TopFormer) -> dict[str, str]:
     }
 
 
+def was_released(design: Design) -> bool:
+    """Whether every part of the design has a released name."""
+    return all(getattr(design, field) in released for field, released in _RELEASED.items())
+
+
 def released_modules(design: Design) -> Iterator[tuple[str, str]]:
     """Pairs of our path and the released path of every module with tensors.
 
     Raises:
         CheckpointError: The design has parts that were never released.
     """
-    for field, released in (
-        ("pooled", {Pooled.ALL}),
-        ("extractor", {Extractor.TRANSFORMER}),
-        ("head", {Head.SUM, Head.SUM_DEPTHWISE}),
-    ):
+    for field, released in _RELEASED.items():
         if getattr(design, field) not in released:
             raise CheckpointError(f"no weights were released for {field}={getattr(design, field).value!r}")
     yield from _pyramid(design)

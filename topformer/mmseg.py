@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from topformer.checkpoints import refused
+from topformer.checkpoints import load_released_backbone, refused, released_modules, was_released
 from topformer.codec import from_json, to_json
 from topformer.design import Design
 from topformer.errors import CheckpointError
@@ -49,7 +49,7 @@ with quiet():
     from mmengine.registry import DefaultScope
     from mmengine.runner import CheckpointLoader
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-    from mmseg.registry import MODELS
+    from mmseg.registry import DATASETS, MODELS
 
 MEAN = (123.675, 116.28, 103.53)
 """Mean red, green and blue of ImageNet, 0..255, that the release subtracts."""
@@ -64,7 +64,9 @@ class TopFormerBackbone(BaseModule):  # type: ignore[misc]
     Args:
         design: The design as plain JSON.
         drop_path: Stochastic depth of the last extractor block.
-        init_cfg: As for every mmengine module.
+        init_cfg: As for every mmengine module; `Pretrained` takes a checkpoint of the release.
+
+    Tensors of a checkpoint may have our names or the release's.
 
     Raises:
         DesignError: The JSON describes no design.
@@ -74,7 +76,21 @@ class TopFormerBackbone(BaseModule):  # type: ignore[misc]
         self, design: Mapping[str, Any], drop_path: float = 0.1, init_cfg: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(init_cfg)
-        self.body = Backbone(from_json(design), drop_path=drop_path)
+        self.design = from_json(design)
+        self.body = Backbone(self.design, drop_path=drop_path)
+        _accept_released_names(self, self.design, "backbone.")
+
+    def init_weights(self) -> None:
+        """As mmengine does; `Pretrained` is a released checkpoint, whose averaged weights are taken first.
+
+        Raises:
+            CheckpointError: The file cannot be read or does not fit.
+        """
+        if not self.init_cfg or self.init_cfg["type"] != "Pretrained":
+            super().init_weights()
+            return
+        load_released_backbone(self.body, self.design, self.init_cfg["checkpoint"])
+        self.is_init = True
 
     def forward(self, image_B3HW: Tensor) -> tuple[Tensor, ...]:
         """Injected maps, finest first; each is (B, M, H_i, W_i)."""
@@ -111,10 +127,31 @@ class TopFormerHead(BaseDecodeHead):  # type: ignore[misc]
         # The base class builds a classifier of its own; ours is in the body.
         self.conv_seg = nn.Identity()
         self.body = build_head(read, dropout=dropout)
+        _accept_released_names(self, read, "head.")
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Logits (B, classes, H, W) on the grid of the first map, which is the finest."""
         return self.body(self._transform_inputs(maps))  # type: ignore[no-any-return]
+
+
+def _accept_released_names(module: nn.Module, design: Design, part: str) -> None:
+    """Let a module's `body` be loaded by the release's names too, whatever lies around it."""
+    if not was_released(design):
+        return
+    parts = {"backbone.": "backbone.", "head.": "decode_head."}
+    names = [
+        (released.removeprefix(parts[part]), f"body.{ours.removeprefix(part)}")
+        for ours, released in released_modules(design)
+        if ours.startswith(part)
+    ]
+
+    def rename(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
+        for released, ours in names:
+            for leaf in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+                if f"{prefix}{released}.{leaf}" in state:
+                    state[f"{prefix}{ours}.{leaf}"] = state.pop(f"{prefix}{released}.{leaf}")
+
+    module.register_load_state_dict_pre_hook(rename)  # type: ignore[no-untyped-call]
 
 
 def segmentor(design: Design, *, height: int, width: int, drop_path: float = 0.1, dropout: float = 0.1) -> Any:
@@ -148,6 +185,14 @@ def segmentor(design: Design, *, height: int, width: int, drop_path: float = 0.1
         # The release divides by all pixels, ignored ones too; mmsegmentation warns of that default of its own.
         warnings.filterwarnings("ignore", message="Default ``avg_non_ignore`` is False")
         return MODELS.build(ConfigDict(config))
+
+
+def classes_of(reader: str) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
+    """Names and colours of the classes of one of mmsegmentation's dataset classes, such as `ADE20KDataset`."""
+    about = DATASETS.get(reader).METAINFO
+    return tuple(name.strip() for name in about["classes"]), tuple(
+        (red, green, blue) for red, green, blue in about["palette"]
+    )
 
 
 _PARTS = {"backbone.": "backbone.body.", "head.": "decode_head.body."}

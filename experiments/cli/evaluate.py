@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.cli.arguments import add_json
-from experiments.cli.train import add_design, chosen
+from experiments.cli.train import add_design, chosen, opened, released
 from topformer.errors import StudyError
 
 EXAMPLE = "topformer evaluate runs/train-base-ade20k-160k/weights.pt --data data/ade20k --design base"
@@ -17,7 +17,7 @@ EXAMPLE = "topformer evaluate runs/train-base-ade20k-160k/weights.pt --data data
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("checkpoint", type=Path, help="weights: ours, mmengine's or the release's")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data set, in ADE20K layout")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--split", default="validation", help="split to score")
     add_design(parser)
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
@@ -28,13 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
-    from experiments.data.datasets import open_folder
     from experiments.training.mmseg_predict import evaluate
     from experiments.training.mmseg_train import as_json
     from experiments.training.weights import trained_weights
 
-    design, recipe = chosen(args)
-    folder, scales = open_folder(args.data), factors(args.scales)
+    file = released(args)
+    folder, scales = opened(args, args.data, file), factors(args.scales)
+    design, recipe = chosen(args, folder, file)
     design = replace(design, num_classes=folder.num_classes)
     state, _ = trained_weights(args.checkpoint, design)
     found = evaluate(

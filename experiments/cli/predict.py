@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiments.cli.train import add_design, chosen
+from experiments.cli.train import add_design, chosen, opened, released
 from topformer.errors import DataError
 
 EXAMPLE = "topformer predict runs/train-base-ade20k-160k/weights.pt photos/ --design base --data data/ade20k --out seen"
@@ -24,17 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, draw, and print the files."""
-    from experiments.data.datasets_folder import open_folder
     from experiments.training.mmseg_predict import predict
     from experiments.training.overlay import overlay, palette
     from experiments.training.weights import peek_classes, trained_weights
 
-    design, recipe = chosen(args)
-    if args.data is not None:
-        folder = open_folder(args.data)
-        about: Mapping[str, Any] = {"classes": folder.classes, "palette": folder.colours}
-    else:
-        about = peek_classes(args.checkpoint)
+    file = released(args)
+    folder = opened(args, args.data, file) if args.data is not None else None
+    design, recipe = chosen(args, folder, file)
+    about: Mapping[str, Any] = (
+        {"classes": folder.classes, "palette": folder.colours} if folder else peek_classes(args.checkpoint)
+    )
     names = about.get("classes") or [f"class-{k}" for k in range(args.classes or design.num_classes)]
     design = replace(design, num_classes=len(names))
     state, _ = trained_weights(args.checkpoint, design)
@@ -53,7 +52,7 @@ def images(paths: list[Path]) -> list[Path]:
     Raises:
         DataError: There is none, one does not exist, or two would give one drawing.
     """
-    from experiments.data.datasets_folder import IMAGE_SUFFIXES
+    from experiments.data.datasets_match import IMAGE_SUFFIXES
 
     found: list[Path] = []
     for path in paths:

@@ -6,23 +6,28 @@ An interrupted training goes on when the same command is given again.
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_size, read_design, size
+from experiments.data.datasets_known import KNOWN
 from experiments.training.recipes import MODELS, RECIPES
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
     from experiments.data.datasets import SegmentationFolder
+    from experiments.evaluators.base import Progress
     from experiments.training.recipes import Recipe
+    from experiments.training.release_config import Released
     from topformer.design import Design
 
-EXAMPLE = "topformer train --data data/ade20k --design base --recipe ade20k-160k --checkpoint topformer-B-224-75.3.pth"
+EXAMPLE = "topformer train --data data/ade/ADEChallengeData2016 --design base --checkpoint topformer-B-224-75.3.pth"
+DESIGN, RECIPE = "base", "ade20k-160k"
+"""What is trained where nothing says more."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data set, in ADE20K layout")
+    parser.add_argument("--data", type=Path, default=None, help="folder of the data set; --from-config names one too")
     add_design(parser)
     parser.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="weights to start from")
     parser.add_argument("--from-design", default=None, metavar="DESIGN", help="what these belong to; they are sliced")
@@ -41,68 +46,141 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_design(parser: argparse.ArgumentParser) -> None:
-    """Add what names the network and its recipe."""
-    parser.add_argument("--design", default="base", help="a preset, or a JSON file of a design")
-    parser.add_argument("--recipe", default="ade20k-160k", choices=sorted(RECIPES), help="a recipe of the release")
+    """Add what names the network, its recipe and the data set."""
+    parser.add_argument("--design", default=None, help="a preset, or a JSON file of a design; base by default")
+    parser.add_argument("--recipe", default=None, choices=sorted(RECIPES), help="by default that of the data set")
     parser.add_argument("--model", choices=MODELS, default=None, help="whose numbers to take; the nearest by default")
+    parser.add_argument(
+        "--from-config", type=Path, default=None, metavar="FILE", help="a file of the release says design and recipe"
+    )
+    parser.add_argument("--dataset", choices=sorted(KNOWN), default=None, help="what --data holds, if it is unclear")
     add_size(parser, None)
 
 
-def chosen(args: argparse.Namespace) -> "tuple[Design, Recipe]":
+def released(args: argparse.Namespace) -> "Released | None":
+    """What `--from-config` names.
+
+    Raises:
+        StudyError: The file cannot be used, or design or recipe are named as well.
+    """
+    from experiments.training.release_config import from_release_config
+
+    if args.from_config is None:
+        return None
+    for name in ("design", "recipe", "model"):
+        if getattr(args, name) is not None:
+            raise StudyError(f"--from-config says design and recipe, got --{name} {getattr(args, name)} as well")
+    return from_release_config(args.from_config)
+
+
+def opened(args: argparse.Namespace, data: Path, file: "Released | None" = None) -> "SegmentationFolder":
+    """The data set in a folder; where its layout serves several, `--recipe` or `--from-config` decides.
+
+    Raises:
+        DataError: The folder lacks something, or it is not clear what it holds.
+    """
+    from experiments.data.datasets import open_folder
+
+    hint = RECIPES[args.recipe].dataset if args.recipe else None
+    return open_folder(data, dataset=args.dataset, hint=file.recipe.dataset if file else hint)
+
+
+def chosen(
+    args: argparse.Namespace, folder: "SegmentationFolder | None" = None, file: "Released | None" = None
+) -> "tuple[Design, Recipe]":
     """The design and the recipe that the arguments of `add_design` name.
+
+    Args:
+        args: The arguments.
+        folder: The data set; a known one has a recipe of its own.
+        file: What `released` gives.
 
     Raises:
         DesignError: No such design, or an impossible size.
         StudyError: No such recipe.
     """
     from experiments.training.configuration import with_size
-    from experiments.training.recipes import model_of, recipe
+    from experiments.training.recipes import model_of, recipe, released_design
 
-    design = read_design(args.design)
-    found = recipe(args.recipe, args.model or model_of(design))
+    if file is None:
+        name, design = args.design or DESIGN, read_design(args.design or DESIGN)
+        own = folder.source.recipe if folder and folder.source else RECIPE
+        found = recipe(args.recipe or own, args.model or model_of(design))
+        # The release changes the width of its networks, and Tiny's head, for one data set.
+        design = released_design(found.name, name) if name in MODELS and found.width else design
+    else:
+        design, found = file.design, file.recipe
     return design, with_size(found, *size(args.size)) if args.size else found
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, or print the configuration."""
-    from experiments.data.datasets import open_folder
     from experiments.training.configuration import as_python, mmengine_configuration, with_iterations
 
-    design, recipe = chosen(args)
+    file = released(args)
+    folder = _data(args, file)
+    design, recipe = chosen(args, folder, file)
     recipe = replace(recipe, batch=recipe.batch if args.batch is None else args.batch)
     recipe = with_iterations(recipe, recipe.iterations if args.iterations is None else args.iterations)
-    folder = open_folder(args.data)
-    if args.loop == "lean":
-        return run_lean(args, design, recipe, folder)
     if args.print_config:
-        initial = str(args.checkpoint) if args.checkpoint else None
-        settings = {"seed": args.seed, "workers": args.workers, "precision": args.precision, "initial": initial}
+        settings: dict[str, Any] = {"seed": args.seed, "workers": args.workers, "precision": args.precision}
+        settings |= _start(args, file)
         print(as_python(mmengine_configuration(design, recipe, folder, **settings)), end="")
         return 0
+    return _train(args, design, recipe, folder, args.checkpoint or (file.checkpoint if file else None))
+
+
+def _start(args: argparse.Namespace, file: "Released | None") -> dict[str, str]:
+    """What a printed configuration starts from; a file of the release is taken at its word."""
+    from experiments.training.weights import start_of_configuration
+
+    if args.loop == "lean":
+        raise StudyError("--print-config prints mmengine's configuration; --loop lean has none")
+    if args.checkpoint is None:
+        return {"pretrained": str(file.checkpoint)} if file and file.checkpoint else {}
+    return start_of_configuration(args.checkpoint)
+
+
+def _data(args: argparse.Namespace, file: "Released | None") -> "SegmentationFolder":
+    from experiments.data.datasets_folder import known_folder
+
+    data: Path | None = args.data or (file.data if file else None)
+    if data is None:
+        raise StudyError("--data must name the folder of the data set")
+    if args.print_config and file and not data.is_dir():
+        return known_folder(data, KNOWN[file.recipe.dataset])
+    return opened(args, data, file)
+
+
+def _train(
+    args: argparse.Namespace,
+    design: "Design",
+    recipe: "Recipe",
+    folder: "SegmentationFolder",
+    checkpoint: Path | None,
+) -> int:
+    """Train with the loop that is asked for; of several processes the first one speaks."""
     from rich.progress import Progress
 
     from experiments.cli.evaluate import table
     from experiments.evaluators.mmseg_processes import rank
-    from experiments.training.mmseg_train import train
     from experiments.training.weights import start_lines
 
-    out = args.out or Path("runs") / f"train-{Path(args.design).stem}-{args.recipe}"
-    source = read_design(args.from_design) if args.from_design else None
-    if args.checkpoint and rank() == 0:
-        wanted = replace(design, num_classes=folder.num_classes)
-        print("\n".join(start_lines(args.checkpoint, source or wanted, wanted)), flush=True)
+    design = replace(design, num_classes=folder.num_classes)
+    source = read_design(args.from_design) if args.from_design else design
+    out = args.out or _folder(args, recipe)
+    if checkpoint and rank() == 0:
+        print("\n".join(start_lines(checkpoint, source, design)), flush=True)
+    loop = _lean if args.loop == "lean" else _mmseg
     with Progress(transient=True, disable=rank() > 0) as bar:
         task = bar.add_task("updates", total=recipe.iterations)
-        result = train(
+        result = loop(
+            args,
             design,
             recipe,
             folder,
             out,
-            seed=args.seed,
-            workers=args.workers,
-            precision=args.precision,
-            checkpoint=args.checkpoint,
-            source=source,
+            start=(checkpoint, source) if checkpoint else None,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if rank() == 0:
@@ -111,42 +189,62 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_lean(args: argparse.Namespace, design: "Design", recipe: "Recipe", folder: "SegmentationFolder") -> int:
-    """Train with the lean loop.
+def _folder(args: argparse.Namespace, recipe: "Recipe") -> Path:
+    name = "" if args.from_config else f"{Path(args.design or DESIGN).stem}-"
+    return Path("runs") / f"train-{name}{recipe.name}{'-lean' if args.loop == 'lean' else ''}"
 
-    Raises:
-        StudyError: mmengine's configuration is asked for, which this loop has not.
-    """
-    from rich.progress import Progress
 
-    from experiments.cli.evaluate import table
+def _mmseg(
+    args: argparse.Namespace,
+    design: "Design",
+    recipe: "Recipe",
+    folder: "SegmentationFolder",
+    out: Path,
+    *,
+    start: "tuple[Path, Design] | None",
+    progress: "Progress",
+) -> dict[str, Any]:
+    from experiments.training.mmseg_train import train
+
+    checkpoint, source = start or (None, None)
+    return train(
+        design,
+        recipe,
+        folder,
+        out,
+        seed=args.seed,
+        workers=args.workers,
+        precision=args.precision,
+        checkpoint=checkpoint,
+        source=source,
+        progress=progress,
+    )
+
+
+def _lean(
+    args: argparse.Namespace,
+    design: "Design",
+    recipe: "Recipe",
+    folder: "SegmentationFolder",
+    out: Path,
+    *,
+    start: "tuple[Path, Design] | None",
+    progress: "Progress",
+) -> dict[str, Any]:
     from experiments.training.lean_train import lean_settings, train_lean
-    from experiments.training.weights import start_lines, starting_weights
+    from experiments.training.weights import starting_weights
 
-    if args.print_config:
-        raise StudyError("--print-config prints mmengine's configuration; --loop lean has none")
     names = ("precision", "device", "loss_stride", "compile")
     settings = lean_settings(recipe, **{name: getattr(args, name) for name in names})
-    design = replace(design, num_classes=folder.num_classes)
-    source = read_design(args.from_design) if args.from_design else design
-    initial = None
-    if args.checkpoint:
-        print("\n".join(start_lines(args.checkpoint, source, design)), flush=True)
-        initial, _ = starting_weights(args.checkpoint, source, design, seed=args.seed)
-    out = args.out or Path("runs") / f"train-{Path(args.design).stem}-{args.recipe}-lean"
-    with Progress(transient=True) as bar:
-        task = bar.add_task("updates", total=recipe.iterations)
-        result = train_lean(
-            design,
-            recipe,
-            folder,
-            out,
-            seed=args.seed,
-            settings=settings,
-            initial=initial,
-            cache=args.cache,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    print("\n".join(table(result)))
-    print(f"weights: {out / 'weights.pt'}")
-    return 0
+    initial = starting_weights(*start, design, seed=args.seed)[0] if start else None
+    return train_lean(
+        design,
+        recipe,
+        folder,
+        out,
+        seed=args.seed,
+        settings=settings,
+        initial=initial,
+        cache=args.cache,
+        progress=progress,
+    )

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.data.datasets_files import read_image, read_label
-from experiments.data.datasets_folder import IGNORED, Pair, SegmentationFolder, listing, numbered, survey
+from experiments.data.datasets_folder import IGNORED, SegmentationFolder, listing, numbered, survey
+from experiments.data.datasets_match import Pair
 from topformer.errors import DataError
 
 _THREADS = 4
@@ -54,6 +55,7 @@ class CheckReport:
             "splits": {
                 split: {
                     "pairs": len(pairs),
+                    "pairs_of_the_whole_set": self._whole(split),
                     "decoded": self.decoded[split],
                     "ignored_pixels": self.ignored[split],
                     "class_pixels": dict(zip(self.folder.classes, self.pixels[split], strict=True)),
@@ -64,6 +66,10 @@ class CheckReport:
             "problems": list(self.problems),
             "notes": list(self.notes),
         }
+
+    def _whole(self, split: str) -> int | None:
+        """Pairs of the split of the whole data set, where it is a known one."""
+        return self.folder.source.splits[split].count if self.folder.source else None
 
     def lines(self) -> tuple[str, ...]:
         """The report as text: what there is, then a row per class, then notes and problems."""
@@ -106,6 +112,7 @@ def check_folder(
     root: Path,
     *,
     classes: int | Sequence[str] | None = None,
+    dataset: str | None = None,
     decode: Literal["all"] | int = "all",
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
@@ -114,13 +121,14 @@ def check_folder(
     Args:
         root: A folder in the layout of `open_folder`.
         classes: Names of the classes, or their number, where the folder does not say them.
+        dataset: Name of the known data set that the folder must hold.
         decode: `all`, or how many pairs of each split to decode, evenly spread over it.
         progress: Called with pairs decoded and pairs in all.
 
     Raises:
         DataError: Something is missing, cannot be decoded, has another size than its label, or a label out of range.
     """
-    report = inspect_folder(root, classes=classes, decode=decode, progress=progress)
+    report = inspect_folder(root, classes=classes, dataset=dataset, decode=decode, progress=progress)
     if report.problems:
         raise DataError(listing(report.folder, report.problems))
     return report
@@ -130,6 +138,7 @@ def inspect_folder(
     root: Path,
     *,
     classes: int | Sequence[str] | None = None,
+    dataset: str | None = None,
     decode: Literal["all"] | int = "all",
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
@@ -140,7 +149,7 @@ def inspect_folder(
     """
     if decode != "all" and (isinstance(decode, bool) or not isinstance(decode, int) or decode < 0):
         raise DataError(f"decode must be 'all' or a number of pairs, got {decode!r}")
-    folder, missing = survey(root, classes=classes)
+    folder, missing = survey(root, classes=classes, dataset=dataset)
     chosen = {split: _spread(pairs, decode) for split, pairs in folder.splits.items()}
     found = _decode(folder, chosen, progress)
     histograms = {split: sum((f.histogram for f in of), np.zeros(256, np.int64)) for split, of in found.items()}
@@ -242,9 +251,12 @@ def _notes(
     chosen: Mapping[str, tuple[Pair, ...]],
     histograms: Mapping[str, npt.NDArray[np.int64]],
 ) -> list[str]:
-    """Splits that were not wholly decoded, and classes that a wholly decoded split does not hold."""
+    """Splits that are not the whole set's or not wholly decoded, and classes that a decoded split does not hold."""
     notes = []
     for split, pairs in folder.splits.items():
+        if folder.source and len(pairs) != folder.source.splits[split].count:
+            whole = folder.source.splits[split].count
+            notes.append(f"{split} has {len(pairs):,} images, the whole {folder.source.name} has {whole:,}")
         if len(chosen[split]) < len(pairs):
             notes.append(f"{len(chosen[split])} of the {len(pairs)} pairs of {split} were decoded")
             continue

@@ -1,9 +1,9 @@
-"""Folders of images and labels in ADE20K layout: what is in them, and a fast way to read them whole."""
+"""Folders of images and labels: those of the known data sets, and any in ADE20K layout."""
 
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,25 +12,18 @@ import numpy as np
 import psutil
 
 from experiments.data.datasets_files import Pixels, read_image, read_label
+from experiments.data.datasets_known import KnownSet, known_set, recognise
+from experiments.data.datasets_match import ANNOTATIONS, IMAGES, Pair, match_known, match_plain
 from experiments.data.tokenworld import MANIFEST, read_manifest
 from topformer.errors import DataError, unknown_name
 
-IMAGES, ANNOTATIONS = "images", "annotations"
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-LABEL_SUFFIX = ".png"
 IGNORED = 255
 """Number of an ignored pixel in training targets, and in labels whose class 0 is a class."""
 MOST_CLASSES = 254
 
 _THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An image file and its label file."""
-
-    image: Path
-    label: Path
+_DESCRIPTIONS = (MANIFEST, "dataset.json", "classes.txt")
+"""Files that say themselves what a folder holds, the first one first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +39,7 @@ class SegmentationFolder:
             is label k. A label of 255 is ignored in both.
         groups: Names of groups of classes, each with its classes.
         colours: A colour for each class, or empty.
+        source: The known data set that it is, if any.
     """
 
     root: Path
@@ -55,6 +49,7 @@ class SegmentationFolder:
     ignore: int = 0
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     colours: tuple[tuple[int, int, int], ...] = ()
+    source: KnownSet | None = None
 
     @property
     def reduce_zero_label(self) -> bool:
@@ -91,43 +86,101 @@ class SegmentationFolder:
         return np.where(labels == IGNORED, np.uint8(IGNORED), labels - np.uint8(1))
 
 
-def open_folder(root: Path, *, classes: int | Sequence[str] | None = None) -> SegmentationFolder:
-    """The data set in a folder: `ROOT/images/SPLIT/*.jpg|png` and `ROOT/annotations/SPLIT/*.png`.
+def open_folder(
+    root: Path,
+    *,
+    classes: int | Sequence[str] | None = None,
+    dataset: str | None = None,
+    hint: str | None = None,
+) -> SegmentationFolder:
+    """The data set in a folder: a known one in its own layout, or any in ADE20K layout.
 
-    Class names come from the caller, else `tokenworld.json`, `dataset.json` (keys `classes`, and if wanted `name`,
-    `ignore`, `groups`, `palette`), `classes.txt` (one name per line) or ADE20K's own `objectInfo150.txt`.
+    A known data set (`datasets_known.KNOWN`) is recognised by its layout, unless the folder describes itself, which
+    may be by `dataset.json` with its name under `dataset`; it has the class names and colours that mmsegmentation
+    gives it. Any other folder holds `ROOT/images/SPLIT/*.jpg|png` and
+    `ROOT/annotations/SPLIT/*.png`; class names come from the caller, else `tokenworld.json`, `dataset.json` (keys
+    `classes`, and if wanted `name`, `ignore`, `groups`, `palette`) or `classes.txt` (one name per line).
     No image is opened; `check_folder` does that.
 
     Args:
         root: The folder.
-        classes: Names of the classes, or their number, in the place of what the folder says.
+        classes: Names of the classes, or their number, in the place of what a folder in ADE20K layout says.
+        dataset: Name of the known data set that the folder must hold.
+        hint: Name of the known data set to prefer where a layout serves several.
 
     Raises:
         DataError: There is no such folder, a split is empty or incomplete, or a description cannot be read; all
             missing files are named in one message.
     """
-    folder, problems = survey(root, classes=classes)
+    folder, problems = survey(root, classes=classes, dataset=dataset, hint=hint)
     if problems:
         raise DataError(listing(folder, problems))
     return folder
 
 
-def survey(root: Path, *, classes: int | Sequence[str] | None = None) -> tuple[SegmentationFolder, tuple[str, ...]]:
+def survey(
+    root: Path,
+    *,
+    classes: int | Sequence[str] | None = None,
+    dataset: str | None = None,
+    hint: str | None = None,
+) -> tuple[SegmentationFolder, tuple[str, ...]]:
     """The complete pairs of a folder, and a sentence for each file or split that is missing.
 
     Raises:
         DataError: There is no such folder, or its description cannot be read.
     """
     root = Path(root)
+    named = known_set(dataset) if dataset is not None else None
     if not root.is_dir():
-        raise DataError(f"{root} is {'a file, not' if root.exists() else 'not'} a folder")
+        expected = f"; {named.expected()}" if named else ""
+        raise DataError(f"{root} is {'a file, not' if root.exists() else 'not'} a folder{expected}")
+    if named and classes is not None:
+        raise DataError(f"{named.name} has classes of its own, got classes={classes!r}")
+    if classes is None and named is None:
+        named = (
+            _described(root) if any((root / name).is_file() for name in _DESCRIPTIONS) else recognise(root, hint=hint)
+        )
+    return _survey_known(root, named) if named else _survey_plain(root, classes)
+
+
+def _described(root: Path) -> KnownSet | None:
+    """The known data set that a folder says it holds."""
+    name = describe(root).get("dataset")
+    return known_set(name) if name is not None else None
+
+
+def known_folder(root: Path, known: KnownSet) -> SegmentationFolder:
+    """A known data set at a place where nothing was looked at: it has no pairs."""
+    from topformer.mmseg import classes_of
+
+    names, colours = classes_of(known.reader)
+    return SegmentationFolder(
+        root=root, name=known.name, classes=names, splits={}, ignore=known.ignore, colours=colours, source=known
+    )
+
+
+def _survey_known(root: Path, known: KnownSet) -> tuple[SegmentationFolder, tuple[str, ...]]:
+    if not any((root / split.images).is_dir() for split in known.splits.values()):
+        raise DataError(f"{root} does not hold {known.name}; {known.expected()}")
+    splits, problems = {}, []
+    for split in known.splits:
+        splits[split], missing = match_known(root, known, split)
+        problems += missing
+    return replace(known_folder(root, known), splits=MappingProxyType(splits)), tuple(problems)
+
+
+def _survey_plain(root: Path, classes: int | Sequence[str] | None) -> tuple[SegmentationFolder, tuple[str, ...]]:
     if not (root / IMAGES).is_dir():
-        raise DataError(f"{root} has no folder {IMAGES}; expected {IMAGES}/SPLIT/*.jpg and {ANNOTATIONS}/SPLIT/*.png")
+        raise DataError(
+            f"{root} has no folder {IMAGES}; expected {IMAGES}/SPLIT/*.jpg and {ANNOTATIONS}/SPLIT/*.png, or a layout "
+            "that `topformer data list` shows"
+        )
     about = describe(root)
     names = sorted({p.name for kind in (IMAGES, ANNOTATIONS) for p in (root / kind).glob("*") if p.is_dir()})
     splits, problems = {}, [] if names else [f"{root / IMAGES} has no split"]
     for split in names:
-        splits[split], missing = _match(root, split)
+        splits[split], missing = match_plain(root, split)
         problems += missing or _short(split, len(splits[split]), about)
     if classes is not None:
         about = {**about, "classes": classes, "groups": {}, "palette": ()}
@@ -149,28 +202,6 @@ def listing(folder: SegmentationFolder, problems: Sequence[str], most: int = 100
     return "\n  ".join([f"{folder.root} has {len(problems)} problem(s):", *problems[:most], *rest])
 
 
-def _match(root: Path, split: str) -> tuple[tuple[Pair, ...], list[str]]:
-    images, problems = _by_stem(root / IMAGES / split, IMAGE_SUFFIXES)
-    labels, _ = _by_stem(root / ANNOTATIONS / split, (LABEL_SUFFIX,))
-    problems += [f"{images[stem]} has no label image" for stem in sorted(images.keys() - labels.keys())]
-    problems += [f"{labels[stem]} has no image" for stem in sorted(labels.keys() - images.keys())]
-    if not images and not labels:
-        problems.append(f"split {split} is empty: no image in {root / IMAGES / split}")
-    return tuple(Pair(images[stem], labels[stem]) for stem in sorted(images.keys() & labels.keys())), problems
-
-
-def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], list[str]]:
-    """Files by name without suffix, and a sentence for each name that two files share."""
-    found: dict[str, Path] = {}
-    twice = []
-    for path in sorted(folder.glob("*")):
-        if path.suffix.lower() in suffixes and not path.name.startswith("."):
-            if path.stem in found:
-                twice.append(f"{path} and {found[path.stem].name} share one name")
-            found.setdefault(path.stem, path)
-    return found, twice
-
-
 def _short(split: str, found: int, about: Mapping[str, Any]) -> list[str]:
     """A tokenworld that was stopped while it was written."""
     promised = about.get(split, found)
@@ -190,9 +221,6 @@ def describe(root: Path) -> Mapping[str, Any]:
     if (root / "classes.txt").is_file():
         lines = (root / "classes.txt").read_text(encoding="utf-8").splitlines()
         return {"classes": [line.strip() for line in lines if line.strip()]}
-    if (root / "objectInfo150.txt").is_file():
-        lines = (root / "objectInfo150.txt").read_text(encoding="utf-8").splitlines()[1:]
-        return {"name": "ade20k", "classes": [line.split("\t")[-1].split(",")[0].strip() for line in lines if line]}
     return {}
 
 
@@ -203,7 +231,7 @@ def _dataset_json(path: Path) -> Mapping[str, Any]:
         raise DataError(f"cannot read {path}: {error}") from None
     if not isinstance(data, dict):
         raise DataError(f"{path} must hold an object, got {data!r}")
-    accepted = ("name", "classes", "ignore", "groups", "palette")
+    accepted = ("name", "classes", "ignore", "groups", "palette", "dataset")
     for key in data:
         if key not in accepted:
             raise DataError(f"{path}: {unknown_name('key', key, accepted)}")

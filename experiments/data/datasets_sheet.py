@@ -8,7 +8,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from experiments.data.datasets_files import Pixels, read_image, read_label
-from experiments.data.datasets_folder import IGNORED, Pair, SegmentationFolder
+from experiments.data.datasets_folder import IGNORED, SegmentationFolder
+from experiments.data.datasets_match import Pair
 from topformer.errors import DataError, StorageError
 
 _CELL = 256

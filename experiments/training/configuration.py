@@ -5,11 +5,13 @@ from dataclasses import replace
 from pprint import pformat
 from typing import Any
 
-from experiments.data.datasets_folder import ANNOTATIONS, IMAGES, LABEL_SUFFIX, SegmentationFolder
+from experiments.data.datasets_folder import SegmentationFolder
+from experiments.data.datasets_known import KnownSet
+from experiments.data.datasets_match import ANNOTATIONS, IMAGES, LABEL_SUFFIX
 from experiments.training.recipes import Recipe
 from topformer.codec import to_json
 from topformer.design import Design
-from topformer.errors import DataError, StudyError
+from topformer.errors import DataError, StudyError, unknown_name
 
 TRAINING, VALIDATION = "training", "validation"
 DRAWS = "experiments.evaluators.mmseg_draws"
@@ -37,6 +39,20 @@ def with_size(recipe: Recipe, height: int, width: int) -> Recipe:
     return replace(recipe, crop=(height, width), scale=scale, evaluation_scale=scale)
 
 
+def check_fit(recipe: Recipe, folder: SegmentationFolder) -> None:
+    """A recipe of one known data set is not for another; folders of one's own go with every recipe.
+
+    Raises:
+        StudyError: The data set is known and not the recipe's.
+    """
+    known = folder.source
+    if known and known.name != recipe.dataset:
+        raise StudyError(
+            f"recipe {recipe.name} is for {recipe.dataset} ({recipe.classes} classes), {folder.root} holds "
+            f"{known.name} ({known.num_classes} classes); its recipe is {known.recipe}"
+        )
+
+
 def mmengine_configuration(
     design: Design,
     recipe: Recipe,
@@ -47,10 +63,11 @@ def mmengine_configuration(
     workers: int = 4,
     precision: str = "float32",
     initial: str | None = None,
+    pretrained: str | None = None,
 ) -> dict[str, Any]:
     """The configuration of one training, for mmsegmentation 1.x.
 
-    The data say the classes and what label is ignored, whatever the recipe says.
+    A folder of one's own says its classes and what label is ignored, whatever the recipe says.
 
     Args:
         design: The network; its number of classes becomes the data's.
@@ -61,11 +78,13 @@ def mmengine_configuration(
         workers: Processes per device that load data.
         precision: float32, or bfloat16 for automatic mixed precision.
         initial: A checkpoint of the segmentor to start from.
+        pretrained: A released checkpoint that the backbone starts from.
 
     Raises:
         DataError: The classes are not known, a split is missing, or the images have several suffixes.
-        StudyError: The batch cannot be shared equally.
+        StudyError: The batch cannot be shared equally, or the recipe is for another data set.
     """
+    check_fit(recipe, folder)
     if recipe.batch % devices:
         raise StudyError(f"batch must be a multiple of the {devices} devices, got {recipe.batch}")
     every = max(1, recipe.iterations // _VALIDATIONS)
@@ -81,7 +100,7 @@ def mmengine_configuration(
         "default_scope": "mmseg",
         "custom_imports": {"imports": ["topformer.mmseg", DRAWS], "allow_failed_imports": False},
         "custom_hooks": [{"type": "ReseedHook"}],
-        "model": model(replace(design, num_classes=folder.num_classes), recipe),
+        "model": model(replace(design, num_classes=folder.num_classes), recipe, pretrained=pretrained),
         "train_dataloader": {
             "batch_size": recipe.batch // devices,
             **loader,
@@ -113,9 +132,10 @@ def mmengine_configuration(
     }
 
 
-def model(design: Design, recipe: Recipe) -> dict[str, Any]:
+def model(design: Design, recipe: Recipe, *, pretrained: str | None = None) -> dict[str, Any]:
     """The segmentor: the design's backbone and head, the release's normalisation and cross-entropy."""
     plain = to_json(design)
+    start = {"init_cfg": {"type": "Pretrained", "checkpoint": pretrained}} if pretrained else {}
     return {
         "type": "EncoderDecoder",
         "data_preprocessor": {
@@ -127,7 +147,7 @@ def model(design: Design, recipe: Recipe) -> dict[str, Any]:
             "seg_pad_val": recipe.pad_label,
             "size": recipe.crop,
         },
-        "backbone": {"type": "TopFormerBackbone", "design": plain, "drop_path": recipe.drop_path},
+        "backbone": {"type": "TopFormerBackbone", "design": plain, "drop_path": recipe.drop_path, **start},
         "decode_head": {
             "type": "TopFormerHead",
             "design": plain,
@@ -140,28 +160,46 @@ def model(design: Design, recipe: Recipe) -> dict[str, Any]:
 
 
 def dataset(folder: SegmentationFolder, split: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
-    """A split of a folder in ADE20K layout, as mmsegmentation reads it.
+    """A split of a folder, as mmsegmentation reads it.
 
     Raises:
         DataError: The classes are not known, the split is missing, or its images have several suffixes.
     """
-    if not folder.num_classes or not folder.pairs(split):
-        raise DataError(f"split {split} of {folder.root} is empty")
-    suffixes = sorted({pair.image.suffix for pair in folder.pairs(split)})
-    if len(suffixes) > 1:
-        raise DataError(f"the images of {split} in {folder.root} must share one suffix, got {', '.join(suffixes)}")
     metainfo: dict[str, Any] = {"classes": list(folder.classes)}
     if folder.colours:
         metainfo["palette"] = [list(colour) for colour in folder.colours]
     return {
         "type": "DrawnSegDataset",
         "data_root": str(folder.root),
-        "data_prefix": {"img_path": f"{IMAGES}/{split}", "seg_map_path": f"{ANNOTATIONS}/{split}"},
-        "img_suffix": suffixes[0],
-        "seg_map_suffix": LABEL_SUFFIX,
+        **(_known_files(folder.source, split) if folder.source else _plain_files(folder, split)),
         "metainfo": metainfo,
         "reduce_zero_label": folder.reduce_zero_label,
         "pipeline": pipeline,
+    }
+
+
+def _known_files(known: KnownSet, split: str) -> dict[str, Any]:
+    if split not in known.splits:
+        raise DataError(unknown_name(f"split of {known.name}", split, known.splits))
+    about = known.splits[split]
+    return {
+        **({"ann_file": about.listed} if about.listed else {}),
+        "data_prefix": {"img_path": about.images, "seg_map_path": about.labels},
+        "img_suffix": known.image_suffix,
+        "seg_map_suffix": known.label_suffix,
+    }
+
+
+def _plain_files(folder: SegmentationFolder, split: str) -> dict[str, Any]:
+    if not folder.num_classes or not folder.pairs(split):
+        raise DataError(f"split {split} of {folder.root} is empty")
+    suffixes = sorted({pair.image.suffix for pair in folder.pairs(split)})
+    if len(suffixes) > 1:
+        raise DataError(f"the images of {split} in {folder.root} must share one suffix, got {', '.join(suffixes)}")
+    return {
+        "data_prefix": {"img_path": f"{IMAGES}/{split}", "seg_map_path": f"{ANNOTATIONS}/{split}"},
+        "img_suffix": suffixes[0],
+        "seg_map_suffix": LABEL_SUFFIX,
     }
 
 

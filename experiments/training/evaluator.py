@@ -9,13 +9,13 @@ from typing import Any, Self
 
 import torch
 
-from experiments.data.datasets import SegmentationFolder
+from experiments.data.datasets import SegmentationFolder, open_folder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.results import WEIGHTS, trained
 from experiments.evaluators.scores import Scores
 from experiments.evaluators.settings import PRECISIONS
 from experiments.evaluators.training import TrainingEvaluator
-from experiments.training.configuration import with_iterations, with_size
+from experiments.training.configuration import check_fit, with_iterations, with_size
 from experiments.training.mmseg_train import LOGS, train
 from experiments.training.recipes import MODELS, RECIPES, Recipe, model_of, recipe
 from search_space.candidate import Candidate
@@ -102,13 +102,17 @@ class RecipeEvaluator(TrainingEvaluator):
 
     Raises:
         DataError: The folder is no data set, or its classes are not known.
+        StudyError: The recipe is for another data set.
     """
 
     kind = KIND
 
     def __init__(self, folder: SegmentationFolder | Path, settings: RecipeSettings | None = None) -> None:
         self.settings = settings or RecipeSettings()
-        super().__init__(folder, self.settings)
+        found = RECIPES[self.settings.recipe]
+        opened = open_folder(folder, hint=found.dataset) if isinstance(folder, Path) else folder
+        check_fit(found, opened)
+        super().__init__(opened, self.settings)
 
     def recipe_of(self, candidate: Candidate, budget: int) -> Recipe:
         """The recipe that a candidate is trained by."""

@@ -19,6 +19,7 @@ from experiments.evaluators.scores import Scores
 from experiments.training.configuration import (
     VALIDATION,
     augmented_pipeline,
+    check_fit,
     dataset,
     evaluation_pipeline,
     model,
@@ -63,8 +64,10 @@ def evaluate(
 
     Raises:
         DataError: The folder lacks something.
-        StudyError: `factors` are none, or not above 0, or the design has another number of classes.
+        StudyError: `factors` are none, or not above 0, the design has another number of classes, or the recipe is
+            for another data set.
     """
+    check_fit(recipe, folder)
     if design.num_classes != folder.num_classes:
         raise StudyError(f"the network has {design.num_classes} classes, {folder.root} has {folder.num_classes}")
     if not factors or min(factors) <= 0:

@@ -164,10 +164,12 @@ def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> 
     launcher = "pytorch" if is_initialized() else "none"
     # mmengine keeps loggers and histories by name for the life of the process.
     name = {"experiment_name": f"training-{os.getpid()}-{work.resolve()}".replace("/", "-")}
+    whole = {**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}
     with warnings.catch_warnings():
         # mmengine and mmsegmentation warn of their own defaults and of torch's deprecations.
         warnings.simplefilter("ignore")
-        runner = _Runner.from_cfg(Config({**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}))
+        # Formatting its text, which mmengine does at every checkpoint, takes about a second.
+        runner = _Runner.from_cfg(Config(whole, format_python_code=False))
         for hook in (FiniteLossHook(), *([ProgressHook(progress)] if progress else [])):
             runner.register_hook(hook)
         _to_the_end(runner)

@@ -28,6 +28,7 @@ class Recipe:
     Attributes:
         name: Name of the recipe.
         source: The release's file that the numbers come from, or where they come from instead.
+        dataset: Name of the data set it is for (`experiments.data.datasets_known.KNOWN`).
         classes: Classes of the data set.
         reduce_zero_label: Whether label 0 is ignored and class k is label k + 1.
         ignore_index: Number of an ignored pixel in training targets.
@@ -64,6 +65,7 @@ class Recipe:
 
     name: str
     source: str
+    dataset: str = "ade20k"
     classes: int = 150
     reduce_zero_label: bool = True
     ignore_index: int = 255
@@ -111,6 +113,7 @@ _ADE = Recipe(name="ade20k-160k", source="topformer_{model}_512x512_160k_2x8_ade
 _CONTEXT = Recipe(
     name="pascal-context-60",
     source="topformer_{model}_480x480_80k_2x8_pascalcontext.py",
+    dataset="pascal-context-60",
     classes=60,
     reduce_zero_label=False,
     crop=(480, 480),
@@ -122,6 +125,7 @@ _CONTEXT = Recipe(
 _COCO = Recipe(
     name="coco-stuff-10k",
     source="topformer_{model}_512x512_80k_2x8_cocostuff10k.py",
+    dataset="coco-stuff-10k",
     classes=171,
     iterations=80_000,
     size_divisor=1,
@@ -129,6 +133,7 @@ _COCO = Recipe(
 _CITYSCAPES = Recipe(
     name="cityscapes",
     source="topformer_base_1024x512_80k_2x8city.py",
+    dataset="cityscapes",
     classes=19,
     reduce_zero_label=False,
     crop=(512, 1024),
@@ -157,6 +162,7 @@ _ALL = (
         _CONTEXT,
         name="pascal-context-59",
         source="topformer_{model}_480x480_80k_2x8_pascalcontext_59.py",
+        dataset="pascal-context-59",
         classes=59,
         reduce_zero_label=True,
     ),
@@ -167,6 +173,7 @@ _ALL = (
         _COCO,
         name="coco-stuff-164k",
         source="coco-stuff-10k on mmsegmentation's configs/_base_/datasets/coco-stuff164k.py",
+        dataset="coco-stuff-164k",
         reduce_zero_label=False,
     ),
     _CITYSCAPES,

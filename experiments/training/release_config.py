@@ -5,29 +5,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.data.datasets_known import KNOWN, TRAINING
 from experiments.training.recipes import Recipe
 from experiments.training.release_files import read_release_file
-from topformer.design import SCALES, Block, Bottleneck, Design, Head, Injection
-from topformer.errors import StudyError, unknown_name
+from topformer.design import Design
+from topformer.errors import StudyError
+from topformer.released import BACKBONE, HEAD, design_of_release
 
-_INJECTIONS = {
-    "muli_sum": Injection.GATE_SUM,
-    "muli_sum_cbr": Injection.GATE_SUM_CBR,
-    "fuse_multi": Injection.GATE,
-    "fuse_sum": Injection.SUM,
-}
-_INJECTED = (1, 2, 3)
-"""Numbers of the injected scales where a file does not say them; other defaults of the release stand where used."""
 _DEVICES = 8
 """The release trains on eight GPUs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """What a configuration file of the release says."""
+    """What a configuration file of the release says.
+
+    Attributes:
+        design: The network.
+        recipe: The training, with the name of its data set.
+        data: Where the file looks for the data.
+        checkpoint: The ImageNet weights that its backbone starts from, if any.
+    """
 
     design: Design
     recipe: Recipe
+    data: Path
+    checkpoint: Path | None
 
 
 def from_release_config(source: Mapping[str, Any] | Path, *, devices: int = _DEVICES) -> Released:
@@ -39,11 +42,16 @@ def from_release_config(source: Mapping[str, Any] | Path, *, devices: int = _DEV
 
     Raises:
         StudyError: The file cannot be read, or a setting is missing or unknown; the message names it.
-        DesignError: The settings describe no network.
+        DesignError: The settings of the model describe no network.
     """
     name = source.stem if isinstance(source, Path) else "release"
     values = read_release_file(source) if isinstance(source, Path) else source
-    return Released(design=_design(values), recipe=_recipe(values, name, devices))
+    return Released(
+        design=design_from_release_config(values),
+        recipe=_recipe(values, name, devices),
+        data=Path(_get(_dataset(values, "train"), "data_root")),
+        checkpoint=_checkpoint(values),
+    )
 
 
 def _get(values: Any, path: str) -> Any:
@@ -56,44 +64,24 @@ def _get(values: Any, path: str) -> Any:
     return found
 
 
-def _design(values: Mapping[str, Any]) -> Design:
+def design_from_release_config(source: Mapping[str, Any] | Path) -> Design:
+    """The network of a released configuration, which may be one of its files with a model alone.
+
+    Raises:
+        StudyError: The file cannot be read, or is of another network.
+        DesignError: The settings describe no network.
+    """
+    values = read_release_file(source) if isinstance(source, Path) else source
     backbone, head = _get(values, "model.backbone"), _get(values, "model.decode_head")
-    for part, kind, known in ((backbone, "Topformer", "backbone"), (head, "SimpleHead", "decode_head")):
+    for part, kind, known in ((backbone, BACKBONE, "backbone"), (head, HEAD, "decode_head")):
         if part.get("type") != kind:
             raise StudyError(f"model.{known}.type must be {kind}, got {part.get('type')!r}")
-    rows = tuple(Bottleneck(kernel=k, expand=t, channels=c, stride=s) for k, t, c, s in _get(backbone, "cfgs"))
-    taps = tuple(_get(backbone, "embed_out_indice"))
-    if [rows[tap].channels for tap in taps if tap < len(rows)] != list(_get(backbone, "channels")):
-        raise StudyError(f"channels must be those of the rows {taps}, got {backbone['channels']}")
-    injection = backbone.get("injection_type", "muli_sum")
-    if injection not in _INJECTIONS:
-        raise StudyError(unknown_name("injection_type", injection, _INJECTIONS))
-    block = Block(
-        heads=backbone.get("num_heads", 8),
-        key_dim=backbone.get("key_dim", 16),
-        attention_ratio=float(backbone.get("attn_ratios", 2)),
-        ffn_ratio=float(backbone.get("mlp_ratios", 2)),
-    )
-    return Design(
-        rows=rows,
-        taps=taps,
-        pool_stride=SCALES[-1] * backbone.get("c2t_stride", 2),
-        blocks=(block,) * backbone.get("depths", 4),
-        injected=tuple(SCALES[i] for i in backbone.get("decode_out_indices", _INJECTED)),
-        injection=_INJECTIONS[injection],
-        width=_width(backbone, head),
-        head=Head.SUM_DEPTHWISE if head.get("is_dw") else Head.SUM,
-        num_classes=_get(head, "num_classes"),
-    )
+    return design_of_release(backbone, head)
 
 
-def _width(backbone: Mapping[str, Any], head: Mapping[str, Any]) -> int:
-    injected = [_get(backbone, "out_channels")[i] for i in backbone.get("decode_out_indices", _INJECTED)]
-    found = {*injected, *_get(head, "in_channels"), _get(head, "channels")}
-    if len(found) != 1:
-        raise StudyError(f"out_channels of the injected scales and the head's channels must agree, got {found}")
-    width: int = injected[0]
-    return width
+def _checkpoint(values: Mapping[str, Any]) -> Path | None:
+    found = _get(values, "model.backbone").get("init_cfg") or {}
+    return Path(found["checkpoint"]) if found.get("checkpoint") else None
 
 
 def _recipe(values: Mapping[str, Any], name: str, devices: int) -> Recipe:
@@ -108,6 +96,7 @@ def _recipe(values: Mapping[str, Any], name: str, devices: int) -> Recipe:
     return Recipe(
         name=name,
         source=f"{name}.py",
+        dataset=_known(training),
         classes=_get(values, "model.decode_head.num_classes"),
         reduce_zero_label=load.get("reduce_zero_label", False),
         crop=tuple(crop["crop_size"]),
@@ -136,6 +125,15 @@ def _recipe(values: Mapping[str, Any], name: str, devices: int) -> Recipe:
         std=tuple(norm["std"]),
         pad_label=_step(training["pipeline"], "Pad")["seg_pad_val"],
     )
+
+
+def _known(training: Mapping[str, Any]) -> str:
+    """The known data set that a file trains on: told by mmsegmentation's class and the folder of the images."""
+    reader, images = _get(training, "type"), _get(training, "img_dir")
+    for item in KNOWN.values():
+        if (item.reader, item.splits[TRAINING].images) == (reader, images):
+            return item.name
+    raise StudyError(f"data.train must be of a known data set ({', '.join(KNOWN)}), got {reader} with {images}")
 
 
 def _dataset(values: Mapping[str, Any], split: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.training.release_bases import DATASETS
 from topformer.errors import StudyError
 
 _RUNTIME = re.compile(r"default_runtime\.py|schedule_(\d+)k\.py")
@@ -15,7 +16,8 @@ _RUNTIME = re.compile(r"default_runtime\.py|schedule_(\d+)k\.py")
 def read_release_file(path: Path) -> dict[str, Any]:
     """The values of a configuration file, merged over those of its `_base_` files.
 
-    mmsegmentation's runtime and schedule need not be there; the schedule's name gives `runner.max_iters`.
+    mmsegmentation's runtime, schedules and data settings need not be there: a schedule's name gives
+    `runner.max_iters`, and the data settings that the release uses are known (`release_bases`).
 
     Raises:
         StudyError: A file is missing, or holds anything but assignments of literals, names and `dict(...)`.
@@ -42,6 +44,8 @@ def read_release_file(path: Path) -> dict[str, Any]:
 
 def _base(path: Path) -> dict[str, Any]:
     known = _RUNTIME.fullmatch(path.name)
+    if path.name in DATASETS and not path.exists():
+        return dict(DATASETS[path.name])
     if path.exists() or not known:
         return read_release_file(path)
     return {"runner": {"max_iters": 1000 * int(known[1])}} if known[1] else {}

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from topformer.checkpoints import load_released
+from topformer.checkpoints import holds_backbone_alone, load_released
 from topformer.design import Design
 from topformer.errors import CheckpointError
 from topformer.inherit import inherit
@@ -18,6 +18,7 @@ from topformer.network import TopFormer
 
 _OF_A_SEGMENTOR = "backbone.body."
 _OF_A_NETWORK = "backbone.pyramid."
+_OF_A_RELEASED_ONE = "backbone.tpm."
 _OPTIONAL = ("backbone.injection.", "head.")
 """Parts that a pre-trained backbone does not have."""
 PARTS = ("backbone.pyramid", "backbone.widen", "backbone.extractor", "backbone.injection", "head")
@@ -91,6 +92,26 @@ def peek_classes(path: Path) -> Mapping[str, Any]:
         CheckpointError: The file cannot be read.
     """
     return _about(_content(path))
+
+
+def start_of_configuration(path: Path) -> dict[str, str]:
+    """What a configuration says that mmengine alone is to start from: the argument of `mmengine_configuration`.
+
+    A released ImageNet backbone is `pretrained`; a whole segmentor, ours or the release's, is `initial`.
+
+    Raises:
+        CheckpointError: The file cannot be read, or has names that mmengine does not find.
+    """
+    content = _content(path)
+    if holds_backbone_alone(content):
+        return {"pretrained": str(path)}
+    held = content.get("state_dict", content)
+    if not any(name.startswith((_OF_A_SEGMENTOR, _OF_A_RELEASED_ONE)) for name in held):
+        raise CheckpointError(
+            f"{path} is no checkpoint of a segmentor, so that a configuration cannot start from it; a training can, "
+            "without --print-config"
+        )
+    return {"initial": str(path)}
 
 
 def _content(path: Path) -> Mapping[str, Any]:

@@ -74,17 +74,6 @@ def test_dataset_json_describes_a_data_set_whose_label_0_is_a_class(root: Path) 
     assert folder.targets(labels).tolist() == [0, 1, 255]
 
 
-def test_the_file_that_comes_with_ade20k_names_its_classes(root: Path) -> None:
-    rows = [
-        "Idx\tRatio\tTrain\tVal\tStuff\tName",
-        "1\t0.1576\t11664\t1172\t1\twall",
-        "2\t0.1\t6046\t612\t1\tbuilding, edifice",
-    ]
-    (root / "objectInfo150.txt").write_text("\n".join(rows))
-    folder = open_folder(root)
-    assert (folder.name, folder.classes) == ("ade20k", ("wall", "building"))
-
-
 def test_targets_start_at_0_and_ignore_0_and_255(root: Path) -> None:
     labels = np.array([[0, 1], [11, 255]], np.uint8)
     assert open_folder(root, classes=11).targets(labels).tolist() == [[255, 0], [10, 255]]

@@ -5,6 +5,7 @@ An interrupted training goes on when the same command is given again.
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from experiments.training.recipes import MODELS, RECIPES
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from experiments.data.datasets import SegmentationFolder
-    from experiments.evaluators.base import Progress
     from experiments.training.recipes import Recipe
     from experiments.training.release_config import Released
     from topformer.design import Design
@@ -171,16 +173,16 @@ def _train(
     out = args.out or _folder(args, recipe)
     if checkpoint and rank() == 0:
         print("\n".join(start_lines(checkpoint, source, design)), flush=True)
-    loop = _lean if args.loop == "lean" else _mmseg
     with Progress(transient=True, disable=rank() > 0) as bar:
         task = bar.add_task("updates", total=recipe.iterations)
-        result = loop(
-            args,
+        result = _loop(args, recipe)(
             design,
             recipe,
             folder,
             out,
-            start=(checkpoint, source) if checkpoint else None,
+            seed=args.seed,
+            checkpoint=checkpoint,
+            source=source,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if rank() == 0:
@@ -194,57 +196,14 @@ def _folder(args: argparse.Namespace, recipe: "Recipe") -> Path:
     return Path("runs") / f"train-{name}{recipe.name}{'-lean' if args.loop == 'lean' else ''}"
 
 
-def _mmseg(
-    args: argparse.Namespace,
-    design: "Design",
-    recipe: "Recipe",
-    folder: "SegmentationFolder",
-    out: Path,
-    *,
-    start: "tuple[Path, Design] | None",
-    progress: "Progress",
-) -> dict[str, Any]:
-    from experiments.training.mmseg_train import train
+def _loop(args: argparse.Namespace, recipe: "Recipe") -> "Callable[..., dict[str, Any]]":
+    """The training function that is asked for, with what only it takes."""
+    if args.loop == "mmseg":
+        from experiments.training.mmseg_train import train
 
-    checkpoint, source = start or (None, None)
-    return train(
-        design,
-        recipe,
-        folder,
-        out,
-        seed=args.seed,
-        workers=args.workers,
-        precision=args.precision,
-        checkpoint=checkpoint,
-        source=source,
-        progress=progress,
-    )
-
-
-def _lean(
-    args: argparse.Namespace,
-    design: "Design",
-    recipe: "Recipe",
-    folder: "SegmentationFolder",
-    out: Path,
-    *,
-    start: "tuple[Path, Design] | None",
-    progress: "Progress",
-) -> dict[str, Any]:
+        return partial(train, workers=args.workers, precision=args.precision)
     from experiments.training.lean_train import lean_settings, train_lean
-    from experiments.training.weights import starting_weights
 
     names = ("precision", "device", "loss_stride", "compile")
     settings = lean_settings(recipe, **{name: getattr(args, name) for name in names})
-    initial = starting_weights(*start, design, seed=args.seed)[0] if start else None
-    return train_lean(
-        design,
-        recipe,
-        folder,
-        out,
-        seed=args.seed,
-        settings=settings,
-        initial=initial,
-        cache=args.cache,
-        progress=progress,
-    )
+    return partial(train_lean, settings=settings, cache=args.cache)

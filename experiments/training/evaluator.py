@@ -1,6 +1,5 @@
 """The recipe evaluator: full trainings by a released recipe, from released weights where they are given."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -18,6 +17,7 @@ from experiments.evaluators.training import TrainingEvaluator
 from experiments.training.configuration import check_fit, with_iterations, with_size
 from experiments.training.mmseg_train import LOGS, train
 from experiments.training.recipes import MODELS, RECIPES, Recipe, model_of, recipe
+from experiments.training.weights import digest
 from search_space.candidate import Candidate
 from topformer.errors import StudyError, unknown_name
 from topformer.presets import PRESETS
@@ -77,17 +77,12 @@ class RecipeSettings:
 
     def describe(self) -> dict[str, Any]:
         """What changes the number, as plain JSON: every number of the recipe, and checkpoints by their content."""
-        known = {model: _digest(Path(path)) for model, path in sorted(self.checkpoints.items())}
+        known = {model: digest(Path(path)) for model, path in sorted(self.checkpoints.items())}
         return {"recipe": _plain(RECIPES[self.recipe]), "checkpoints": known, "precision": self.precision}
 
 
 def _plain(found: Recipe) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(found).items()}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 class RecipeEvaluator(TrainingEvaluator):

@@ -20,6 +20,7 @@ from experiments.evaluators.results import TRAINING, VALIDATION, WEIGHTS, read_j
 from experiments.evaluators.scores import scores
 from experiments.evaluators.settings import LeanSettings
 from experiments.training.recipes import Recipe
+from experiments.training.weights import START, digest, starting_weights
 from topformer.codec import to_json
 from topformer.design import Design
 from topformer.errors import StudyError
@@ -73,13 +74,15 @@ def train_lean(
     *,
     seed: int = 0,
     settings: LeanSettings | None = None,
-    initial: dict[str, torch.Tensor] | None = None,
+    checkpoint: Path | None = None,
+    source: Design | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train a network on one device; an interrupted training goes on from its last checkpoint.
 
-    `out` gets `lean.json`, `weights.pt` and `result.json`, the last two in the form of `mmseg_train.train`.
+    `out` gets `lean.json`, `weights.pt`, `result.json` and, with a checkpoint, `start.json`, all but the first in the
+    form of `mmseg_train.train`.
 
     Args:
         design: The network; its number of classes becomes the data's.
@@ -88,7 +91,8 @@ def train_lean(
         out: Folder of this training.
         seed: Of initialisation, data order and augmentation.
         settings: Of the loop; `lean_settings(recipe)` by default.
-        initial: Weights to start from, a state dict of the network.
+        checkpoint: Weights to start from, such as a released ImageNet backbone.
+        source: The design that these belong to, if not `design`; they are sliced.
         cache: Folder of the decoded data set; in memory without one.
         progress: Called after every update with the updates done and all of them.
 
@@ -98,6 +102,7 @@ def train_lean(
     Raises:
         StudyError: `out` holds another training, or the machine cannot do what is asked for.
         DataError: The folder lacks something.
+        CheckpointError: The weights do not fit.
         EvaluationError: The loss is not finite.
         StorageError: Something cannot be written, or a checkpoint not be read.
     """
@@ -106,7 +111,7 @@ def train_lean(
     settings = settings or lean_settings(recipe)
     design = replace(design, num_classes=folder.num_classes)
     about = {"design": to_json(design), "recipe": asdict(recipe), "seed": seed, "settings": settings.describe()}
-    _claim(out, {**about, "initial": initial is not None})
+    _claim(out, {**about, "start": digest(checkpoint) if checkpoint else None})
     if (out / RESULT).exists():
         finished: dict[str, Any] = read_json(out / RESULT)
         return finished
@@ -114,8 +119,10 @@ def train_lean(
         training = _training(design, recipe, folder, settings, seed, cache)
         if (out / CHECKPOINT).exists():
             training.load(out / CHECKPOINT)
-        elif initial is not None:
-            training.model.load_state_dict(initial)
+        elif checkpoint:
+            state, start = starting_weights(checkpoint, source or design, design, seed=seed)
+            write_json(out / START, start.to_json())
+            training.model.load_state_dict(state)
         result = _run(training, folder, out, cache, progress)
     result = {**result, "recipe": asdict(recipe), "seed": seed, "iterations": recipe.iterations, "loop": "lean"}
     with replacing(out / WEIGHTS) as fresh:

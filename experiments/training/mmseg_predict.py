@@ -1,5 +1,6 @@
 """Trained networks at work through mmsegmentation: scores of a validation split, and predictions of single images."""
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from topformer.mmseg import quiet, to_segmentor_state
 with quiet():
     from mmengine.config import ConfigDict
     from mmengine.dataset import Compose, pseudo_collate
+    from mmengine.logging import MMLogger
     from mmengine.registry import DefaultScope
     from mmseg.models import SegTTAModel
     from mmseg.registry import DATASETS, MODELS
@@ -119,7 +121,13 @@ def _segmentor(design: Design, state: dict[str, Tensor], recipe: Recipe) -> Any:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """The registry scope of mmsegmentation, without the warnings of its own defaults."""
-    with DefaultScope.overwrite_default_scope("mmseg"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """The registry scope of mmsegmentation, without the warnings of its own defaults and its own tables of scores."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with DefaultScope.overwrite_default_scope("mmseg"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

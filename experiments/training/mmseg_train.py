@@ -23,7 +23,7 @@ from experiments.evaluators.results import WEIGHTS, remove_unfinished, replacing
 from experiments.evaluators.scores import Scores
 from experiments.training.configuration import as_python, mmengine_configuration
 from experiments.training.recipes import Recipe
-from experiments.training.weights import starting_weights
+from experiments.training.weights import START, starting_weights
 from topformer.design import Design
 from topformer.errors import StudyError
 from topformer.mmseg import from_segmentor_state, quiet, to_segmentor_state
@@ -35,8 +35,6 @@ with quiet():
 CONFIGURATION = "config.py"
 RESULT = "result.json"
 INITIAL = "initial.pth"
-START = "start.json"
-"""Names of the tensors that were inherited, sliced, or are new, where a training starts from a checkpoint."""
 LOGS = "mmseg"
 _LOADING = re.compile(r"'num_workers': \d+,\s+'persistent_workers': \w+,?")
 """What a training may go on with another value of: the draws do not depend on it."""

@@ -1,6 +1,7 @@
 """Weights of a network from any file that holds them: a training's checkpoint, a finished training's, the release's."""
 
 import argparse
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ _OF_A_NETWORK = "backbone.pyramid."
 _OF_A_RELEASED_ONE = "backbone.tpm."
 _OPTIONAL = ("backbone.injection.", "head.")
 """Parts that a pre-trained backbone does not have."""
+START = "start.json"
+"""Names of the tensors that were inherited, sliced, or are new, where a training starts from a checkpoint."""
 PARTS = ("backbone.pyramid", "backbone.widen", "backbone.extractor", "backbone.injection", "head")
 """Modules by which a start is shown; the second is empty for most designs."""
 
@@ -158,6 +161,12 @@ def trained_weights(path: Path, design: Design) -> tuple[dict[str, Tensor], Mapp
     if lacking:
         raise CheckpointError(f"{path} holds no trained head; {len(lacking)} tensors are missing, first {lacking[0]}")
     return state, about
+
+
+def digest(path: Path) -> str:
+    """What tells a file of weights from another, wherever it lies."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def starting_weights(path: Path, source: Design, design: Design, *, seed: int) -> tuple[dict[str, Tensor], Start]:

@@ -16,7 +16,7 @@ class LRASPP(nn.Module):
 
     Args:
         divisor: Of the channels of the last three blocks, also inside, and of the last convolution; 2 in the reduced
-            network, as the section says and its Table 7 shows: 1.51 M parameters with 19 classes.
+            network, as the section says.
         classes: Channels of the logits.
     """
 

@@ -39,7 +39,7 @@ class Noise:
 KNOWN_NOISE: Mapping[str, Noise] = MappingProxyType(
     {
         "miou@tokenworld-128": Noise(
-            sd=1.69, degrees=4, source="four designs around nano, two seeds each, 1,200 updates of batch 8"
+            sd=2.28, degrees=30, source="15 designs around nano, three seeds each, 1,200 updates of batch 8"
         ),
         "miou@ade20k": Noise(
             sd=0.42, degrees=7, source="repeated runs of one setting of the release; the batch size moves more"

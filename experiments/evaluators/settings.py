@@ -47,8 +47,8 @@ class TrainingSettings:
     Attributes:
         batch: Images per update.
         learning_rate: Peak learning rate of AdamW (betas 0.9 and 0.999). The default is for small networks from
-            scratch: at half of it NANO learns the context classes of tokenworld later than 1,200 updates reach on some
-            seeds, and twice of it gives no more, see docs/tokenworld.md.
+            scratch: at half of it NANO was still learning the context classes of tokenworld after 1,200 updates, and
+            twice of it gave no more, see docs/tokenworld.md.
         weight_decay: Weight decay of everything but normalisation layers.
         warmup: Share of the updates with a linearly rising learning rate.
         power: Power of the polynomial decay to 0 that follows.

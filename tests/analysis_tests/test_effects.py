@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -17,8 +19,10 @@ from analysis.effects import (
     smallest_difference,
     summary,
 )
+from analysis.records import JsonlStore
 from topformer.errors import InputError
 
+ROOT = Path(__file__).resolve().parents[2]
 SCORES = {"full": [53.0, 49.9, 51.2], "none": [42.4, 44.7, 43.0], "wide": [54.1, 50.2, 51.9]}
 
 
@@ -128,14 +132,15 @@ def test_a_difference_of_nothing_cannot_be_asked_for() -> None:
         seeds_needed(1.0, 0.0, rows=2)
 
 
-def test_the_known_noise_of_the_embedded_data_is_that_of_its_repeated_runs() -> None:
-    # Two seeds each of full, local only, without extractor, and {16, 32}: d^2 / 2 is 4.805, 0.02, 2.645 and 3.92.
-    found = pooled_noise([[53.0, 49.9], [46.7, 46.9], [42.4, 44.7], [40.6, 43.4], [61.8]])
-    assert found is not None
-    assert found[0] == pytest.approx(np.sqrt((4.805 + 0.02 + 2.645 + 3.92) / 4))
+def test_the_known_noise_of_the_embedded_data_is_that_of_its_recorded_runs() -> None:
+    scores: dict[str, list[float]] = {}
+    for record in JsonlStore(ROOT / "docs" / "ablations" / "records.jsonl"):
+        scores.setdefault(record.fingerprint, []).append(record.metrics["miou@tokenworld-128"].value)
+    squares = sum(float(np.var(values, ddof=1)) * (len(values) - 1) for values in scores.values())
+    degrees = sum(len(values) - 1 for values in scores.values())
     known = KNOWN_NOISE["miou@tokenworld-128"]
-    assert known.sd == pytest.approx(found[0], abs=5e-3)
-    assert known.degrees == found[1] == 4
+    assert (known.sd, known.degrees) == (pytest.approx(np.sqrt(squares / degrees), abs=5e-3), degrees)
+    assert pooled_noise(list(scores.values())) == pytest.approx((np.sqrt(squares / degrees), degrees))
 
 
 def test_single_runs_say_nothing_about_noise() -> None:

@@ -115,9 +115,9 @@ def test_the_noise_is_the_known_one_until_the_records_say_more() -> None:
 def test_the_power_of_a_plan_is_stated_with_its_source() -> None:
     known = KNOWN_NOISE[METRIC]
     text = power(2, 3, known, 2.0)
-    assert "3 seeds can show a difference of 7.8 points" in text
-    assert "2 points would need 14 seeds" in text
-    assert "two seeds each, 1,200 updates" in noise_words(known)
+    assert "3 seeds can show a difference of 10.5 points" in text
+    assert "2 points would need 23 seeds" in text
+    assert "three seeds each, 1,200 updates" in noise_words(known)
     assert "not known yet" in noise_words(None)
     assert power(3, 1, known, 2.0).startswith("one seed can show no difference")
 

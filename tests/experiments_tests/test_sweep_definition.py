@@ -105,7 +105,7 @@ def test_the_embedded_sweep_considers_a_thousand_designs_and_trains_a_dozen() ->
     study = recipes.study("nano-tokenworld")
     assert study.consider >= 1000
     assert study.trials >= 12
-    assert study.evaluator.budget == 800
+    assert study.evaluator.budget == 1200
 
 
 def test_equal_definitions_are_equal() -> None:

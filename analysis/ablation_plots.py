@@ -166,12 +166,13 @@ def _draw_latency(table: Ablation, ax: Axes) -> None:
         miou, latency, ours = row.published.get("miou"), row.published.get("latency_ms"), row.costs.get("latency_ms")
         if miou is None or latency is None or miou.value is None or latency.value is None:
             continue
-        color = VERMILION if row.costs else MUTED
+        color = VERMILION if row.fingerprint else MUTED
         ax.scatter(latency.value, miou.value, **{**_HOLLOW, "edgecolors": color}, zorder=3)
         names.append(Name(row.label, latency.value, miou.value, TEXT))
         if ours is not None and ours.low is not None and ours.high is not None:
-            ax.hlines(miou.value, ours.low, ours.high, color=BLUE, linewidth=1.5, zorder=2)
-            ax.scatter(ours.value, miou.value, s=18, color=BLUE, zorder=4)
+            alpha = 1.0 if row.fingerprint else 0.35
+            ax.hlines(miou.value, ours.low, ours.high, color=BLUE, alpha=alpha, linewidth=1.5, zorder=2)
+            ax.scatter(ours.value, miou.value, s=18, color=BLUE, alpha=alpha, linewidths=0, zorder=4)
     ax.set_xscale("log")
     # Milliseconds as people say them: 50, 100, 200, not powers of ten.
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -8,7 +8,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from analysis.ablation import COLUMNS, COSTS, SHARES, Claim, Published
+from analysis.ablation import COSTS, SHARES, Claim, Published
+from analysis.records import Metric
+from experiments.ablate_counted import CountedRows, reasons
 from experiments.ablate_edits import edited, edited_once
 from experiments.ablate_published import PublishedTable, claim, inline
 from experiments.definition_table import Table
@@ -25,7 +27,7 @@ SIMILAR_WITHIN = 1.0
 
 _TABLE_KEYS = (
     "id", "title", "source", "base", "size", "classes", "baseline", "columns", "notes", "figure", "similar_within",
-    "published", "rows",
+    "published", "counted", "rows",
 )  # fmt: skip
 _ROW_KEYS = ("label", "edits", "preset", "size", "part", "match", "paper", "claim", "why")
 
@@ -43,6 +45,7 @@ class RowDefinition:
         published: Column to what was printed.
         claim: What the paper says without a number.
         why: Column to the reason why ours and the printed number differ.
+        counted: Column to what was counted, for a row that is no design.
     """
 
     label: str
@@ -53,6 +56,7 @@ class RowDefinition:
     published: Mapping[str, Published] = field(default_factory=dict)
     claim: Claim | None = None
     why: Mapping[str, str] = field(default_factory=dict)
+    counted: Mapping[str, Metric] = field(default_factory=dict)
 
     def on(self, base: Candidate | None) -> Candidate | None:
         """The row's edits on another base, or its own candidate where `base` is None; None where it has no such.
@@ -153,7 +157,12 @@ def read_table(values: Mapping[str, Any]) -> TableDefinition:
     baseline = top.text("baseline") if top.has("baseline") else ""
     published = PublishedTable.read(top.table("published"))
     rows = [_row(number, row, base, baseline, published) for number, row in enumerate(_listed(values, "rows"), start=1)]
-    rows += [RowDefinition(label=label, published=cells) for label, cells in published.rest()]
+    counted = CountedRows.read(top.table("counted"))
+    rows += [
+        RowDefinition(label=label, published=cells, counted=counted.costs(label), why=counted.reasons(label))
+        for label, cells in published.rest()
+    ]
+    counted.check([row.label for row in rows if row.candidate is None])
     definition = TableDefinition(
         id=name,
         title=top.text("title"),
@@ -243,7 +252,7 @@ def _row(number: int, values: object, base: Candidate, baseline: str, published:
         part=row.among("part", GROUPS) if row.has("part") else "",
         published={**cells, **inline(f"{where}.paper", row.table("paper"))},
         claim=claim(f"{where}.claim", row.table("claim")) if row.has("claim") else None,
-        why=_reasons(where, row.table("why")),
+        why=reasons(where, row.table("why")),
     )
 
 
@@ -267,8 +276,3 @@ def _checked(base: Candidate, edits: Mapping[str, Any], *, may_repeat: bool) -> 
             raise StudyError(f"edit {name} = {value!r} changes nothing")
         candidate = after
     return candidate
-
-
-def _reasons(where: str, values: Mapping[str, Any]) -> Mapping[str, str]:
-    table = Table(f"{where}.why", values, COLUMNS)
-    return {name: table.text(name) for name in values}

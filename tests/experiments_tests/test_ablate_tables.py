@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from analysis.ablation import Ablation
+from analysis.latency_report import left_out
 from analysis.reference import paper_table
+from experiments.ablate_counted import CountedRows
 from experiments.ablate_definition import TableDefinition, read_table, table, table_names
 from experiments.ablate_edits import edited
 from experiments.ablate_generate import leave_one_out, one_factor
@@ -265,3 +267,31 @@ def test_leaving_nothing_out_is_refused() -> None:
         leave_one_out(chosen, chosen.base, "nano")
     with pytest.raises(StudyError, match="does not hold the design"):
         leave_one_out(chosen, Candidate(design=BASE, height=128, width=128), "base")
+
+
+def test_the_peers_of_table_1_stand_with_what_was_counted_and_predicted_without_them() -> None:
+    rows = {row.label: row for row in results([table("table-1")], Base(name="nano", candidate=None))[0].rows}
+    printed = {label: row for label, row in rows.items() if not row.fingerprint and row.costs}
+    assert len(printed) == 13
+    told = {one.row.name: one for one in left_out("snapdragon-865")}
+    for label, row in printed.items():
+        assert row.costs["latency_ms"].value == told[label].milliseconds
+        published = row.published["parameters"].value
+        assert published is not None
+        assert row.costs["parameters"].value / 1e6 == pytest.approx(published, abs=0.08)
+    assert not rows["HR-NAS-A searched"].costs
+
+
+@pytest.mark.parametrize(
+    ("counted", "message"),
+    [
+        ({"rows": {"peer": {"parameters": 1}}}, "numbers without a source"),
+        ({"source": "x", "rows": {"pear": {"parameters": 1}}}, "unknown row of counted 'pear'"),
+        ({"source": "x", "rows": {"peer": {"parameter": 1}}}, "did you mean 'parameters'"),
+        ({"source": "x", "rows": {"peer": {"parameters": -1}}}, "parameters"),
+        ({"source": "x", "why": {"peer": {"parameters": 3}}}, "parameters"),
+    ],
+)
+def test_counted_rows_are_checked(counted: dict[str, Any], message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        CountedRows.read(counted).check(["peer"])

@@ -6,6 +6,7 @@ import pytest
 
 from analysis.latency_report import left_out
 from analysis.reference import published_points
+from experiments.ablate_definition import table
 from search_space.cost.conventions import macs_paper
 from search_space.latency.calibration import CHECKED, FOLDER, read_rows
 from search_space.latency.kernels import kernels
@@ -55,6 +56,9 @@ def test_a_rebuilt_network_is_the_one_that_the_paper_counts_and_ships_as_kernels
     assert trained / 1e6 == pytest.approx(paper.parameters_m, abs=0.07)
     counts = (sum(step.macs for step in steps), sum(map(macs_paper, steps)))
     assert min(abs(count / 1e9 / paper.gflops - 1) for count in counts) < 0.01
+
+    stated = next(row for row in table("table-1").rows if row.label == name).counted
+    assert (stated["parameters"].value, stated["macs_paper"].value) == (trained, counts[1])
 
     cells = rows()[name]
     assert cells[1] == f"{trained / 1e6:.3f}"

@@ -165,7 +165,7 @@ def _train(
     from rich.progress import Progress
 
     from experiments.cli.evaluate import table
-    from experiments.evaluators.mmseg_processes import rank
+    from experiments.evaluators.processes import rank
     from experiments.training.weights import start_lines
 
     design = replace(design, num_classes=folder.num_classes)

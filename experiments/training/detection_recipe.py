@@ -107,7 +107,9 @@ def configuration(
         "sampler": {"type": "DefaultSampler", "shuffle": False},
         "dataset": _dataset(folder, VAL, _validation_pipeline(recipe)) | {"test_mode": True},
     }
+    # Several processes exchange their results by messages; the default writes them into the current folder.
     score = {"type": "CocoMetric", "ann_file": str(folder.root / annotations(VAL)), "metric": "bbox"}
+    score |= {"collect_device": "gpu"}
     return {
         "default_scope": "mmdet",
         "custom_imports": {"imports": ["topformer.mmdet"], "allow_failed_imports": False},

@@ -1,11 +1,9 @@
 """A full training through mmsegmentation, run from the configuration that is written beside it."""
 
 import os
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,15 @@ from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Progress
 from experiments.evaluators.mmseg_draws import without_trace
 from experiments.evaluators.mmseg_memory import Probe, explained
-from experiments.evaluators.mmseg_processes import joined_processes, rank, wait_for_all, world_size
 from experiments.evaluators.mmseg_run import FiniteLossHook, ProgressHook, ScoresMetric
 from experiments.evaluators.mmseg_runner import FileRunner, last_checkpoint
-from experiments.evaluators.results import WEIGHTS, remove_unfinished, replacing, write_json
+from experiments.evaluators.processes import joined_processes, rank, wait_for_all, world_size
+from experiments.evaluators.results import RESULT, WEIGHTS, write_json
 from experiments.evaluators.scores import Scores
+from experiments.evaluators.tensors import write_tensors
 from experiments.training.configuration import as_python, mmengine_configuration
 from experiments.training.recipes import Recipe
+from experiments.training.run_files import INITIAL, claim
 from experiments.training.weights import START, starting_weights
 from topformer.design import Design
 from topformer.errors import StudyError
@@ -32,12 +32,7 @@ with quiet():
     from mmengine.config import Config
     from mmengine.evaluator import Evaluator
 
-CONFIGURATION = "config.py"
-RESULT = "result.json"
-INITIAL = "initial.pth"
 LOGS = "mmseg"
-_LOADING = re.compile(r"'num_workers': \d+,\s+'persistent_workers': \w+,?")
-"""What a training may go on with another value of: the draws do not depend on it."""
 
 
 class _Runner(FileRunner):
@@ -111,11 +106,11 @@ def train(
     )
     with joined_processes(), without_trace():
         if rank() == 0:
-            _claim(out, as_python(settings))
+            claim(out, as_python(settings), LOGS)
             if checkpoint and initial and not initial.exists():
                 state, start = starting_weights(checkpoint, source or design, design, seed=seed)
                 write_json(out / START, start.to_json())
-                _save({"state_dict": to_segmentor_state(state)}, initial)
+                write_tensors(initial, {"state_dict": to_segmentor_state(state)})
         wait_for_all()
         probe = Probe(design=design, height=recipe.crop[0], width=recipe.crop[1], precision=precision)
         scores, weights = explained(
@@ -124,36 +119,9 @@ def train(
     about = {"recipe": asdict(recipe), "seed": seed, "iterations": recipe.iterations}
     result = {**as_json(scores, folder.classes), **about}
     if rank() == 0:
-        _save(weights, out / WEIGHTS)
+        write_tensors(out / WEIGHTS, weights)
         write_json(out / RESULT, result)
     return result
-
-
-def _save(content: Mapping[str, Any], path: Path) -> None:
-    with replacing(path) as fresh:
-        torch.save(content, fresh)
-
-
-def _claim(out: Path, text: str) -> None:
-    """Write the configuration, or find the same there; one under which nothing was trained yet gives way."""
-    (out / LOGS).mkdir(parents=True, exist_ok=True)
-    for folder in (out, out / LOGS):
-        remove_unfinished(folder)
-    known = out / CONFIGURATION
-    old = known.read_text(encoding="utf-8") if known.exists() else ""
-    if last_checkpoint(out / LOGS) or (out / WEIGHTS).exists():
-        if _LOADING.sub("", old) == _LOADING.sub("", text):
-            return
-        raise StudyError(f"{out} holds another training: {_difference(old, text)}; choose another --out")
-    (out / INITIAL).unlink(missing_ok=True)
-    with replacing(known) as fresh:
-        fresh.write_text(text, encoding="utf-8")
-
-
-def _difference(old: str, new: str) -> str:
-    pairs = zip_longest(old.splitlines(), new.splitlines(), fillvalue="nothing")
-    there, wanted = next((a, b) for a, b in pairs if a != b)
-    return f"{there.strip()}, not {wanted.strip()}"
 
 
 def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> tuple[Scores, dict[str, torch.Tensor]]:

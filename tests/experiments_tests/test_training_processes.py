@@ -14,7 +14,7 @@ from torch import distributed, nn
 from torch.multiprocessing.spawn import spawn
 
 from experiments.data.tokenworld import write_tokenworld
-from experiments.evaluators.mmseg_processes import SharedBatchNorm2d, share_statistics
+from experiments.evaluators.processes import SharedBatchNorm2d, share_statistics
 from tests.experiments_tests.shared_training import run
 from tests.experiments_tests.test_training_resume import assert_same_state
 from topformer.mmseg import load_plain

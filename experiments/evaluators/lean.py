@@ -11,13 +11,12 @@ from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.lean_crops import Crops
 from experiments.evaluators.lean_data import Batches, Pixels, load_pixels
 from experiments.evaluators.lean_mixed import Mixed, load_mixed, sizes
-from experiments.evaluators.lean_resize import scale_of
 from experiments.evaluators.lean_training import CHECKPOINT, Training, seeded
 from experiments.evaluators.memory import keep_freed_memory
 from experiments.evaluators.processes import choose_device
 from experiments.evaluators.results import TRAINING, VALIDATION, trained
 from experiments.evaluators.scores import scores
-from experiments.evaluators.settings import LeanSettings
+from experiments.evaluators.settings import LeanSettings, scale_of
 from experiments.evaluators.training import TrainingEvaluator
 from search_space.candidate import Candidate
 

@@ -19,12 +19,12 @@ from experiments.evaluators.lean_compile import compiled
 from experiments.evaluators.lean_crops import Crops
 from experiments.evaluators.lean_data import Batches, Pixels, normalised, resized
 from experiments.evaluators.lean_mixed import Mixed
-from experiments.evaluators.lean_resize import into, resized_bytes, scale_of, to_multiple
+from experiments.evaluators.lean_resize import into, resized_bytes, to_multiple
 from experiments.evaluators.lean_units import adopt
 from experiments.evaluators.optimizer import build_optimizer, set_learning_rate
 from experiments.evaluators.results import not_finite
 from experiments.evaluators.scores import Confusion, confusion
-from experiments.evaluators.settings import LeanSettings
+from experiments.evaluators.settings import LeanSettings, scale_of
 from experiments.evaluators.tensors import reading, write_tensors
 from topformer.design import Design
 from topformer.errors import EvaluationError

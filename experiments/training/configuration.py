@@ -8,6 +8,7 @@ from typing import Any
 from experiments.data.datasets_folder import SegmentationFolder
 from experiments.data.datasets_known import KnownSet
 from experiments.data.datasets_match import ANNOTATIONS, IMAGES, LABEL_SUFFIX
+from experiments.evaluators.settings import scale_of
 from experiments.training.recipes import Recipe
 from topformer.codec import to_json
 from topformer.design import Design
@@ -34,8 +35,7 @@ def with_iterations(recipe: Recipe, iterations: int) -> Recipe:
 
 def with_size(recipe: Recipe, height: int, width: int) -> Recipe:
     """The recipe with other crops, and images resized to their shorter side; an image may be 4 times as long."""
-    short = min(height, width)
-    scale = (max(4 * short, height, width), short)
+    scale = scale_of(height, width)
     return replace(recipe, crop=(height, width), scale=scale, evaluation_scale=scale)
 
 

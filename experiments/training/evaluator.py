@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from experiments.data.datasets import SegmentationFolder, open_folder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.results import WEIGHTS, trained
 from experiments.evaluators.scores import Scores
-from experiments.evaluators.settings import PRECISIONS
+from experiments.evaluators.settings import PRECISIONS, check_names
 from experiments.evaluators.training import TrainingEvaluator
 from experiments.training.configuration import check_fit, with_iterations, with_size
 from experiments.training.mmseg_train import LOGS, train
@@ -69,10 +69,7 @@ class RecipeSettings:
         Raises:
             StudyError: An unknown key, or a value that is not accepted.
         """
-        names = [item.name for item in fields(cls)]
-        for name in values:
-            if name not in names:
-                raise StudyError(unknown_name("evaluator setting", name, names))
+        check_names(cls, values)
         return cls(**values)
 
     def describe(self) -> dict[str, Any]:

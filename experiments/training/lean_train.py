@@ -14,7 +14,7 @@ from experiments.evaluators.lean_training import CHECKPOINT, Evaluation, Trainin
 from experiments.evaluators.memory import keep_freed_memory
 from experiments.evaluators.processes import choose_device, world_size
 from experiments.evaluators.results import RESULT, TRAINING, VALIDATION, WEIGHTS, read_json, write_json
-from experiments.evaluators.scores import scores
+from experiments.evaluators.scores import as_json, scores
 from experiments.evaluators.settings import LeanSettings
 from experiments.evaluators.tensors import write_tensors
 from experiments.training.recipes import Recipe
@@ -167,8 +167,6 @@ def _training(
 def _run(
     training: Training, folder: SegmentationFolder, out: Path, cache: Path | None, progress: Progress | None
 ) -> dict[str, Any]:
-    from experiments.training.mmseg_train import as_json
-
     validation = load_mixed(folder, VALIDATION, training.device, cache)
     settings, budget = training.settings, training.budget
     while training.update < budget:

@@ -18,7 +18,7 @@ from experiments.evaluators.mmseg_run import FiniteLossHook, ProgressHook, Score
 from experiments.evaluators.mmseg_runner import FileRunner, last_checkpoint
 from experiments.evaluators.processes import joined_processes, rank, wait_for_all, world_size
 from experiments.evaluators.results import RESULT, WEIGHTS, write_json
-from experiments.evaluators.scores import Scores
+from experiments.evaluators.scores import Scores, as_json
 from experiments.evaluators.tensors import write_tensors
 from experiments.training.configuration import as_python, mmengine_configuration
 from experiments.training.recipes import Recipe
@@ -153,10 +153,3 @@ def _to_the_end(runner: _Runner) -> None:
     finally:
         for handler in runner.logger.handlers:
             handler.close()
-
-
-def as_json(scores: Scores, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Scores in percent as plain JSON; the IoU of a class that occurs nowhere is null."""
-    named = zip(classes, scores.per_class, strict=True)
-    per_class = {name: None if value != value else value for name, value in named}
-    return {"miou": scores.miou, "aacc": scores.aacc, "macc": scores.macc, "per_class": per_class}

@@ -117,9 +117,9 @@ class Pretraining:
         return value
 
     def _not_finite(self, loss: float, batch: Batch) -> EvaluationError:
-        files = [str(path) for path in batch.files[:_SHOWN]]
-        more = [f"{len(batch.files) - _SHOWN} more"] if len(batch.files) > _SHOWN else []
-        return not_finite(loss, self.update + 1, self.updates, [*files, *more])
+        files = ", ".join(str(path) for path in batch.files[:_SHOWN])
+        more = f" and {len(batch.files) - _SHOWN} more" if len(batch.files) > _SHOWN else ""
+        return not_finite(loss, self.update + 1, self.updates, [files + more])
 
     @torch.inference_mode()
     def validate(self, batches: Iterable[Batch]) -> tuple[TopK, TopK]:

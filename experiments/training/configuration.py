@@ -88,27 +88,13 @@ def mmengine_configuration(
     if recipe.batch % devices:
         raise StudyError(f"batch must be a multiple of the {devices} devices, got {recipe.batch}")
     every = max(1, recipe.iterations // _VALIDATIONS)
-    loader = {"num_workers": workers, "persistent_workers": workers > 0}
-    validation = {
-        "batch_size": 1,
-        **loader,
-        "sampler": {"type": "DefaultSampler", "shuffle": False},
-        "dataset": dataset(folder, VALIDATION, evaluation_pipeline(recipe)),
-    }
     score = {"type": "IoUMetric", "iou_metrics": ["mIoU"]}
     return {
         "default_scope": "mmseg",
         "custom_imports": {"imports": ["topformer.mmseg", DRAWS], "allow_failed_imports": False},
         "custom_hooks": [{"type": "ReseedHook"}],
         "model": model(replace(design, num_classes=folder.num_classes), recipe, pretrained=pretrained),
-        "train_dataloader": {
-            "batch_size": recipe.batch // devices,
-            **loader,
-            "sampler": {"type": "EndlessSampler"},
-            "dataset": dataset(folder, TRAINING, training_pipeline(recipe)),
-        },
-        "val_dataloader": validation,
-        "test_dataloader": validation,
+        **_loaders(recipe, folder, devices=devices, workers=workers),
         "val_evaluator": score,
         "test_evaluator": score,
         "train_cfg": {"type": "IterBasedTrainLoop", "max_iters": recipe.iterations, "val_interval": every},
@@ -129,6 +115,26 @@ def mmengine_configuration(
         "randomness": {"seed": seed},
         **({"sync_bn": "torch"} if recipe.synchronised and devices > 1 else {}),
         "load_from": initial,
+    }
+
+
+def _loaders(recipe: Recipe, folder: SegmentationFolder, *, devices: int, workers: int) -> dict[str, Any]:
+    processes = {"num_workers": workers, "persistent_workers": workers > 0}
+    validation = {
+        "batch_size": 1,
+        **processes,
+        "sampler": {"type": "DefaultSampler", "shuffle": False},
+        "dataset": dataset(folder, VALIDATION, evaluation_pipeline(recipe)),
+    }
+    return {
+        "train_dataloader": {
+            "batch_size": recipe.batch // devices,
+            **processes,
+            "sampler": {"type": "EndlessSampler"},
+            "dataset": dataset(folder, TRAINING, training_pipeline(recipe)),
+        },
+        "val_dataloader": validation,
+        "test_dataloader": validation,
     }
 
 

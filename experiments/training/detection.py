@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from torch.distributed import is_initialized
 from experiments.data.coco import CocoFolder
 from experiments.evaluators.base import Progress
 from experiments.evaluators.mmseg_runner import FileRunner, last_checkpoint
-from experiments.evaluators.processes import joined_processes, rank, wait_for_all, world_size
+from experiments.evaluators.processes import joined_processes, rank, world_size
 from experiments.evaluators.results import RESULT, WEIGHTS, not_finite, write_json
 from experiments.evaluators.tensors import write_tensors
 from experiments.training.configuration import as_python
 from experiments.training.detection_recipe import DetectionRecipe, configuration
-from experiments.training.run_files import INITIAL, claim
+from experiments.training.run_files import INITIAL, prepare
 from experiments.training.weights import START, starting_weights
 from topformer.design import Design
 from topformer.mmdet import check_scales
@@ -107,7 +108,7 @@ def train_detector(
         StorageError: The disk does not take a checkpoint.
     """
     check_scales(design)
-    initial = (out / INITIAL).resolve() if checkpoint else None
+    start = partial(_write_initial, checkpoint, source or design, design, seed) if checkpoint else None
     settings = configuration(
         design,
         recipe,
@@ -115,14 +116,10 @@ def train_detector(
         seed=seed,
         devices=world_size(),
         workers=workers,
-        initial=str(initial) if initial else None,
+        initial=str((out / INITIAL).resolve()) if start else None,
     )
     with joined_processes():
-        if rank() == 0:
-            claim(out, as_python(settings), LOGS)
-            if checkpoint and initial and not initial.exists():
-                _write_initial(initial, checkpoint, source or design, design, seed)
-        wait_for_all()
+        prepare(out, as_python(settings), LOGS, start)
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             # The packages warn of their own defaults and of torch's deprecations; pycocotools prints.
             warnings.simplefilter("ignore")
@@ -134,7 +131,7 @@ def train_detector(
     return result
 
 
-def _write_initial(initial: Path, checkpoint: Path, source: Design, design: Design, seed: int) -> None:
+def _write_initial(checkpoint: Path, source: Design, design: Design, seed: int, initial: Path) -> None:
     """The backbone's weights under the detector's names, and where they come from."""
     state, start = starting_weights(checkpoint, source, design, seed=seed)
     prefix = "backbone."

@@ -17,6 +17,7 @@ from experiments.evaluators.training import TrainingEvaluator
 from experiments.training.configuration import check_fit, with_iterations, with_size
 from experiments.training.mmseg_train import LOGS, train
 from experiments.training.recipes import MODELS, RECIPES, Recipe, model_of, recipe
+from experiments.training.run_files import INITIAL
 from experiments.training.weights import digest
 from search_space.candidate import Candidate
 from topformer.errors import StudyError, unknown_name
@@ -138,8 +139,9 @@ class RecipeEvaluator(TrainingEvaluator):
 
     def _forget(self, folder: Path) -> None:
         # The evaluation keeps the weights; the training's own copies are as large as they are many.
-        for checkpoint in [*(folder / TRAINING / LOGS).rglob("*.pth"), folder / TRAINING / WEIGHTS]:
-            checkpoint.unlink(missing_ok=True)
+        training = folder / TRAINING
+        for copy in [*(training / LOGS).rglob("*.pth"), training / INITIAL, training / WEIGHTS]:
+            copy.unlink(missing_ok=True)
 
 
 def _scores(found: Mapping[str, Any]) -> Scores:

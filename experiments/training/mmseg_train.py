@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from experiments.evaluators.mmseg_draws import without_trace
 from experiments.evaluators.mmseg_memory import Probe, explained
 from experiments.evaluators.mmseg_run import FiniteLossHook, ProgressHook, ScoresMetric
 from experiments.evaluators.mmseg_runner import FileRunner, last_checkpoint
-from experiments.evaluators.processes import joined_processes, rank, wait_for_all, world_size
+from experiments.evaluators.processes import joined_processes, rank, world_size
 from experiments.evaluators.results import RESULT, WEIGHTS, write_json
 from experiments.evaluators.scores import Scores, as_json
 from experiments.evaluators.tensors import write_tensors
 from experiments.training.configuration import as_python, mmengine_configuration
 from experiments.training.recipes import Recipe
-from experiments.training.run_files import INITIAL, claim
+from experiments.training.run_files import INITIAL, prepare
 from experiments.training.weights import START, starting_weights
 from topformer.design import Design
 from topformer.errors import StudyError
@@ -93,7 +94,7 @@ def train(
     if precision != "float32" and not torch.cuda.is_available():
         raise StudyError(f"precision {precision} needs a CUDA device; accepted here: float32")
     design = replace(design, num_classes=folder.num_classes)
-    initial = (out / INITIAL).resolve() if checkpoint else None
+    start = partial(_write_initial, checkpoint, source or design, design, seed) if checkpoint else None
     settings = mmengine_configuration(
         design,
         recipe,
@@ -102,16 +103,10 @@ def train(
         devices=world_size(),
         workers=workers,
         precision=precision,
-        initial=str(initial) if initial else None,
+        initial=str((out / INITIAL).resolve()) if start else None,
     )
     with joined_processes(), without_trace():
-        if rank() == 0:
-            claim(out, as_python(settings), LOGS)
-            if checkpoint and initial and not initial.exists():
-                state, start = starting_weights(checkpoint, source or design, design, seed=seed)
-                write_json(out / START, start.to_json())
-                write_tensors(initial, {"state_dict": to_segmentor_state(state)})
-        wait_for_all()
+        prepare(out, as_python(settings), LOGS, start)
         probe = Probe(design=design, height=recipe.crop[0], width=recipe.crop[1], precision=precision)
         scores, weights = explained(
             lambda: _run(settings, out / LOGS, progress), probe, batch=recipe.batch // world_size()
@@ -122,6 +117,13 @@ def train(
         write_tensors(out / WEIGHTS, weights)
         write_json(out / RESULT, result)
     return result
+
+
+def _write_initial(checkpoint: Path, source: Design, design: Design, seed: int, initial: Path) -> None:
+    """The weights under mmsegmentation's names, and where they come from."""
+    state, start = starting_weights(checkpoint, source, design, seed=seed)
+    write_json(initial.with_name(START), start.to_json())
+    write_tensors(initial, {"state_dict": to_segmentor_state(state)})
 
 
 def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> tuple[Scores, dict[str, torch.Tensor]]:

@@ -1,10 +1,12 @@
 """The folder of a training through mmengine: its configuration, and whose training it holds."""
 
 import re
+from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 
 from experiments.evaluators.mmseg_runner import last_checkpoint
+from experiments.evaluators.processes import rank, wait_for_all
 from experiments.evaluators.results import WEIGHTS, remove_unfinished, replacing
 from topformer.errors import StudyError
 
@@ -14,18 +16,29 @@ _LOADING = re.compile(r"'num_workers': \d+,\s+'persistent_workers': \w+,?")
 """What a training may go on with another value of: how its data are loaded."""
 
 
-def claim(out: Path, text: str, logs: str) -> None:
-    """Write the configuration, or find the same there; one under which nothing was trained yet gives way.
+def prepare(out: Path, text: str, logs: str, write_initial: Callable[[Path], None] | None) -> None:
+    """Make a folder that of a training: the first process writes what it lacks, the others wait.
+
+    A configuration under which nothing was trained yet gives way.
 
     Args:
-        out: Folder of the training.
-        text: Its configuration.
+        out: The folder.
+        text: The configuration.
         logs: Name of the folder inside it with mmengine's checkpoints.
+        write_initial: Writes the weights to start from into a file, if the training starts from any.
 
     Raises:
         StudyError: `out` holds another training.
-        StorageError: The file cannot be written.
+        StorageError: A file cannot be written.
     """
+    if rank() == 0:
+        _claim(out, text, logs)
+        if write_initial and not (out / INITIAL).exists():
+            write_initial(out / INITIAL)
+    wait_for_all()
+
+
+def _claim(out: Path, text: str, logs: str) -> None:
     (out / logs).mkdir(parents=True, exist_ok=True)
     for folder in (out, out / logs):
         remove_unfinished(folder)

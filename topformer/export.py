@@ -1,7 +1,7 @@
 """A design as a file that an inference engine runs, checked against torch."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -130,18 +130,11 @@ def export(
     network = deployed(design, size=size, boundary=boundary, checkpoint=checkpoint, seed=seed)
     rng = np.random.default_rng(seed)
     image, *others = (_patches(rng, height + more, width + 2 * more) for more in dict.fromkeys((0, step)))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-            made = WRITERS[to](network, Path(folder) / path.name, image, step)
-            difference = max(
-                _checked(evaluate(network, one), RUNNERS[to](made[0], one), boundary, to) for one in (image, *others)
-            )
-            files = tuple(path.with_name(part.name) for part in made)
-            for part, place in zip(made, files, strict=True):
-                part.replace(place)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def check(file: Path) -> float:
+        return max(_checked(evaluate(network, one), RUNNERS[to](file, one), boundary, to) for one in (image, *others))
+
+    files, difference = _placed(path, lambda place: WRITERS[to](network, place, image, step), check)
     return Exported(
         files=files,
         format=to,
@@ -153,6 +146,23 @@ def export(
         sha256=digest(files),
         step=step,
     )
+
+
+def _placed(
+    path: Path, write: Callable[[Path], tuple[Path, ...]], check: Callable[[Path], float]
+) -> tuple[tuple[Path, ...], float]:
+    """The files that `write` makes, once `check` has accepted the first, and its answer; an error leaves nothing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+            made = write(Path(folder) / path.name)
+            difference = check(made[0])
+            files = tuple(path.with_name(part.name) for part in made)
+            for part, place in zip(made, files, strict=True):
+                part.replace(place)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    return files, difference
 
 
 def digest(files: tuple[Path, ...]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from search_space.candidate import Candidate
 from topformer.codec import from_json
 from topformer.design import Design
-from topformer.errors import DesignError
+from topformer.errors import DesignError, InputError
 from topformer.presets import preset
 
 
@@ -23,6 +23,26 @@ def add_candidate(parser: argparse.ArgumentParser) -> None:
 def add_size(parser: argparse.ArgumentParser, default: str | None) -> None:
     """Add `--size`."""
     parser.add_argument("--size", default=default, metavar="PX", help="input size: 512, or HEIGHTxWIDTH")
+
+
+def add_start(parser: argparse.ArgumentParser) -> None:
+    """Add what a training starts from."""
+    parser.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="weights to start from")
+    parser.add_argument("--from-design", default=None, metavar="DESIGN", help="what these belong to; they are sliced")
+
+
+def read_source(args: argparse.Namespace, checkpoint: Path | None) -> Design | None:
+    """The design that a checkpoint belongs to, if it is not that which is trained.
+
+    Raises:
+        DesignError: No such design.
+        InputError: There is no checkpoint.
+    """
+    if args.from_design is None:
+        return None
+    if checkpoint is None:
+        raise InputError(f"--from-design says what --checkpoint holds, got {args.from_design} without a --checkpoint")
+    return read_design(args.from_design)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.cli.arguments import add_json, whole
+from experiments.cli.bar import bar
 from experiments.data.datasets_known import KNOWN, KnownSet
 
 EXAMPLE = "topformer data check ade20k data/ade/ADEChallengeData2016 --sheet sheet.png"
@@ -105,19 +106,15 @@ def _as_json(item: KnownSet) -> dict[str, object]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from experiments.data.datasets import check_folder, contact_sheet
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("pairs", total=None)
+    with bar("pairs") as progress:
         report = check_folder(
             args.folder,
             classes=args.classes,
             dataset=args.name,
             decode=args.decode,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     print(json.dumps(report.to_json(), indent=2) if args.json else "\n".join(report.lines()))
     if args.sheet is not None:
@@ -128,19 +125,15 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from experiments.data.convert import convert
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("labels", total=None)
+    with bar("labels") as progress:
         done = convert(
             args.name,
             args.source,
             args.out,
             workers=args.workers,
-            progress=lambda made, total: bar.update(task, completed=made, total=total),
+            progress=progress,
         )
     if args.json:
         print(json.dumps({"out": str(args.out), **asdict(done)}))
@@ -150,19 +143,16 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace) -> int:
-    from rich.progress import Progress
-
     from experiments.data.tokenworld import write_tokenworld
 
-    with Progress(transient=True) as bar:
-        task = bar.add_task("images", total=None)
+    with bar("images") as progress:
         root = write_tokenworld(
             args.out,
             size=args.size,
             training=args.training,
             validation=args.validation,
             seed=args.seed,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     print(root)
     return 0

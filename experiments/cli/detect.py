@@ -2,12 +2,13 @@
 
 import argparse
 import json
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_json, read_design, size
+from experiments.cli.arguments import add_json, add_start, read_design, read_source, size
+from experiments.cli.bar import bar
+from topformer.errors import StudyError
 
 if TYPE_CHECKING:
     from experiments.training.detection_recipe import DetectionRecipe
@@ -24,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train = actions.add_parser("train", help="train with mmdetection's 1x schedule", formatter_class=form)
     train.add_argument("--data", type=Path, required=True, help="folder with annotations/, train2017/ and val2017/")
     train.add_argument("--design", default="base", help="a preset, or a JSON file of a design")
-    train.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="weights of the backbone")
-    train.add_argument("--from-design", default=None, metavar="DESIGN", help="what these belong to; they are sliced")
+    add_start(train)
     train.add_argument("--epochs", type=int, default=12, help="epochs; the learning rate falls after 8 and 11 twelfths")
     train.add_argument("--batch", type=int, default=16, help="images per update; the learning rate scales with it")
     train.add_argument("--learning-rate", type=float, default=None, help="peak, if not the scaled one")
@@ -67,25 +67,22 @@ def _train(args: argparse.Namespace) -> int:
     from experiments.training.detection_recipe import configuration
 
     design, folder = read_design(args.design), open_coco(args.data)
+    source = read_source(args, args.checkpoint) or design
     recipe = _recipe(args, folder.images[TRAIN])
     if args.print_config:
-        initial = str(args.checkpoint) if args.checkpoint else None
-        settings = {"seed": args.seed, "workers": args.workers, "initial": initial}
-        print(as_python(configuration(design, recipe, folder, **settings)), end="")
+        if args.checkpoint:
+            raise StudyError(f"--print-config cannot start from {args.checkpoint}, whose names are not a detector's")
+        print(as_python(configuration(design, recipe, folder, seed=args.seed, workers=args.workers)), end="")
         return 0
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from experiments.evaluators.processes import rank
     from experiments.training.detection import train_detector
     from experiments.training.weights import start_lines
 
     out = args.out or Path("runs") / f"detect-{Path(args.design).stem}"
-    source = read_design(args.from_design) if args.from_design else None
-    speaks = int(os.environ.get("RANK", "0")) == 0
+    speaks = rank() == 0
     if args.checkpoint and speaks:
-        print("\n".join(start_lines(args.checkpoint, source or design, design)), flush=True)
-    with Progress(transient=True, console=Console(stderr=True), disable=not speaks) as bar:
-        task = bar.add_task("updates", total=None)
+        print("\n".join(start_lines(args.checkpoint, source, design)), flush=True)
+    with bar("updates", hidden=not speaks) as progress:
         result = train_detector(
             design,
             recipe,
@@ -95,7 +92,7 @@ def _train(args: argparse.Namespace) -> int:
             workers=args.workers,
             checkpoint=args.checkpoint,
             source=source,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     if speaks:
         print("\n".join([*_lines(result), f"weights: {out / 'weights.pt'}"]))

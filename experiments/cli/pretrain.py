@@ -5,11 +5,11 @@ An interrupted training goes on when the same command is given again.
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from experiments.cli.arguments import read_design
+from experiments.cli.bar import bar
 from experiments.training.pretrain_recipes import RECIPES, pretrain_recipe
 
 EXAMPLE = "topformer pretrain --data data/imagenet --design mine.json --recipe adamw-300 --precision bfloat16"
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, or print the settings."""
     from experiments.data.image_folder import open_class_folder
+    from experiments.evaluators.processes import rank
     from experiments.training.pretrain import pretrain, settings
 
     design = read_design(args.design)
@@ -44,12 +45,9 @@ def run(args: argparse.Namespace) -> int:
     if args.print_config:
         print(json.dumps(settings(design, recipe, folder, seed=args.seed, precision=args.precision), indent=2))
         return 0
-    from rich.progress import Progress
-
     out = args.out or Path("runs") / f"pretrain-{Path(args.design).stem}"
-    speaks = int(os.environ.get("RANK", "0")) == 0
-    with Progress(transient=True, disable=not speaks) as bar:
-        task = bar.add_task("updates", total=None)
+    speaks = rank() == 0
+    with bar("updates", hidden=not speaks) as progress:
         result = pretrain(
             design,
             recipe,
@@ -59,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             workers=args.workers,
             precision=args.precision,
             device=args.device,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     if speaks:
         print("\n".join([*table(result), f"weights: {out / 'weights.pt'}"]))

@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_size, read_design, size
+from experiments.cli.arguments import add_size, add_start, read_design, read_source, size
+from experiments.cli.bar import bar
 from experiments.data.datasets_known import KNOWN
+from experiments.evaluators.settings import COMPILERS, DEVICES, PRECISIONS
 from experiments.training.recipes import MODELS, RECIPES
 from topformer.errors import StudyError
 
@@ -25,24 +27,27 @@ if TYPE_CHECKING:
 EXAMPLE = "topformer train --data data/ade/ADEChallengeData2016 --design base --checkpoint topformer-B-224-75.3.pth"
 DESIGN, RECIPE = "base", "ade20k-160k"
 """What is trained where nothing says more."""
+_ONLY = {"mmseg": ("workers",), "lean": ("cache", "device", "loss_stride", "compile")}
+"""Arguments that only one loop has."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--data", type=Path, default=None, help="folder of the data set; --from-config names one too")
     add_design(parser)
-    parser.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="weights to start from")
-    parser.add_argument("--from-design", default=None, metavar="DESIGN", help="what these belong to; they are sliced")
+    add_start(parser)
     parser.add_argument("--iterations", type=int, default=None, help="updates, if not the recipe's")
     parser.add_argument("--batch", type=int, default=None, help="images per update, if not the recipe's")
     parser.add_argument("--seed", type=int, default=0, help="seed of initialisation, data order and augmentation")
-    parser.add_argument("--workers", type=int, default=4, help="processes that load data")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16 needs CUDA")
+    parser.add_argument("--workers", type=int, default=None, help="mmseg: processes that load data; 4 by default")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="mmseg: bfloat16 needs CUDA")
     parser.add_argument("--loop", choices=("mmseg", "lean"), default="mmseg", help="lean: one device, decoded data")
     parser.add_argument("--cache", type=Path, default=None, metavar="DIR", help="lean: decoded data; memory by default")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="lean: where it runs")
-    parser.add_argument("--loss-stride", type=int, default=1, help="lean: the loss counts every so-many-th row, column")
-    parser.add_argument("--compile", choices=("none", "inductor", "cudagraphs"), default="none", help="lean: by torch")
+    parser.add_argument("--device", choices=DEVICES, default=None, help="lean: where it runs; auto by default")
+    parser.add_argument(
+        "--loss-stride", type=int, default=None, help="lean: the loss counts every so-many-th row, column; 1 by default"
+    )
+    parser.add_argument("--compile", choices=COMPILERS, default=None, help="lean: by torch; none by default")
     parser.add_argument("--out", type=Path, default=None, help="folder of the run; runs/train-DESIGN-RECIPE by default")
     parser.add_argument("--print-config", action="store_true", help="print mmengine's configuration and stop")
 
@@ -119,17 +124,29 @@ def run(args: argparse.Namespace) -> int:
     """Train, or print the configuration."""
     from experiments.training.configuration import as_python, mmengine_configuration, with_iterations
 
-    file = released(args)
+    own, file = _own(args), released(args)
     folder = _data(args, file)
     design, recipe = chosen(args, folder, file)
     recipe = replace(recipe, batch=recipe.batch if args.batch is None else args.batch)
     recipe = with_iterations(recipe, recipe.iterations if args.iterations is None else args.iterations)
     if args.print_config:
-        settings: dict[str, Any] = {"seed": args.seed, "workers": args.workers, "precision": args.precision}
-        settings |= _start(args, file)
+        settings: dict[str, Any] = {"seed": args.seed, "precision": args.precision, **_start(args, file), **own}
         print(as_python(mmengine_configuration(design, recipe, folder, **settings)), end="")
         return 0
-    return _train(args, design, recipe, folder, args.checkpoint or (file.checkpoint if file else None))
+    return _train(args, design, recipe, folder, args.checkpoint or (file.checkpoint if file else None), own)
+
+
+def _own(args: argparse.Namespace) -> dict[str, Any]:
+    """The values given to arguments that only the chosen loop has.
+
+    Raises:
+        StudyError: One of the other loop is given.
+    """
+    for loop, names in _ONLY.items():
+        for name in names:
+            if loop != args.loop and getattr(args, name) is not None:
+                raise StudyError(f"--{name.replace('_', '-')} is for --loop {loop}, got --loop {args.loop}")
+    return {name: value for name in _ONLY[args.loop] if (value := getattr(args, name)) is not None}
 
 
 def _start(args: argparse.Namespace, file: "Released | None") -> dict[str, str]:
@@ -138,6 +155,10 @@ def _start(args: argparse.Namespace, file: "Released | None") -> dict[str, str]:
 
     if args.loop == "lean":
         raise StudyError("--print-config prints mmengine's configuration; --loop lean has none")
+    if args.from_design is not None:
+        raise StudyError(
+            f"a configuration cannot slice weights, got --print-config and --from-design {args.from_design}"
+        )
     if args.checkpoint is None:
         return {"pretrained": str(file.checkpoint)} if file and file.checkpoint else {}
     return start_of_configuration(args.checkpoint)
@@ -160,22 +181,20 @@ def _train(
     recipe: "Recipe",
     folder: "SegmentationFolder",
     checkpoint: Path | None,
+    own: dict[str, Any],
 ) -> int:
     """Train with the loop that is asked for; of several processes the first one speaks."""
-    from rich.progress import Progress
-
     from experiments.cli.evaluate import table
-    from experiments.evaluators.mmseg_processes import rank
+    from experiments.evaluators.processes import rank
     from experiments.training.weights import start_lines
 
     design = replace(design, num_classes=folder.num_classes)
-    source = read_design(args.from_design) if args.from_design else design
+    source = read_source(args, checkpoint) or design
     out = args.out or _folder(args, recipe)
     if checkpoint and rank() == 0:
         print("\n".join(start_lines(checkpoint, source, design)), flush=True)
-    with Progress(transient=True, disable=rank() > 0) as bar:
-        task = bar.add_task("updates", total=recipe.iterations)
-        result = _loop(args, recipe)(
+    with bar("updates", hidden=rank() > 0) as progress:
+        result = _loop(args, recipe, own)(
             design,
             recipe,
             folder,
@@ -183,7 +202,7 @@ def _train(
             seed=args.seed,
             checkpoint=checkpoint,
             source=source,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     if rank() == 0:
         print("\n".join(table(result)))
@@ -196,14 +215,13 @@ def _folder(args: argparse.Namespace, recipe: "Recipe") -> Path:
     return Path("runs") / f"train-{name}{recipe.name}{'-lean' if args.loop == 'lean' else ''}"
 
 
-def _loop(args: argparse.Namespace, recipe: "Recipe") -> "Callable[..., dict[str, Any]]":
+def _loop(args: argparse.Namespace, recipe: "Recipe", own: dict[str, Any]) -> "Callable[..., dict[str, Any]]":
     """The training function that is asked for, with what only it takes."""
     if args.loop == "mmseg":
         from experiments.training.mmseg_train import train
 
-        return partial(train, workers=args.workers, precision=args.precision)
+        return partial(train, precision=args.precision, **own)
     from experiments.training.lean_train import lean_settings, train_lean
 
-    names = ("precision", "device", "loss_stride", "compile")
-    settings = lean_settings(recipe, **{name: getattr(args, name) for name in names})
-    return partial(train_lean, settings=settings, cache=args.cache)
+    changes = {name: value for name, value in own.items() if name != "cache"}
+    return partial(train_lean, settings=lean_settings(recipe, precision=args.precision, **changes), cache=args.cache)

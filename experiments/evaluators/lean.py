@@ -11,12 +11,12 @@ from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.lean_crops import Crops
 from experiments.evaluators.lean_data import Batches, Pixels, load_pixels
 from experiments.evaluators.lean_mixed import Mixed, load_mixed, sizes
-from experiments.evaluators.lean_resize import scale_of
 from experiments.evaluators.lean_training import CHECKPOINT, Training, seeded
 from experiments.evaluators.memory import keep_freed_memory
+from experiments.evaluators.processes import choose_device
 from experiments.evaluators.results import TRAINING, VALIDATION, trained
 from experiments.evaluators.scores import scores
-from experiments.evaluators.settings import LeanSettings
+from experiments.evaluators.settings import LeanSettings, scale_of
 from experiments.evaluators.training import TrainingEvaluator
 from search_space.candidate import Candidate
 
@@ -118,10 +118,3 @@ class LeanEvaluator(TrainingEvaluator):
             else:
                 self._splits[split] = load_mixed(self.folder, split, device, self._cache)
         return self._splits[split]
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` takes CUDA where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)

@@ -1,9 +1,11 @@
 """A split of images that differ in size, decoded once: one row of pixels in memory, or in a file that is mapped."""
 
+import fcntl
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,18 +110,27 @@ def _mapped(
     shape, count = (int((heights * widths).sum()), 4), len(heights)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        done = json.loads(note.read_text(encoding="ascii"))["done"] if note.exists() and data.exists() else 0
-        pixels = np.memmap(data, np.uint8, "r+" if done else "w+", shape=shape)
-        for first in range(done, count, _PART):
-            part = range(first, min(first + _PART, count))
-            _decode(folder, split, pixels, heights, widths, part)
-            # What is noted is on the disk.
-            pixels.flush()
-            write_json(note, {"done": part.stop})
+        with _alone(stem.with_suffix(".lock")):
+            done = json.loads(note.read_text(encoding="ascii"))["done"] if note.exists() and data.exists() else 0
+            pixels = np.memmap(data, np.uint8, "r+" if done else "w+", shape=shape)
+            for first in range(done, count, _PART):
+                part = range(first, min(first + _PART, count))
+                _decode(folder, split, pixels, heights, widths, part)
+                # What is noted is on the disk.
+                pixels.flush()
+                write_json(note, {"done": part.stop})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{data} cannot be written or read: {error}; remove it to start again") from error
     # Copy on write: torch wants memory that it may write to.
     return np.memmap(data, np.uint8, "c", shape=shape)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block: two trainings may share a cache."""
+    with lock.open("w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _digest(folder: SegmentationFolder, split: str) -> str:

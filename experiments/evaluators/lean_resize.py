@@ -102,15 +102,6 @@ def into(height: int, width: int, longer: int, shorter: int) -> tuple[int, int]:
     return int(height * factor + 0.5), int(width * factor + 0.5)
 
 
-def scale_of(height: int, width: int) -> tuple[int, int]:
-    """Longer and shorter side that images are resized into for a network of this input size, as in the release.
-
-    An image may be at most four times as long as it is short: (2048, 512).
-    """
-    short = min(height, width)
-    return max(4 * short, height, width), short
-
-
 def to_multiple(side: int, divisor: int) -> int:
     """The side, enlarged to a multiple of `divisor`."""
     return -(-side // divisor) * divisor

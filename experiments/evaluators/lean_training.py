@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,15 @@ from experiments.evaluators.lean_compile import compiled
 from experiments.evaluators.lean_crops import Crops
 from experiments.evaluators.lean_data import Batches, Pixels, normalised, resized
 from experiments.evaluators.lean_mixed import Mixed
-from experiments.evaluators.lean_resize import into, resized_bytes, scale_of, to_multiple
+from experiments.evaluators.lean_resize import into, resized_bytes, to_multiple
 from experiments.evaluators.lean_units import adopt
 from experiments.evaluators.optimizer import build_optimizer, set_learning_rate
-from experiments.evaluators.results import not_finite, replacing
+from experiments.evaluators.results import not_finite
 from experiments.evaluators.scores import Confusion, confusion
-from experiments.evaluators.settings import LeanSettings
+from experiments.evaluators.settings import LeanSettings, scale_of
+from experiments.evaluators.tensors import reading, write_tensors
 from topformer.design import Design
-from topformer.errors import EvaluationError, StorageError
+from topformer.errors import EvaluationError
 from topformer.network import TopFormer
 
 CHECKPOINT = "checkpoint.pt"
@@ -170,8 +170,7 @@ class Training:
             "history": self.history,
             "seconds": self.seconds,
         }
-        with replacing(path) as fresh:
-            torch.save(state, fresh)
+        write_tensors(path, state)
 
     def load(self, path: Path) -> None:
         """Go on where `save` was called.
@@ -179,17 +178,14 @@ class Training:
         Raises:
             StorageError: The file cannot be read.
         """
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
-            raise StorageError(f"{path} cannot be read, remove it to start again: {error}") from error
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random_cuda"], self.device)
-        self.update, self.seconds = state["update"], state["seconds"]
-        self.history = [(update, value) for update, value in state["history"]]
+        with reading(path) as state:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            torch.set_rng_state(state["random"])
+            if state["random_cuda"] is not None and self.device.type == "cuda":
+                torch.cuda.set_rng_state(state["random_cuda"], self.device)
+            self.update, self.seconds = state["update"], state["seconds"]
+            self.history = [(update, value) for update, value in state["history"]]
 
 
 @contextmanager

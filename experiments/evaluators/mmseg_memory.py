@@ -18,7 +18,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from experiments.evaluators.mmseg_processes import world_size
+from experiments.evaluators.processes import world_size
 from topformer.design import Design
 from topformer.errors import EvaluationError
 from topformer.mmseg import quiet, segmentor

@@ -17,7 +17,7 @@ from experiments.evaluators.optimizer import build_optimizer
 from experiments.evaluators.results import TRAINING, VALIDATION, not_finite
 from experiments.evaluators.schedule import WARMUP_START
 from experiments.evaluators.scores import Scores, scores_of_areas
-from experiments.evaluators.settings import MmsegSettings
+from experiments.evaluators.settings import MmsegSettings, scale_of
 from search_space.candidate import Candidate
 from topformer.errors import StudyError
 from topformer.mmseg import quiet, segmentor, to_segmentor_state
@@ -32,9 +32,6 @@ with quiet():
 
 SIZE_DIVISOR = 32
 """Validation images are enlarged to multiples of it, as in the release."""
-
-_LONG_SIDE = 4
-"""An image may be at most this many times as long as it is short, as in the release: (2048, 512)."""
 
 
 class FolderDataset(DrawnSegDataset):
@@ -205,7 +202,7 @@ def build_runner(
 def training_pipeline(settings: MmsegSettings, height: int, width: int) -> list[dict[str, Any]]:
     """Load, resize, crop, flip, distort: what the settings ask for."""
     scales = (settings.smallest_scale, settings.largest_scale)
-    resized = {"scale": _scale(height, width), "ratio_range": scales, "keep_ratio": True}
+    resized = {"scale": scale_of(height, width), "ratio_range": scales, "keep_ratio": True}
     # A crop full of one class is drawn again where there is a choice of crops.
     share = 0.75 if scales != (1.0, 1.0) else 1.0
     return [
@@ -223,16 +220,11 @@ def validation_pipeline(height: int, width: int) -> list[dict[str, Any]]:
     """The whole image at the candidate's size, its ratio kept; labels at their own size."""
     return [
         {"type": "LoadImageFromFile"},
-        {"type": "Resize", "scale": _scale(height, width), "keep_ratio": True},
+        {"type": "Resize", "scale": scale_of(height, width), "keep_ratio": True},
         {"type": "ResizeToMultiple", "size_divisor": SIZE_DIVISOR},
         {"type": "LoadAnnotations"},
         {"type": "PackSegInputs"},
     ]
-
-
-def _scale(height: int, width: int) -> tuple[int, int]:
-    short = min(height, width)
-    return max(_LONG_SIDE * short, height, width), short
 
 
 def schedulers(settings: MmsegSettings, budget: int) -> list[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """mmengine's runner with what a training here needs: quiet, atomic and weights-only checkpoints, CPUs in DDP."""
 
 import logging
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
-from experiments.evaluators.mmseg_processes import share_statistics
+from experiments.evaluators.processes import share_statistics
 from experiments.evaluators.results import replacing
 from topformer.errors import CheckpointError
 from topformer.mmseg import quiet
@@ -16,13 +17,16 @@ with quiet():
     from mmengine.model import MMDistributedDataParallel
     from mmengine.runner import Runner
 
-_CHECKPOINT = "iter_*.pth"
+_CHECKPOINT = re.compile(r"(?:iter|epoch)_(\d+)\.pth")
 _CONTENT = ("meta", "state_dict", "message_hub", "optimizer", "param_schedulers")
 """What a training needs to go on."""
 
 
 class FileRunner(Runner):  # type: ignore[misc]
     """A runner that logs to files only, and whose checkpoints are whole or absent."""
+
+    starts_whole: ClassVar[bool] = True
+    """Whether a checkpoint to start from must hold every tensor; one to go on from must."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> Any:
         """The logger of mmengine without its handler for the terminal."""
@@ -49,13 +53,15 @@ class FileRunner(Runner):  # type: ignore[misc]
             super().save_checkpoint(out_dir, fresh.name, *args, **kwargs)
 
     def load_checkpoint(self, filename: str, map_location: Any = "cpu", **_: Any) -> dict[str, Any]:
-        """Read a checkpoint as plain data; every tensor of the model must be in it.
+        """Read a checkpoint as plain data; every tensor of the model must be in it, see `starts_whole`.
 
         Raises:
             CheckpointError: It cannot be read so, or lacks something.
         """
         try:
-            content: dict[str, Any] = super().load_checkpoint(filename, map_location, strict=True)
+            content: dict[str, Any] = super().load_checkpoint(
+                filename, map_location, strict=self._resume or self.starts_whole
+            )
         except RuntimeError as error:
             raise CheckpointError(f"{filename} does not fit the network; {' '.join(str(error).split())}") from error
         lacking = [name for name in _CONTENT if self._resume and name not in content]
@@ -68,8 +74,5 @@ class FileRunner(Runner):  # type: ignore[misc]
 
 def last_checkpoint(work: Path) -> Path | None:
     """The newest checkpoint of a folder, if there is one; every one is whole, so that names alone tell."""
-    return max(work.glob(_CHECKPOINT), key=_update, default=None)
-
-
-def _update(checkpoint: Path) -> int:
-    return int(checkpoint.stem.removeprefix("iter_"))
+    found = {int(name[1]): path for path in work.glob("*.pth") if (name := _CHECKPOINT.fullmatch(path.name))}
+    return found[max(found)] if found else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,3 +81,10 @@ def _percent(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.fl
 def _mean(values: NDArray[np.float64]) -> float:
     present = values[~np.isnan(values)]
     return float(present.mean()) if present.size else float("nan")
+
+
+def as_json(scores: Scores, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Scores in percent as plain JSON; the IoU of a class that occurs nowhere is null."""
+    named = zip(classes, scores.per_class, strict=True)
+    per_class = {name: None if value != value else value for name, value in named}
+    return {"miou": scores.miou, "aacc": scores.aacc, "macc": scores.macc, "per_class": per_class}

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
-from typing import Any, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, Self, get_type_hints
 
 from topformer.errors import StudyError, unknown_name
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16")
@@ -109,10 +112,7 @@ class TrainingSettings:
         Raises:
             StudyError: An unknown key, or a value of the wrong type or out of range.
         """
-        names = [item.name for item in fields(cls)]
-        for name in values:
-            if name not in names:
-                raise StudyError(unknown_name("evaluator setting", name, names))
+        check_names(cls, values)
         return cls(**values)
 
     def describe(self) -> dict[str, Any]:
@@ -159,6 +159,27 @@ class MmsegSettings(TrainingSettings):
 
     distort: bool = False
     workers: int = 0
+
+
+def scale_of(height: int, width: int) -> tuple[int, int]:
+    """Longer and shorter side that images are resized into for a network of this input size, as in the release.
+
+    An image may be at most four times as long as it is short: (2048, 512).
+    """
+    short = min(height, width)
+    return max(4 * short, height, width), short
+
+
+def check_names(settings: "type[DataclassInstance]", values: Mapping[str, Any]) -> None:
+    """A table in a study file names fields of a class of settings only.
+
+    Raises:
+        StudyError: A key is none.
+    """
+    names = [item.name for item in fields(settings)]
+    for name in values:
+        if name not in names:
+            raise StudyError(unknown_name("evaluator setting", name, names))
 
 
 def _check(name: str, value: object, kind: type) -> None:

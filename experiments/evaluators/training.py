@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-import torch
-
 from experiments.data.datasets import SegmentationFolder, open_folder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.results import (
@@ -17,8 +15,8 @@ from experiments.evaluators.results import (
     describe,
     identity,
     open_evaluation,
-    replacing,
 )
+from experiments.evaluators.tensors import write_tensors
 from search_space.candidate import Candidate
 
 
@@ -79,8 +77,7 @@ class TrainingEvaluator(ABC):
         if (finished := open_evaluation(folder, wanted)) is not None:
             return finished
         accuracy, state = self._train(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
-        with replacing(folder / WEIGHTS) as fresh:
-            torch.save(state, fresh)
+        write_tensors(folder / WEIGHTS, state)
         close_evaluation(folder, accuracy)
         self._forget(folder)
         return accuracy

@@ -8,6 +8,7 @@ from typing import Any
 from experiments.data.datasets_folder import SegmentationFolder
 from experiments.data.datasets_known import KnownSet
 from experiments.data.datasets_match import ANNOTATIONS, IMAGES, LABEL_SUFFIX
+from experiments.evaluators.settings import scale_of
 from experiments.training.recipes import Recipe
 from topformer.codec import to_json
 from topformer.design import Design
@@ -34,8 +35,7 @@ def with_iterations(recipe: Recipe, iterations: int) -> Recipe:
 
 def with_size(recipe: Recipe, height: int, width: int) -> Recipe:
     """The recipe with other crops, and images resized to their shorter side; an image may be 4 times as long."""
-    short = min(height, width)
-    scale = (max(4 * short, height, width), short)
+    scale = scale_of(height, width)
     return replace(recipe, crop=(height, width), scale=scale, evaluation_scale=scale)
 
 
@@ -88,27 +88,13 @@ def mmengine_configuration(
     if recipe.batch % devices:
         raise StudyError(f"batch must be a multiple of the {devices} devices, got {recipe.batch}")
     every = max(1, recipe.iterations // _VALIDATIONS)
-    loader = {"num_workers": workers, "persistent_workers": workers > 0}
-    validation = {
-        "batch_size": 1,
-        **loader,
-        "sampler": {"type": "DefaultSampler", "shuffle": False},
-        "dataset": dataset(folder, VALIDATION, evaluation_pipeline(recipe)),
-    }
     score = {"type": "IoUMetric", "iou_metrics": ["mIoU"]}
     return {
         "default_scope": "mmseg",
         "custom_imports": {"imports": ["topformer.mmseg", DRAWS], "allow_failed_imports": False},
         "custom_hooks": [{"type": "ReseedHook"}],
         "model": model(replace(design, num_classes=folder.num_classes), recipe, pretrained=pretrained),
-        "train_dataloader": {
-            "batch_size": recipe.batch // devices,
-            **loader,
-            "sampler": {"type": "EndlessSampler"},
-            "dataset": dataset(folder, TRAINING, training_pipeline(recipe)),
-        },
-        "val_dataloader": validation,
-        "test_dataloader": validation,
+        **_loaders(recipe, folder, devices=devices, workers=workers),
         "val_evaluator": score,
         "test_evaluator": score,
         "train_cfg": {"type": "IterBasedTrainLoop", "max_iters": recipe.iterations, "val_interval": every},
@@ -129,6 +115,26 @@ def mmengine_configuration(
         "randomness": {"seed": seed},
         **({"sync_bn": "torch"} if recipe.synchronised and devices > 1 else {}),
         "load_from": initial,
+    }
+
+
+def _loaders(recipe: Recipe, folder: SegmentationFolder, *, devices: int, workers: int) -> dict[str, Any]:
+    processes = {"num_workers": workers, "persistent_workers": workers > 0}
+    validation = {
+        "batch_size": 1,
+        **processes,
+        "sampler": {"type": "DefaultSampler", "shuffle": False},
+        "dataset": dataset(folder, VALIDATION, evaluation_pipeline(recipe)),
+    }
+    return {
+        "train_dataloader": {
+            "batch_size": recipe.batch // devices,
+            **processes,
+            "sampler": {"type": "EndlessSampler"},
+            "dataset": dataset(folder, TRAINING, training_pipeline(recipe)),
+        },
+        "val_dataloader": validation,
+        "test_dataloader": validation,
     }
 
 

@@ -1,35 +1,38 @@
 """A training of a detector through mmdetection, run from the configuration that is written beside it."""
 
 import io
-import logging
 import os
 import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed import is_initialized
 
 from experiments.data.coco import CocoFolder
 from experiments.evaluators.base import Progress
-from experiments.evaluators.results import WEIGHTS, not_finite, replacing, write_json
+from experiments.evaluators.mmseg_runner import FileRunner, last_checkpoint
+from experiments.evaluators.processes import joined_processes, rank, world_size
+from experiments.evaluators.results import RESULT, WEIGHTS, not_finite, write_json
+from experiments.evaluators.tensors import write_tensors
 from experiments.training.configuration import as_python
 from experiments.training.detection_recipe import DetectionRecipe, configuration
-from experiments.training.weights import starting_weights
+from experiments.training.run_files import INITIAL, prepare
+from experiments.training.weights import START, starting_weights
 from topformer.design import Design
-from topformer.errors import StudyError
 from topformer.mmdet import check_scales
 from topformer.mmseg import quiet
 
 with quiet():
     from mmengine.config import Config
     from mmengine.hooks import Hook
-    from mmengine.runner import Runner, find_latest_checkpoint
 
-CONFIGURATION, RESULT, INITIAL, START, LOGS = "config.py", "result.json", "initial.pth", "start.json", "mmdet"
+LOGS = "mmdet"
 SCORES: Mapping[str, str] = {"ap": "coco/bbox_mAP", "ap50": "coco/bbox_mAP_50", "ap75": "coco/bbox_mAP_75"}
 """Our name of each score to mmdetection's, whose values lie between 0 and 1."""
 
@@ -61,14 +64,10 @@ class _Watch(Hook):  # type: ignore[misc]
         self.scores = {name: 100 * float(found.get(theirs, 0.0)) for name, theirs in SCORES.items()}
 
 
-class _Runner(Runner):  # type: ignore[misc]
-    """A runner that logs to files only."""
+class _Runner(FileRunner):
+    """Starts from the weights of a backbone."""
 
-    def build_logger(self, *args: Any, **kwargs: Any) -> Any:
-        """The logger of mmengine without its handler for the terminal."""
-        logger = super().build_logger(*args, **kwargs)
-        logger.handlers = [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
-        return logger
+    starts_whole = False
 
 
 def train_detector(
@@ -103,68 +102,50 @@ def train_detector(
         The content of `result.json`: AP, AP50 and AP75 of COCO in percent, and the settings.
 
     Raises:
-        StudyError: `out` holds another training.
+        StudyError: `out` holds another training, or the machine cannot do what is asked for.
         DesignError, CheckpointError: The design lacks a scale; the weights do not fit.
-        EvaluationError: The loss is not finite.
+        EvaluationError: The loss is not finite, or another process of the training ended.
+        StorageError: The disk does not take a checkpoint.
     """
     check_scales(design)
-    initial = (out / INITIAL).resolve() if checkpoint else None
+    start = partial(_write_initial, checkpoint, source or design, design, seed) if checkpoint else None
     settings = configuration(
         design,
         recipe,
         replace(folder, root=folder.root.resolve()),
         seed=seed,
-        devices=int(os.environ.get("WORLD_SIZE", "1")),
+        devices=world_size(),
         workers=workers,
-        initial=str(initial) if initial else None,
+        initial=str((out / INITIAL).resolve()) if start else None,
     )
-    _claim(out, as_python(settings))
-    if checkpoint and initial and not initial.exists():
-        _write_initial(out, checkpoint, source or design, design, seed)
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        # The packages warn of their own defaults and of torch's deprecations; pycocotools prints.
-        warnings.simplefilter("ignore")
-        scores, weights = _run(settings, out / LOGS, progress)
+    with joined_processes():
+        prepare(out, as_python(settings), LOGS, start)
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            # The packages warn of their own defaults and of torch's deprecations; pycocotools prints.
+            warnings.simplefilter("ignore")
+            scores, weights = _run(settings, out / LOGS, progress)
     result = {**scores, "recipe": asdict(recipe), "seed": seed, "images": dict(folder.images)}
-    if int(os.environ.get("RANK", "0")) == 0:
-        with replacing(out / WEIGHTS) as fresh:
-            torch.save(weights, fresh)
+    if rank() == 0:
+        write_tensors(out / WEIGHTS, weights)
         write_json(out / RESULT, result)
     return result
 
 
-def _claim(out: Path, text: str) -> None:
-    """Write the configuration, or find the same there."""
-    out.mkdir(parents=True, exist_ok=True)
-    known = out / CONFIGURATION
-    if not known.exists():
-        with replacing(known) as fresh:
-            fresh.write_text(text, encoding="utf-8")
-        return
-    found = known.read_text(encoding="utf-8")
-    if found != text:
-        pairs = zip(found.splitlines(), text.splitlines(), strict=False)
-        old, new = next(((old, new) for old, new in pairs if old != new), ("fewer lines", "more"))
-        raise StudyError(f"{out} holds another training: {old.strip()}, not {new.strip()}; choose another --out")
-
-
-def _write_initial(out: Path, checkpoint: Path, source: Design, design: Design, seed: int) -> None:
+def _write_initial(checkpoint: Path, source: Design, design: Design, seed: int, initial: Path) -> None:
     """The backbone's weights under the detector's names, and where they come from."""
     state, start = starting_weights(checkpoint, source, design, seed=seed)
     prefix = "backbone."
     body = {f"{prefix}body.{k.removeprefix(prefix)}": v for k, v in state.items() if k.startswith(prefix)}
-    write_json(out / START, start.to_json())
-    with replacing(out / INITIAL) as fresh:
-        torch.save({"state_dict": body}, fresh)
+    write_json(initial.with_name(START), start.to_json())
+    write_tensors(initial, {"state_dict": body})
 
 
 def _run(
     settings: Mapping[str, Any], work: Path, progress: Progress | None
 ) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
-    work.mkdir(parents=True, exist_ok=True)
-    resumed = find_latest_checkpoint(str(work))
-    changes = {"load_from": resumed, "resume": True} if resumed else {}
-    launcher = "pytorch" if "LOCAL_RANK" in os.environ else "none"
+    resumed = last_checkpoint(work)
+    changes = {"load_from": str(resumed), "resume": True} if resumed else {}
+    launcher = "pytorch" if is_initialized() else "none"
     # mmengine keeps loggers and histories by name for the life of the process.
     name = {"experiment_name": f"detection-{os.getpid()}-{work.resolve()}".replace("/", "-")}
     runner = _Runner.from_cfg(Config({**settings, **changes, **name, "work_dir": str(work), "launcher": launcher}))

@@ -100,28 +100,14 @@ def configuration(
     """
     if recipe.batch % devices:
         raise StudyError(f"batch must be a multiple of the {devices} devices, got {recipe.batch}")
-    loader = {"num_workers": workers, "persistent_workers": workers > 0}
-    validation = {
-        "batch_size": 1,
-        **loader,
-        "sampler": {"type": "DefaultSampler", "shuffle": False},
-        "dataset": _dataset(folder, VAL, _validation_pipeline(recipe)) | {"test_mode": True},
-    }
+    # Several processes exchange their results by messages; the default writes them into the current folder.
     score = {"type": "CocoMetric", "ann_file": str(folder.root / annotations(VAL)), "metric": "bbox"}
+    score |= {"collect_device": "gpu"}
     return {
         "default_scope": "mmdet",
         "custom_imports": {"imports": ["topformer.mmdet"], "allow_failed_imports": False},
         "model": model(design, recipe, len(folder.classes)),
-        "train_dataloader": {
-            "batch_size": recipe.batch // devices,
-            **loader,
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-            "batch_sampler": {"type": "AspectRatioBatchSampler"},
-            "dataset": _dataset(folder, TRAIN, _training_pipeline(recipe))
-            | {"filter_cfg": {"filter_empty_gt": True, "min_size": 32}},
-        },
-        "val_dataloader": validation,
-        "test_dataloader": validation,
+        **_loaders(recipe, folder, devices=devices, workers=workers),
         "val_evaluator": score,
         "test_evaluator": score,
         "train_cfg": {"type": "EpochBasedTrainLoop", "max_epochs": recipe.epochs, "val_interval": 1},
@@ -133,6 +119,28 @@ def configuration(
         "randomness": {"seed": seed},
         **({"sync_bn": "torch"} if recipe.synchronised and devices > 1 else {}),
         "load_from": initial,
+    }
+
+
+def _loaders(recipe: DetectionRecipe, folder: CocoFolder, *, devices: int, workers: int) -> dict[str, Any]:
+    processes = {"num_workers": workers, "persistent_workers": workers > 0}
+    validation = {
+        "batch_size": 1,
+        **processes,
+        "sampler": {"type": "DefaultSampler", "shuffle": False},
+        "dataset": _dataset(folder, VAL, _validation_pipeline(recipe)) | {"test_mode": True},
+    }
+    return {
+        "train_dataloader": {
+            "batch_size": recipe.batch // devices,
+            **processes,
+            "sampler": {"type": "DefaultSampler", "shuffle": True},
+            "batch_sampler": {"type": "AspectRatioBatchSampler"},
+            "dataset": _dataset(folder, TRAIN, _training_pipeline(recipe))
+            | {"filter_cfg": {"filter_empty_gt": True, "min_size": 32}},
+        },
+        "val_dataloader": validation,
+        "test_dataloader": validation,
     }
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,11 +12,12 @@ from experiments.data.datasets import SegmentationFolder, open_folder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.results import WEIGHTS, trained
 from experiments.evaluators.scores import Scores
-from experiments.evaluators.settings import PRECISIONS
+from experiments.evaluators.settings import PRECISIONS, check_names
 from experiments.evaluators.training import TrainingEvaluator
 from experiments.training.configuration import check_fit, with_iterations, with_size
 from experiments.training.mmseg_train import LOGS, train
 from experiments.training.recipes import MODELS, RECIPES, Recipe, model_of, recipe
+from experiments.training.run_files import INITIAL
 from experiments.training.weights import digest
 from search_space.candidate import Candidate
 from topformer.errors import StudyError, unknown_name
@@ -69,10 +70,7 @@ class RecipeSettings:
         Raises:
             StudyError: An unknown key, or a value that is not accepted.
         """
-        names = [item.name for item in fields(cls)]
-        for name in values:
-            if name not in names:
-                raise StudyError(unknown_name("evaluator setting", name, names))
+        check_names(cls, values)
         return cls(**values)
 
     def describe(self) -> dict[str, Any]:
@@ -141,8 +139,9 @@ class RecipeEvaluator(TrainingEvaluator):
 
     def _forget(self, folder: Path) -> None:
         # The evaluation keeps the weights; the training's own copies are as large as they are many.
-        for checkpoint in [*(folder / TRAINING / LOGS).rglob("*.pth"), folder / TRAINING / WEIGHTS]:
-            checkpoint.unlink(missing_ok=True)
+        training = folder / TRAINING
+        for copy in [*(training / LOGS).rglob("*.pth"), training / INITIAL, training / WEIGHTS]:
+            copy.unlink(missing_ok=True)
 
 
 def _scores(found: Mapping[str, Any]) -> Scores:

@@ -1,24 +1,22 @@
 """A full training of a recipe with the lean loop: on one device, batches cut and distorted there."""
 
 import json
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Progress
-from experiments.evaluators.lean import choose_device
 from experiments.evaluators.lean_crops import Crops
 from experiments.evaluators.lean_data import MEAN, STD
 from experiments.evaluators.lean_mixed import load_mixed
 from experiments.evaluators.lean_training import CHECKPOINT, Evaluation, Training, seeded
 from experiments.evaluators.memory import keep_freed_memory
-from experiments.evaluators.results import TRAINING, VALIDATION, WEIGHTS, read_json, replacing, write_json
-from experiments.evaluators.scores import scores
+from experiments.evaluators.processes import choose_device, world_size
+from experiments.evaluators.results import RESULT, TRAINING, VALIDATION, WEIGHTS, read_json, write_json
+from experiments.evaluators.scores import as_json, scores
 from experiments.evaluators.settings import LeanSettings
+from experiments.evaluators.tensors import write_tensors
 from experiments.training.recipes import Recipe
 from experiments.training.weights import START, digest, starting_weights
 from topformer.codec import to_json
@@ -26,7 +24,6 @@ from topformer.design import Design
 from topformer.errors import StudyError
 
 CONFIGURATION = "lean.json"
-RESULT = "result.json"
 _FIXED = {
     "betas": (0.9, 0.999),
     "norm_weight_decay": 0.0,
@@ -106,8 +103,8 @@ def train_lean(
         EvaluationError: The loss is not finite.
         StorageError: Something cannot be written, or a checkpoint not be read.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise StudyError(f"the lean loop trains on one device, got {os.environ['WORLD_SIZE']} processes")
+    if world_size() > 1:
+        raise StudyError(f"the lean loop trains on one device, got {world_size()} processes")
     settings = settings or lean_settings(recipe)
     design = replace(design, num_classes=folder.num_classes)
     about = {"design": to_json(design), "recipe": asdict(recipe), "seed": seed, "settings": settings.describe()}
@@ -125,8 +122,7 @@ def train_lean(
             training.model.load_state_dict(state)
         result = _run(training, folder, out, cache, progress)
     result = {**result, "recipe": asdict(recipe), "seed": seed, "iterations": recipe.iterations, "loop": "lean"}
-    with replacing(out / WEIGHTS) as fresh:
-        torch.save({name: value.cpu() for name, value in training.model.state_dict().items()}, fresh)
+    write_tensors(out / WEIGHTS, {name: value.cpu() for name, value in training.model.state_dict().items()})
     write_json(out / RESULT, result)
     return result
 
@@ -171,8 +167,6 @@ def _training(
 def _run(
     training: Training, folder: SegmentationFolder, out: Path, cache: Path | None, progress: Progress | None
 ) -> dict[str, Any]:
-    from experiments.training.mmseg_train import as_json
-
     validation = load_mixed(folder, VALIDATION, training.device, cache)
     settings, budget = training.settings, training.budget
     while training.update < budget:

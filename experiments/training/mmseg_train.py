@@ -1,11 +1,10 @@
 """A full training through mmsegmentation, run from the configuration that is written beside it."""
 
 import os
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from itertools import zip_longest
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,15 @@ from experiments.data.datasets import SegmentationFolder
 from experiments.evaluators.base import Progress
 from experiments.evaluators.mmseg_draws import without_trace
 from experiments.evaluators.mmseg_memory import Probe, explained
-from experiments.evaluators.mmseg_processes import joined_processes, rank, wait_for_all, world_size
 from experiments.evaluators.mmseg_run import FiniteLossHook, ProgressHook, ScoresMetric
 from experiments.evaluators.mmseg_runner import FileRunner, last_checkpoint
-from experiments.evaluators.results import WEIGHTS, remove_unfinished, replacing, write_json
-from experiments.evaluators.scores import Scores
+from experiments.evaluators.processes import joined_processes, rank, world_size
+from experiments.evaluators.results import RESULT, WEIGHTS, write_json
+from experiments.evaluators.scores import Scores, as_json
+from experiments.evaluators.tensors import write_tensors
 from experiments.training.configuration import as_python, mmengine_configuration
 from experiments.training.recipes import Recipe
+from experiments.training.run_files import INITIAL, prepare
 from experiments.training.weights import START, starting_weights
 from topformer.design import Design
 from topformer.errors import StudyError
@@ -32,12 +33,7 @@ with quiet():
     from mmengine.config import Config
     from mmengine.evaluator import Evaluator
 
-CONFIGURATION = "config.py"
-RESULT = "result.json"
-INITIAL = "initial.pth"
 LOGS = "mmseg"
-_LOADING = re.compile(r"'num_workers': \d+,\s+'persistent_workers': \w+,?")
-"""What a training may go on with another value of: the draws do not depend on it."""
 
 
 class _Runner(FileRunner):
@@ -98,7 +94,7 @@ def train(
     if precision != "float32" and not torch.cuda.is_available():
         raise StudyError(f"precision {precision} needs a CUDA device; accepted here: float32")
     design = replace(design, num_classes=folder.num_classes)
-    initial = (out / INITIAL).resolve() if checkpoint else None
+    start = partial(_write_initial, checkpoint, source or design, design, seed) if checkpoint else None
     settings = mmengine_configuration(
         design,
         recipe,
@@ -107,16 +103,10 @@ def train(
         devices=world_size(),
         workers=workers,
         precision=precision,
-        initial=str(initial) if initial else None,
+        initial=str((out / INITIAL).resolve()) if start else None,
     )
     with joined_processes(), without_trace():
-        if rank() == 0:
-            _claim(out, as_python(settings))
-            if checkpoint and initial and not initial.exists():
-                state, start = starting_weights(checkpoint, source or design, design, seed=seed)
-                write_json(out / START, start.to_json())
-                _save({"state_dict": to_segmentor_state(state)}, initial)
-        wait_for_all()
+        prepare(out, as_python(settings), LOGS, start)
         probe = Probe(design=design, height=recipe.crop[0], width=recipe.crop[1], precision=precision)
         scores, weights = explained(
             lambda: _run(settings, out / LOGS, progress), probe, batch=recipe.batch // world_size()
@@ -124,36 +114,16 @@ def train(
     about = {"recipe": asdict(recipe), "seed": seed, "iterations": recipe.iterations}
     result = {**as_json(scores, folder.classes), **about}
     if rank() == 0:
-        _save(weights, out / WEIGHTS)
+        write_tensors(out / WEIGHTS, weights)
         write_json(out / RESULT, result)
     return result
 
 
-def _save(content: Mapping[str, Any], path: Path) -> None:
-    with replacing(path) as fresh:
-        torch.save(content, fresh)
-
-
-def _claim(out: Path, text: str) -> None:
-    """Write the configuration, or find the same there; one under which nothing was trained yet gives way."""
-    (out / LOGS).mkdir(parents=True, exist_ok=True)
-    for folder in (out, out / LOGS):
-        remove_unfinished(folder)
-    known = out / CONFIGURATION
-    old = known.read_text(encoding="utf-8") if known.exists() else ""
-    if last_checkpoint(out / LOGS) or (out / WEIGHTS).exists():
-        if _LOADING.sub("", old) == _LOADING.sub("", text):
-            return
-        raise StudyError(f"{out} holds another training: {_difference(old, text)}; choose another --out")
-    (out / INITIAL).unlink(missing_ok=True)
-    with replacing(known) as fresh:
-        fresh.write_text(text, encoding="utf-8")
-
-
-def _difference(old: str, new: str) -> str:
-    pairs = zip_longest(old.splitlines(), new.splitlines(), fillvalue="nothing")
-    there, wanted = next((a, b) for a, b in pairs if a != b)
-    return f"{there.strip()}, not {wanted.strip()}"
+def _write_initial(checkpoint: Path, source: Design, design: Design, seed: int, initial: Path) -> None:
+    """The weights under mmsegmentation's names, and where they come from."""
+    state, start = starting_weights(checkpoint, source, design, seed=seed)
+    write_json(initial.with_name(START), start.to_json())
+    write_tensors(initial, {"state_dict": to_segmentor_state(state)})
 
 
 def _run(settings: Mapping[str, Any], work: Path, progress: Progress | None) -> tuple[Scores, dict[str, torch.Tensor]]:
@@ -185,10 +155,3 @@ def _to_the_end(runner: _Runner) -> None:
     finally:
         for handler in runner.logger.handlers:
             handler.close()
-
-
-def as_json(scores: Scores, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Scores in percent as plain JSON; the IoU of a class that occurs nowhere is null."""
-    named = zip(classes, scores.per_class, strict=True)
-    per_class = {name: None if value != value else value for name, value in named}
-    return {"miou": scores.miou, "aacc": scores.aacc, "macc": scores.macc, "per_class": per_class}

@@ -10,7 +10,8 @@ import torch
 
 from experiments.data.image_folder import TRAIN, VAL, ClassFolder
 from experiments.evaluators.base import Progress
-from experiments.evaluators.results import WEIGHTS, replacing, write_json
+from experiments.evaluators.results import RESULT, WEIGHTS, read_json, write_json
+from experiments.evaluators.tensors import write_tensors
 from experiments.training.pretrain_data import TrainingOrder, training_batches, validation_batches
 from experiments.training.pretrain_loop import Pretraining
 from experiments.training.pretrain_recipes import PretrainRecipe
@@ -18,9 +19,9 @@ from experiments.training.ranks import Ranks, joined
 from topformer.classification import released_state
 from topformer.codec import fingerprint, to_json
 from topformer.design import Design
-from topformer.errors import StorageError, StudyError
+from topformer.errors import StudyError
 
-SETTINGS, CHECKPOINT, RESULT = "pretraining.json", "checkpoint.pt", "result.json"
+SETTINGS, CHECKPOINT = "pretraining.json", "checkpoint.pt"
 CHECKPOINT_EVERY = 1000
 """Updates between two checkpoints within an epoch; every epoch ends with one."""
 
@@ -118,10 +119,7 @@ def _claim(out: Path, wanted: Mapping[str, Any]) -> None:
     if not known.exists():
         write_json(known, wanted)
         return
-    try:
-        found = json.loads(known.read_text(encoding="ascii"))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{known} cannot be read: {error}") from error
+    found = read_json(known)
     for name, value in wanted.items():
         if found.get(name) != json.loads(json.dumps(value)):
             raise StudyError(
@@ -185,8 +183,7 @@ def _finished(
         states = {"state_dict": training.model, "state_dict_ema": training.averaged.module}
         held = {name: released_state(model.state_dict(), design) for name, model in states.items()}
         plain = {name: {k: v.cpu() for k, v in state.items()} for name, state in held.items()}
-        with replacing(out / WEIGHTS) as fresh:
-            torch.save(plain, fresh)
+        write_tensors(out / WEIGHTS, plain)
         write_json(out / RESULT, {**result, **wanted})
     ranks.wait()
     return {**result, **wanted}

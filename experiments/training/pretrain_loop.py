@@ -1,6 +1,5 @@
 """One pre-training: its state, its step, its validation, and its checkpoint."""
 
-import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
@@ -13,14 +12,15 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from experiments.evaluators.lean_data import normalised
-from experiments.evaluators.results import replacing
+from experiments.evaluators.results import not_finite
+from experiments.evaluators.tensors import reading, write_tensors
 from experiments.training.pretrain_data import Batch
 from experiments.training.pretrain_recipes import PretrainRecipe
 from experiments.training.pretrain_schedule import build_optimizer, learning_rate
 from experiments.training.ranks import Ranks
 from topformer.classification import TopFormerClassifier
 from topformer.design import Design
-from topformer.errors import EvaluationError, StorageError
+from topformer.errors import EvaluationError
 
 _SHOWN = 4
 _DRAWS = 0x9E3779B9
@@ -119,19 +119,20 @@ class Pretraining:
     def _not_finite(self, loss: float, batch: Batch) -> EvaluationError:
         files = ", ".join(str(path) for path in batch.files[:_SHOWN])
         more = f" and {len(batch.files) - _SHOWN} more" if len(batch.files) > _SHOWN else ""
-        return EvaluationError(
-            f"the loss is {loss} at update {self.update + 1} of {self.updates}, on {files}{more}; "
-            "a lower learning rate may help"
-        )
+        return not_finite(loss, self.update + 1, self.updates, [files + more])
 
     @torch.inference_mode()
     def validate(self, batches: Iterable[Batch]) -> tuple[TopK, TopK]:
         """Accuracies of the last and of the averaged weights, on all processes' validation images together.
 
+        All processes score with the BatchNorm statistics of the first, which are the ones that are kept.
+
         Raises:
             EvaluationError: A network gives logits that are not finite.
         """
         models = (self.model.eval(), self.averaged.eval())
+        for scored in models:
+            self.ranks.share_buffers(scored)
         counts = torch.zeros(len(models), 3, dtype=torch.int64, device=self.ranks.device)
         for batch in batches:
             images, labels = normalised(batch.images.to(self.ranks.device)), batch.labels.to(self.ranks.device)
@@ -155,8 +156,7 @@ class Pretraining:
             "update": self.update,
             "history": self.history,
         }
-        with replacing(path) as fresh:
-            torch.save(state, fresh)
+        write_tensors(path, state)
 
     def load(self, path: Path) -> None:
         """Go on where `save` was called.
@@ -164,14 +164,11 @@ class Pretraining:
         Raises:
             StorageError: The file cannot be read.
         """
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with reading(path) as state:
             self.model.load_state_dict(state["model"])
             self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.update, self.history = state["update"], state["history"]
-        except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            raise StorageError(f"{path} cannot be read, remove it to start again: {error}") from error
 
 
 def _counted(logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,14 +1,13 @@
 """The processes that share a batch: one, or those that `torchrun` started."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
-from topformer.errors import StudyError
+from experiments.evaluators.processes import joined_processes, rank, wait_for_all, world_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,32 +37,21 @@ class Ranks:
 
     def wait(self) -> None:
         """Until all processes are here."""
+        wait_for_all()
+
+    def share_buffers(self, module: nn.Module) -> None:
+        """Give every process the first one's buffers, BatchNorm's statistics among them."""
         if self.world > 1:
-            distributed.barrier()
+            for buffer in module.buffers():
+                distributed.broadcast(buffer, 0)
 
 
 @contextmanager
 def joined(device: str = "auto") -> Iterator[Ranks]:
-    """Join the processes that `torchrun` started, with NCCL on CUDA and gloo on a CPU; alone without it.
-
-    Args:
-        device: `cpu`, `cuda`, or `auto`, which takes CUDA where there is a device.
+    """As `joined_processes`, with what this process is among them.
 
     Raises:
-        StudyError: CUDA is asked for and there is none.
+        StudyError, EvaluationError: As there.
     """
-    cuda = torch.cuda.is_available()
-    if device == "cuda" and not cuda:
-        raise StudyError("device cuda needs a CUDA device; accepted here: cpu")
-    kind = "cuda" if cuda and device != "cpu" else "cpu"
-    if "LOCAL_RANK" not in os.environ:
-        yield Ranks(rank=0, world=1, device=torch.device(kind))
-        return
-    local = torch.device(kind, int(os.environ["LOCAL_RANK"])) if kind == "cuda" else torch.device(kind)
-    if local.type == "cuda":
-        torch.cuda.set_device(local)
-    distributed.init_process_group("nccl" if kind == "cuda" else "gloo")
-    try:
-        yield Ranks(rank=distributed.get_rank(), world=distributed.get_world_size(), device=local)
-    finally:
-        distributed.destroy_process_group()
+    with joined_processes(device) as own:
+        yield Ranks(rank=rank(), world=world_size(), device=own)

@@ -216,6 +216,14 @@ def test_the_configuration_can_be_printed_without_mmdetection(data: Path, capsys
     assert values["train_dataloader"]["dataset"]["data_root"] == str(data)
 
 
+def test_a_configuration_cannot_start_from_weights_of_a_backbone(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--design", "tiny", "--checkpoint", "tiny.pth", "--print-config"]
+    assert main(["detect", "train", "--data", str(data), *given]) == 2
+    assert "--print-config cannot start from tiny.pth" in capsys.readouterr().err
+
+
 def test_costs_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["detect", "cost", "tiny", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

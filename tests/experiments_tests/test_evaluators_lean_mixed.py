@@ -1,7 +1,9 @@
 """The lean loop on images that differ in size: decoded files, crops and scores, against mmsegmentation's."""
 
+import fcntl
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,21 @@ def test_a_stopped_cache_goes_on_and_a_finished_one_is_not_decoded_again(
         found = load_mixed(folder, "training", CPU, tmp_path)
         assert torch.equal(found.pixels, split.pixels)
     assert sorted(seen) == ["2", "3", "3", "4", "5"]
+
+
+def test_two_trainings_do_not_write_one_cache_at_once(folder: SegmentationFolder, split: Mixed, tmp_path: Path) -> None:
+    load_mixed(folder, "training", CPU, tmp_path)
+    lock, data, note = (next(tmp_path.glob(f"*.{kind}")) for kind in ("lock", "bin", "json"))
+    data.unlink()
+    note.unlink()
+    with ThreadPoolExecutor(1) as pool:
+        with lock.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            other = pool.submit(load_mixed, folder, "training", CPU, tmp_path)
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.5)
+            assert not data.exists()
+        assert torch.equal(other.result(timeout=60).pixels, split.pixels)
 
 
 def test_a_note_that_cannot_be_read_is_an_error_that_says_what_to_do(

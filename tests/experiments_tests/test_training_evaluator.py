@@ -48,6 +48,7 @@ def test_a_neighbour_starts_from_slices_of_the_weights_that_are_given(data: Path
     began = torch.load(weights, weights_only=True)["backbone.pyramid.stem.conv.weight"]
     ended = torch.load(tmp_path / "run" / "weights.pt", weights_only=True)["backbone.pyramid.stem.conv.weight"]
     assert torch.allclose(began, ended, atol=1e-3)
+    assert not list((tmp_path / "run").rglob("*.pth"))
 
 
 def test_each_candidate_has_the_numbers_of_the_nearest_model(data: Path) -> None:

@@ -16,7 +16,7 @@ from experiments.training import lean_train
 from experiments.training.configuration import with_iterations, with_size
 from experiments.training.lean_train import lean_settings, train_lean
 from experiments.training.recipes import RECIPES, recipe
-from topformer.errors import StudyError
+from topformer.errors import StorageError, StudyError
 from topformer.network import TopFormer
 from topformer.presets import NANO
 
@@ -122,3 +122,43 @@ def test_the_command_trains_and_leaves_weights_that_the_next_command_scores(
 def test_the_command_says_that_the_loop_has_no_configuration(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--data", str(data), "--design", "nano", "--loop", "lean", "--print-config"]) != 0
     assert "--loop lean has none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--loop", "lean", "--workers", "2"), "--workers is for --loop mmseg, got --loop lean"),
+        (("--loss-stride", "1"), "--loss-stride is for --loop lean, got --loop mmseg"),
+        (("--device", "cpu", "--print-config"), "--device is for --loop lean, got --loop mmseg"),
+        (("--from-design", "base"), "got base without a --checkpoint"),
+        (
+            ("--from-design", "base", "--print-config"),
+            "weights, got --print-config and --from-design base",
+        ),
+    ],
+)
+def test_an_argument_that_would_do_nothing_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    common = ("--data", str(data), "--design", "nano", "--size", "64", "--out", str(tmp_path / "run"))
+    assert main(["train", *common, *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_device_that_is_not_there_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="device cuda needs a CUDA device; accepted here: cpu"):
+        train_lean(NANO, RECIPE, open_folder(data), tmp_path, settings=replace(SETTINGS, device="cuda"))
+
+
+def test_a_checkpoint_that_lacks_something_says_what_to_do(data: Path, tmp_path: Path) -> None:
+    def stop(done: int, _: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_lean(NANO, RECIPE, open_folder(data), tmp_path, settings=SETTINGS, progress=stop)
+    torch.save({"update": 2}, tmp_path / "checkpoint.pt")
+    with pytest.raises(StorageError, match=r"checkpoint.pt cannot be read, remove it to start again: 'model'"):
+        train_lean(NANO, RECIPE, open_folder(data), tmp_path, settings=SETTINGS)

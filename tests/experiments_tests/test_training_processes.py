@@ -14,9 +14,11 @@ from torch import distributed, nn
 from torch.multiprocessing.spawn import spawn
 
 from experiments.data.tokenworld import write_tokenworld
-from experiments.evaluators.mmseg_processes import SharedBatchNorm2d, share_statistics
+from experiments.evaluators.processes import SharedBatchNorm2d, joined_processes, share_statistics
+from experiments.training.ranks import Ranks
 from tests.experiments_tests.shared_training import run
 from tests.experiments_tests.test_training_resume import assert_same_state
+from topformer.errors import StudyError
 from topformer.mmseg import load_plain
 
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
@@ -59,11 +61,15 @@ def example_loss(found: Any, maps: Any) -> Any:
     return (found * maps.sin()).sum()
 
 
-def test_shared_batch_norm_is_that_of_the_joint_batch(tmp_path: Path) -> None:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    spawn(normalised, (port, tmp_path), nprocs=2)  # type: ignore[no-untyped-call]
+        port: int = free.getsockname()[1]
+    return port
+
+
+def test_shared_batch_norm_is_that_of_the_joint_batch(tmp_path: Path) -> None:
+    spawn(normalised, (free_port(), tmp_path), nprocs=2)  # type: ignore[no-untyped-call]
     network, maps = batch_norm_example()
     joint = maps.clone().requires_grad_()
     found = network(joint)
@@ -74,6 +80,31 @@ def test_shared_batch_norm_is_that_of_the_joint_batch(tmp_path: Path) -> None:
     torch.testing.assert_close(shares[0][2] + shares[1][2], network[0].weight.grad, rtol=0, atol=1e-12)
     for share in shares:
         torch.testing.assert_close(share[3], network.state_dict(), rtol=0, atol=1e-12)
+
+
+def buffers_shared(rank: int, port: int, folder: Path) -> None:
+    """One of two processes: statistics of its own, then the first one's."""
+    distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    network = nn.BatchNorm2d(3)
+    network(torch.full((2, 3, 1, 1), 10.0 + rank) + torch.tensor([0.0, 1.0])[:, None, None, None])
+    Ranks(rank=rank, world=2, device=torch.device("cpu")).share_buffers(network)
+    torch.save(network.running_mean, folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def test_processes_that_pre_train_score_with_the_statistics_of_the_first(tmp_path: Path) -> None:
+    spawn(buffers_shared, (free_port(), tmp_path), nprocs=2)  # type: ignore[no-untyped-call]
+    means = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    # A tenth of the mean of 10 and 11, which are the first one's; the other's are 11 and 12.
+    torch.testing.assert_close(means[0], torch.full((3,), 1.05))
+    assert torch.equal(means[0], means[1])
+
+
+def test_processes_without_a_number_on_their_machine_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(StudyError, match="WORLD_SIZE is 2, but LOCAL_RANK is not set"), joined_processes():
+        pass
 
 
 def together(data: Path, out: Path, settings: str) -> int:

@@ -26,20 +26,44 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-@contextmanager
-def joined_processes() -> Iterator[None]:
-    """Join the processes that `torchrun` started, and leave them at the end; a single process has nothing to join.
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` takes CUDA where there is one.
 
     Raises:
-        StudyError: The machine has CUDA devices, but fewer than its processes need.
+        StudyError: CUDA is asked for and there is none.
+    """
+    cuda = torch.cuda.is_available()
+    if name == "cuda" and not cuda:
+        raise StudyError("device cuda needs a CUDA device; accepted here: cpu")
+    return torch.device("cuda" if cuda and name != "cpu" else "cpu")
+
+
+@contextmanager
+def joined_processes(device: str = "auto") -> Iterator[torch.device]:
+    """Join the processes that `torchrun` started, and leave them at the end; a single process has nothing to join.
+
+    Args:
+        device: `cpu`, `cuda`, or `auto`, which takes CUDA where there is a device.
+
+    Yields:
+        Where this process computes.
+
+    Raises:
+        StudyError: CUDA is asked for and there is none, the machine has fewer devices than its processes need, or
+            what started the processes does not number those of this machine.
         EvaluationError: Another process ended.
     """
-    if "LOCAL_RANK" not in os.environ or distributed.is_initialized():
-        yield
+    chosen = choose_device(device)
+    if distributed.is_initialized() or ("LOCAL_RANK" not in os.environ and world_size() == 1):
+        yield chosen
         return
-    distributed.init_process_group(_backend(int(os.environ["LOCAL_RANK"])))
+    if "LOCAL_RANK" not in os.environ:
+        raise StudyError(f"WORLD_SIZE is {world_size()}, but LOCAL_RANK is not set; start the processes with torchrun")
+    if chosen.type == "cuda":
+        chosen = _own_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        yield
+        yield chosen
     except RuntimeError as error:
         if not any(sign in str(error) for sign in _LOST):
             raise
@@ -49,13 +73,11 @@ def joined_processes() -> Iterator[None]:
         distributed.destroy_process_group()
 
 
-def _backend(local_rank: int) -> str:
-    if not torch.cuda.is_available():
-        return "gloo"
+def _own_device(local_rank: int) -> torch.device:
     if local_rank >= torch.cuda.device_count():
         raise StudyError(f"every process needs a CUDA device of its own; accepted here: {torch.cuda.device_count()}")
     torch.cuda.set_device(local_rank)
-    return "nccl"
+    return torch.device("cuda", local_rank)
 
 
 def wait_for_all() -> None:

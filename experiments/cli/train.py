@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_size, read_design, size
+from experiments.cli.arguments import add_size, read_design, seed, size, whole
 from experiments.data.datasets_known import KNOWN
 from experiments.training.recipes import MODELS, RECIPES
 from topformer.errors import StudyError
@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from-design", default=None, metavar="DESIGN", help="what these belong to; they are sliced")
     parser.add_argument("--iterations", type=int, default=None, help="updates, if not the recipe's")
     parser.add_argument("--batch", type=int, default=None, help="images per update, if not the recipe's")
-    parser.add_argument("--seed", type=int, default=0, help="seed of initialisation, data order and augmentation")
-    parser.add_argument("--workers", type=int, default=4, help="processes that load data")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of initialisation, data order and augmentation")
+    parser.add_argument("--workers", type=whole, default=4, help="processes that load data")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16 needs CUDA")
     parser.add_argument("--loop", choices=("mmseg", "lean"), default="mmseg", help="lean: one device, decoded data")
     parser.add_argument("--cache", type=Path, default=None, metavar="DIR", help="lean: decoded data; memory by default")
@@ -119,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, or print the configuration."""
     from experiments.training.configuration import as_python, mmengine_configuration, with_iterations
 
+    _useless(args)
     file = released(args)
     folder = _data(args, file)
     design, recipe = chosen(args, folder, file)
@@ -130,6 +131,18 @@ def run(args: argparse.Namespace) -> int:
         print(as_python(mmengine_configuration(design, recipe, folder, **settings)), end="")
         return 0
     return _train(args, design, recipe, folder, args.checkpoint or (file.checkpoint if file else None))
+
+
+def _useless(args: argparse.Namespace) -> None:
+    """Refuse options that would change nothing."""
+    if args.from_design is not None and args.checkpoint is None:
+        raise StudyError(f"--from-design {args.from_design} says what --checkpoint holds, which is not given")
+    lean = {"cache": None, "device": "auto", "loss_stride": 1, "compile": "none"}
+    for name, default in lean.items():
+        if args.loop != "lean" and getattr(args, name) != default:
+            raise StudyError(
+                f"--{name.replace('_', '-')} {getattr(args, name)} needs --loop lean, got --loop {args.loop}"
+            )
 
 
 def _start(args: argparse.Namespace, file: "Released | None") -> dict[str, str]:
@@ -162,6 +175,7 @@ def _train(
     checkpoint: Path | None,
 ) -> int:
     """Train with the loop that is asked for; of several processes the first one speaks."""
+    from rich.console import Console
     from rich.progress import Progress
 
     from experiments.cli.evaluate import table
@@ -173,7 +187,7 @@ def _train(
     out = args.out or _folder(args, recipe)
     if checkpoint and rank() == 0:
         print("\n".join(start_lines(checkpoint, source, design)), flush=True)
-    with Progress(transient=True, disable=rank() > 0) as bar:
+    with Progress(console=Console(stderr=True), transient=True, disable=rank() > 0) as bar:
         task = bar.add_task("updates", total=recipe.iterations)
         result = _loop(args, recipe)(
             design,

@@ -195,7 +195,15 @@ def page(found: DeviceReport) -> str:
                 ["", "Beside the rows (they count little in the fit):", "", *_rows_table(model.others)]
                 * bool(model.others)
             ),
-            *(["", "Held out (in no fit of any kind; each row's source is in `measured.csv`):", "", *_held_table(found.held_out)] * bool(found.held_out)),
+            *(
+                [
+                    "",
+                    "Held out (in no fit of any kind; each row's source is in `measured.csv`):",
+                    "",
+                    *_held_table(found.held_out),
+                ]
+                * bool(found.held_out)
+            ),
             "",
         ]
     )

@@ -128,6 +128,10 @@ def test_help_shows_a_default_only_where_there_is_one(capsys: pytest.CaptureFixt
     assert "False)" not in out
 
 
+def test_a_detector_has_at_least_one_class(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "detect", "cost", "tiny", "--classes", 0).endswith("at least 1, got 0\n")
+
+
 @pytest.mark.parametrize(("size", "shown"), [("16", "16"), ("512x8", "8"), ("big", "'big'"), ("-5", "'-5'")])
 def test_an_impossible_size_is_refused(size: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown in refused(capsys, "cost", "base", f"--size={size}")

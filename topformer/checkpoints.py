@@ -255,7 +255,9 @@ def _read(source: Source) -> Mapping[str, Any]:
         raise CheckpointError(
             f"{source} holds more than tensors and plain data and was not run: {refused(error)}"
         ) from error
-    except (OSError, EOFError, RuntimeError) as error:
+    except OSError as error:
+        raise CheckpointError(f"{source} cannot be read as a checkpoint: {error.strerror or error}") from error
+    except (EOFError, RuntimeError) as error:
         raise CheckpointError(f"{source} cannot be read as a checkpoint: {error}") from error
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{source} must hold a mapping of names to tensors, got {type(content).__name__}")

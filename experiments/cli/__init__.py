@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
+from experiments.cli.parsing import Parser
 from topformer import __version__
 from topformer.errors import ExplorerError, InputError
 
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="topformer",
         description="Explore the TopFormer family: exact costs, calibrated ARM latency, honest accuracy.",
         epilog="example: topformer latency base --device snapdragon-865 --size 512",
@@ -91,7 +92,6 @@ def parser() -> argparse.ArgumentParser:
             help=summary.rstrip("."),
             description=summary,
             epilog=f"example: {example}",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         module.add_arguments(sub)
     return top

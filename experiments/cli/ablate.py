@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_json, add_size, read_design, size
+from experiments.cli.arguments import add_json, add_size, positive, read_design, size
 from experiments.training.recipes import RECIPES
 from topformer.errors import InputError
 
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=_cores(), help="trainings that run beside each other")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"), help="run folder, shared by all tables")
     parser.add_argument("--dry-run", action="store_true", help="show what would run and what it could show")
-    parser.add_argument("--detect", type=float, default=2.0, help="points of mIoU whose price in seeds is stated")
+    parser.add_argument("--detect", type=positive, default=2.0, help="points of mIoU whose price in seeds is stated")
     parser.add_argument("--from", dest="source", type=Path, default=None, metavar="FILE", help="only read records")
     parser.add_argument("--study", default=None, help="with --from: which evaluator's records")
     parser.add_argument("--space", default=None, help="make the table from this search space instead")

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_json, add_size, read_design, size
+from experiments.cli.arguments import add_json, add_size, read_design, seed, size
 
 if TYPE_CHECKING:
     from analysis.comparison import TransferCard
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_size(parser, "512")
     parser.add_argument("--by", choices=["parameters", "macs"], default="parameters", help="in place of an accuracy")
     parser.add_argument("--consider", type=int, default=20_000, help="designs to compare; a sample of more")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the sample")
     add_json(parser)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from experiments.cli.arguments import add_json, whole
+from experiments.cli.arguments import add_json, seed, whole
 from experiments.cli.bar import bar
 from experiments.data.datasets_known import KNOWN, KnownSet
 
@@ -39,7 +39,7 @@ def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     check.add_argument("name", nargs="?", choices=sorted(KNOWN), help="what the folder must hold; told by its layout")
     check.add_argument("folder", type=Path, help="folder of a known data set, or with images/ and annotations/")
     check.add_argument("--classes", type=int, default=None, help="number of classes, if no file of the folder says so")
-    check.add_argument("--decode", type=_decode, default="all", metavar="N", help="pairs of each split to open; all")
+    check.add_argument("--decode", type=_decode, default="all", metavar="N", help="pairs of each split to open")
     check.add_argument("--sheet", type=Path, default=None, help="write a contact sheet with overlays to this PNG")
     add_json(check)
 
@@ -48,14 +48,13 @@ def _add_convert(actions: "argparse._SubParsersAction[argparse.ArgumentParser]")
     convert = actions.add_parser(
         "convert",
         help="make the labels that mmsegmentation reads from the original annotations",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         epilog="example: topformer data convert coco-stuff-10k data/coco_stuff10k --out data/coco_stuff10k",
     )
     names = sorted({item.conversion for item in KNOWN.values() if item.converted})
     convert.add_argument("name", choices=names, help="the data set")
     convert.add_argument("source", type=Path, help="folder with the unpacked downloads")
     convert.add_argument("--out", type=Path, required=True, help="folder to write, which may be the source")
-    convert.add_argument("--workers", type=int, default=4, help="threads")
+    convert.add_argument("--workers", type=whole, default=4, help="threads")
     add_json(convert)
 
 
@@ -63,13 +62,13 @@ def _add_tokenworld(actions: "argparse._SubParsersAction[argparse.ArgumentParser
     make = actions.add_parser(
         "tokenworld",
         help="write the embedded data set (docs/tokenworld.md)",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="example: topformer data tokenworld --out data/tokenworld --size 128",
     )
     make.add_argument("--out", type=Path, required=True, help="folder to write; an interrupted one is completed")
     make.add_argument("--size", type=int, default=128, help="side of the images in pixels")
     make.add_argument("--training", type=int, default=2000, help="number of training images")
     make.add_argument("--validation", type=int, default=300, help="number of validation images")
-    make.add_argument("--seed", type=int, default=0, help="seed of the whole set")
+    make.add_argument("--seed", type=seed, default=0, help="seed of the whole set")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from experiments.cli.arguments import add_json, add_size, read_design, size, whole
+from experiments.cli.arguments import add_json, add_size, positive, read_design, size, whole
 
 if TYPE_CHECKING:
     from search_space.spaces import Space
@@ -28,15 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_size(parser, "512")
     parser.add_argument("--device", default="snapdragon-865", help="device of the latency")
     parser.add_argument(
-        "--max-latency-ms", "--max-ms", type=float, default=None, help="leave out designs predicted to be slower"
+        "--max-latency-ms", "--max-ms", type=positive, default=None, help="leave out designs predicted to be slower"
     )
     parser.add_argument("--limit", type=whole, default=20, help="stop after so many designs; 0 lists all")
     parser.add_argument("--sample", type=whole, default=None, metavar="SEED", help="draw at random with this seed")
-    parser.add_argument("--count", action="store_true", help="only print how many distinct designs the space holds")
-    parser.add_argument(
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--count", action="store_true", help="only print how many distinct designs the space holds")
+    only.add_argument(
         "--summary", action="store_true", help="count the designs within the limit, and show the extremes among them"
     )
-    parser.add_argument("--csv", type=Path, default=None, help="write all columns to this file instead")
+    only.add_argument("--csv", type=Path, default=None, help="write all columns to this file instead")
     add_json(parser)
 
 

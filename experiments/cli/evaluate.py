@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiments.cli.arguments import add_json
+from experiments.cli.arguments import add_json, whole
 from experiments.cli.train import add_design, chosen, opened, released
 from topformer.errors import StudyError
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_design(parser)
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
     parser.add_argument("--scales", default="1", metavar="F,F", help="factors on the evaluation size, averaged")
-    parser.add_argument("--workers", type=int, default=0, help="processes that load data")
+    parser.add_argument("--workers", type=whole, default=0, help="processes that load data")
     add_json(parser)
 
 

@@ -6,7 +6,7 @@ Without `--checkpoint` the weights are random: enough for timing, not for use.
 import argparse
 from pathlib import Path
 
-from experiments.cli.arguments import add_candidate, candidate
+from experiments.cli.arguments import add_candidate, candidate, seed
 from topformer.boundary import Boundary
 from topformer.export import SUFFIXES, Format
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, choices=FORMATS, help="format of the file")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=f"file to write: {_endings()}")
     parser.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="trained weights")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random weights and of the checked image")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the random weights and of the checked image")
     parser.add_argument(
         "--dynamic", action="store_true", help="ONNX: take images of every size in multiples of the pooling stride"
     )

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_json, add_size, read_design, size
+from experiments.cli.arguments import add_json, add_size, positive, read_design, seed, size
 from topformer.errors import StorageError
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_size(parser, "512")
     parser.add_argument("--device", default="snapdragon-865", help="the device, or one like it, as far as it is known")
     parser.add_argument(
-        "--max-latency-ms", type=float, required=True, metavar="MS", help="limit that designs must meet"
+        "--max-latency-ms", type=positive, required=True, metavar="MS", help="limit that designs must meet"
     )
     parser.add_argument("--budget", type=int, default=5, help="how many designs to choose")
     parser.add_argument("--consider", type=int, default=20_000, help="designs to decide about; a sample of more")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the sample")
     parser.add_argument("--out", type=Path, default=None, metavar="FOLDER", help="write the designs as JSON files here")
     add_json(parser)
 

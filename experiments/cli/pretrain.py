@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from experiments.cli.arguments import read_design
+from experiments.cli.arguments import positive, read_design, seed, whole
 from experiments.cli.bar import bar
 from experiments.training.pretrain_recipes import RECIPES, pretrain_recipe
 
@@ -23,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, default=None, help="epochs, if not the recipe's")
     parser.add_argument("--batch", type=int, default=None, help="images per update; learning rates scale with it")
     parser.add_argument("--size", type=int, default=None, metavar="PX", help="side of the input, if not the recipe's")
-    parser.add_argument("--learning-rate", type=float, default=None, help="peak, if not the recipe's scaled one")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything that is drawn")
-    parser.add_argument("--workers", type=int, default=4, help="processes per device that load data")
+    parser.add_argument("--learning-rate", type=positive, default=None, help="peak, if not the recipe's scaled one")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of everything that is drawn")
+    parser.add_argument("--workers", type=whole, default=4, help="processes per device that load data")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of the forward pass")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes CUDA if it can")
     parser.add_argument("--out", type=Path, default=None, help="folder of the run; runs/pretrain-DESIGN by default")

@@ -25,8 +25,8 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], type, str]] = {
     "--max-latency-ms": (("limits", "latency_ms"), float, "prune designs that are surely slower"),
     "--max-macs": (("limits", "macs"), float, "prune designs with more multiply-accumulates"),
     "--max-parameters": (("limits", "parameters"), float, "prune designs with more parameters"),
-    "--evaluator": (("evaluator", "kind"), str, "lean or mmseg"),
-    "--data": (("evaluator", "data"), str, "folder in ADE20K layout, or tokenworld"),
+    "--evaluator": (("evaluator", "kind"), str, "lean, mmseg or recipe"),
+    "--data": (("evaluator", "data"), str, "folder of a data set, or tokenworld"),
     "--budget": (("evaluator", "budget"), int, "updates of each training"),
     "--device": (("device",), str, "device of the latency"),
     "--sampler": (("sampler",), str, "tpe, nsga2, nsga3, gp, random or grid"),
@@ -42,7 +42,7 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], type, str]] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("study", help="a TOML file, or the name of a study that comes with the project")
-    parser.add_argument("--out", type=Path, default=None, help="run folder (default: runs/NAME)")
+    parser.add_argument("--out", type=Path, default=None, help="run folder; runs/NAME by default")
     parser.add_argument("--size", default=None, metavar="PX", help="input size: 128, or HEIGHTxWIDTH")
     parser.add_argument("--dry-run", action="store_true", help="check the study and cost the space; train nothing")
     for flag, (_, kind, text) in FLAGS.items():

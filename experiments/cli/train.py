@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_size, add_start, read_design, read_source, size
+from experiments.cli.arguments import add_size, add_start, read_design, read_source, seed, size, whole
 from experiments.cli.bar import bar
 from experiments.data.datasets_known import KNOWN
 from experiments.evaluators.settings import COMPILERS, DEVICES, PRECISIONS
@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_start(parser)
     parser.add_argument("--iterations", type=int, default=None, help="updates, if not the recipe's")
     parser.add_argument("--batch", type=int, default=None, help="images per update, if not the recipe's")
-    parser.add_argument("--seed", type=int, default=0, help="seed of initialisation, data order and augmentation")
-    parser.add_argument("--workers", type=int, default=None, help="mmseg: processes that load data; 4 by default")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of initialisation, data order and augmentation")
+    parser.add_argument("--workers", type=whole, default=None, help="mmseg: processes that load data; 4 by default")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="mmseg: bfloat16 needs CUDA")
     parser.add_argument("--loop", choices=("mmseg", "lean"), default="mmseg", help="lean: one device, decoded data")
     parser.add_argument("--cache", type=Path, default=None, metavar="DIR", help="lean: decoded data; memory by default")

@@ -137,6 +137,8 @@ def survey(
         raise DataError(f"{root} is {'a file, not' if root.exists() else 'not'} a folder{expected}")
     if named and classes is not None:
         raise DataError(f"{named.name} has classes of its own, got classes={classes!r}")
+    if named and (own := describe(root).get("classes")) and len(own) != named.num_classes:
+        raise DataError(f"{root} says that it has {len(own)} classes, {named.name} has {named.num_classes}")
     if classes is None and named is None:
         named = (
             _described(root) if any((root / name).is_file() for name in _DESCRIPTIONS) else recognise(root, hint=hint)

@@ -156,7 +156,9 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read the rows {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise InputError(f"cannot read the rows {path}: {error}") from None
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from topformer.design import Design
+from topformer.errors import DesignError
 
 CHANNELS, TOWER, ANCHORS = 256, 4, 9
 """Channels of the pyramid, convolutions of a tower, anchors per place."""
@@ -41,7 +42,12 @@ def retinanet_cost(
         height: Height of the padded image in pixels.
         width: Its width.
         classes: Classes of the detector.
+
+    Raises:
+        DesignError: `classes` is below 1, or the size is impossible.
     """
+    if classes < 1:
+        raise DesignError(f"classes must be an integer of at least 1, got {classes}")
     areas = _areas(height, width)
     parts = {
         "backbone": _backbone(design, height, width),

@@ -150,6 +150,8 @@ def _setup(folder: Path) -> tuple[Setup, str | None]:
     path = folder / "device.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{folder} is no folder of a device: it has no device.toml") from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the device file {path}: {error}") from error
     prior = values.pop("prior", None)

@@ -82,6 +82,56 @@ def test_an_unknown_name_offers_the_nearest(capsys: pytest.CaptureFixture[str]) 
     assert "did you mean 'nano-tokenworld'?" in refused(capsys, "sweep", "nano-tokenword")
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("trian", "unknown command 'trian'; did you mean 'train'? accepted: sweep"),
+        ("train --recipe ade20k-160", "unknown --recipe 'ade20k-160'; did you mean 'ade20k-160k'?"),
+        ("data check ade20 folder", "did you mean 'ade20k'?"),
+        ("train --workers -1", "--workers: must be an integer of at least 0, got '-1'"),
+        ("train --seed -1", "--seed: must be an integer from 0 to 4294967295, got '-1'"),
+        ("pretrain --data x --seed 4294967296", "got '4294967296'"),
+        ("pretrain --data x --learning-rate nan", "--learning-rate: must be a finite number above 0, got 'nan'"),
+        ("enumerate paper --max-ms -1", "must be a finite number above 0, got '-1'"),
+        ("enumerate paper --count --summary", "not allowed with argument --count"),
+        ("cost", "required: design"),
+    ],
+)
+def test_a_line_that_does_not_parse_is_answered_in_one_line(
+    line: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(line.split())
+    err = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert err.startswith("topformer: ")
+    assert err.endswith(" --help\n")
+    assert err.count("\n") == 1
+    assert shown in err
+
+
+@pytest.mark.parametrize("option", ["--cache c", "--device cuda", "--loss-stride 2", "--compile inductor"])
+def test_options_of_the_lean_loop_are_refused_without_it(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"{option} needs --loop lean, got --loop mmseg" in refused(capsys, "train", "--data", "x", *option.split())
+
+
+def test_a_design_of_weights_that_are_not_given_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--from-design nano" in refused(capsys, "train", "--data", "x", "--from-design", "nano")
+
+
+def test_help_shows_a_default_only_where_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    out = capsys.readouterr().out
+    assert "(default: 4)" in out
+    assert "None)" not in out
+    assert "False)" not in out
+
+
+def test_a_detector_has_at_least_one_class(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "detect", "cost", "tiny", "--classes", 0).endswith("at least 1, got 0\n")
+
+
 @pytest.mark.parametrize(("size", "shown"), [("16", "16"), ("512x8", "8"), ("big", "'big'"), ("-5", "'-5'")])
 def test_an_impossible_size_is_refused(size: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown in refused(capsys, "cost", "base", f"--size={size}")

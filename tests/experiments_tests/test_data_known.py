@@ -285,6 +285,12 @@ def test_an_unknown_set_is_answered_with_the_nearest(tmp_path: Path) -> None:
         open_folder(tmp_path, dataset="ade20")
 
 
+def test_a_folder_with_classes_of_its_own_is_not_taken_for_a_known_set(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("road\ncar\n")
+    with pytest.raises(DataError, match="has 2 classes, ade20k has 150"):
+        open_folder(tmp_path, dataset="ade20k")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_pipelines_are_mmsegmentations_but_for_what_the_release_changes(name: str) -> None:
     found = recipe(KNOWN[name].recipe)

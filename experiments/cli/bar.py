@@ -8,7 +8,7 @@ from experiments.evaluators.base import Progress
 
 @contextmanager
 def bar(counted: str, *, hidden: bool = False) -> Iterator[Progress]:
-    """A bar on the error stream while the block runs.
+    """A bar on the error stream, if that is a terminal, while the block runs.
 
     Args:
         counted: What the steps are, in the plural.
@@ -20,6 +20,7 @@ def bar(counted: str, *, hidden: bool = False) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import Progress as Shown
 
-    with Shown(console=Console(stderr=True), transient=True, disable=hidden) as shown:
+    console = Console(stderr=True)
+    with Shown(console=console, transient=True, disable=hidden or not console.is_terminal) as shown:
         task = shown.add_task(counted, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -12,7 +12,9 @@ class Form(argparse.ArgumentDefaultsHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         said = action.help is not None and "default" in action.help
-        return action.help if said or action.default in (None, False, []) else super()._get_help_string(action)
+        # By identity: 0 is a default to show, and equal to False.
+        empty = action.default is None or action.default is False or action.default == []
+        return action.help if said or empty else super()._get_help_string(action)
 
 
 class Parser(argparse.ArgumentParser):

@@ -125,6 +125,8 @@ def run(args: argparse.Namespace) -> int:
     from experiments.training.configuration import as_python, mmengine_configuration, with_iterations
 
     own, file = _own(args), released(args)
+    checkpoint = args.checkpoint or (file.checkpoint if file else None)
+    source = read_source(args, checkpoint)
     folder = _data(args, file)
     design, recipe = chosen(args, folder, file)
     recipe = replace(recipe, batch=recipe.batch if args.batch is None else args.batch)
@@ -133,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
         settings: dict[str, Any] = {"seed": args.seed, "precision": args.precision, **_start(args, file), **own}
         print(as_python(mmengine_configuration(design, recipe, folder, **settings)), end="")
         return 0
-    return _train(args, design, recipe, folder, args.checkpoint or (file.checkpoint if file else None), own)
+    return _train(args, design, recipe, folder, checkpoint, source, own)
 
 
 def _own(args: argparse.Namespace) -> dict[str, Any]:
@@ -144,8 +146,9 @@ def _own(args: argparse.Namespace) -> dict[str, Any]:
     """
     for loop, names in _ONLY.items():
         for name in names:
-            if loop != args.loop and getattr(args, name) is not None:
-                raise StudyError(f"--{name.replace('_', '-')} is for --loop {loop}, got --loop {args.loop}")
+            value = getattr(args, name)
+            if loop != args.loop and value is not None:
+                raise StudyError(f"--{name.replace('_', '-')} {value} needs --loop {loop}, got --loop {args.loop}")
     return {name: value for name in _ONLY[args.loop] if (value := getattr(args, name)) is not None}
 
 
@@ -181,6 +184,7 @@ def _train(
     recipe: "Recipe",
     folder: "SegmentationFolder",
     checkpoint: Path | None,
+    source: "Design | None",
     own: dict[str, Any],
 ) -> int:
     """Train with the loop that is asked for; of several processes the first one speaks."""
@@ -189,7 +193,7 @@ def _train(
     from experiments.training.weights import start_lines
 
     design = replace(design, num_classes=folder.num_classes)
-    source = read_source(args, checkpoint) or design
+    source = source or design
     out = args.out or _folder(args, recipe)
     if checkpoint and rank() == 0:
         print("\n".join(start_lines(checkpoint, source, design)), flush=True)

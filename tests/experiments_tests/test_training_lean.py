@@ -127,12 +127,12 @@ def test_the_command_says_that_the_loop_has_no_configuration(data: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--loop", "lean", "--workers", "2"), "--workers is for --loop mmseg, got --loop lean"),
-        (("--loss-stride", "1"), "--loss-stride is for --loop lean, got --loop mmseg"),
-        (("--device", "cpu", "--print-config"), "--device is for --loop lean, got --loop mmseg"),
+        (("--loop", "lean", "--workers", "2"), "--workers 2 needs --loop mmseg, got --loop lean"),
+        (("--loss-stride", "1"), "--loss-stride 1 needs --loop lean, got --loop mmseg"),
+        (("--device", "cpu", "--print-config"), "--device cpu needs --loop lean, got --loop mmseg"),
         (("--from-design", "base"), "got base without a --checkpoint"),
         (
-            ("--from-design", "base", "--print-config"),
+            ("--checkpoint", "weights.pt", "--from-design", "base", "--print-config"),
             "weights, got --print-config and --from-design base",
         ),
     ],

@@ -33,8 +33,10 @@ def test_the_table_shows_what_is_left_to_expect(capsys: pytest.CaptureFixture[st
 
 
 def test_a_limit_that_is_no_time_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["measure-next", *NANO, "--max-latency-ms", "0"]) == 2
-    assert "above 0 ms" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as left:
+        main(["measure-next", *NANO, "--max-latency-ms", "0"])
+    assert left.value.code == 2
+    assert "--max-latency-ms: must be a finite number above 0, got '0'" in capsys.readouterr().err
 
 
 def test_two_devices_are_compared(capsys: pytest.CaptureFixture[str]) -> None:

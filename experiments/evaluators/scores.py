@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data.datasets import IGNORED
+from topformer.errors import EvaluationError
 
 Areas = NDArray[np.int64]
 """(K,) pixel counts by class."""
@@ -84,7 +86,13 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def as_json(scores: Scores, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Scores in percent as plain JSON; the IoU of a class that occurs nowhere is null."""
+    """Scores in percent as plain JSON; the IoU of a class that occurs nowhere is null.
+
+    Raises:
+        EvaluationError: No pixel was labelled.
+    """
+    if isnan(scores.miou):
+        raise EvaluationError("there is no score: no pixel of the split is labelled")
     named = zip(classes, scores.per_class, strict=True)
     per_class = {name: None if value != value else value for name, value in named}
     return {"miou": scores.miou, "aacc": scores.aacc, "macc": scores.macc, "per_class": per_class}

@@ -124,6 +124,7 @@ def train_lean(
     result = {**result, "recipe": asdict(recipe), "seed": seed, "iterations": recipe.iterations, "loop": "lean"}
     write_tensors(out / WEIGHTS, {name: value.cpu() for name, value in training.model.state_dict().items()})
     write_json(out / RESULT, result)
+    (out / CHECKPOINT).unlink(missing_ok=True)
     return result
 
 

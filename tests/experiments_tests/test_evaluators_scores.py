@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.evaluators.scores import confusion, group_means, scores
+from experiments.evaluators.scores import as_json, confusion, group_means, scores
+from topformer.errors import EvaluationError
 from topformer.mmseg import quiet
 
 
@@ -62,3 +63,8 @@ def test_scores_are_those_of_mmsegmentation() -> None:
     assert ours.miou == pytest.approx(100 * np.nanmean(theirs["IoU"]))
     assert ours.macc == pytest.approx(100 * np.nanmean(theirs["Acc"]))
     assert ours.aacc == pytest.approx(100 * theirs["aAcc"])
+
+
+def test_a_split_without_labels_has_no_score() -> None:
+    with pytest.raises(EvaluationError, match="no pixel of the split is labelled"):
+        as_json(scores(np.zeros((2, 2), np.int64)), ("one", "other"))

@@ -25,8 +25,9 @@ $(READY): requirements.lock pyproject.toml
 sweep: $(READY)  ## The main job: a small search on the embedded data set, to a Pareto plot and table.
 	$(BIN)/topformer sweep nano-tokenworld --out $(RUN) --workers $(WORKERS)
 
+# One thread for each of the two workers: with two, they wait for each other and the suite takes twice as long.
 test: $(READY)  ## The whole test suite.
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(READY)  ## The tests that take minutes.
 	$(BIN)/python -m pytest -m slow

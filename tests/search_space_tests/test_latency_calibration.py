@@ -192,7 +192,7 @@ def test_a_broken_device_file_is_named(tmp_path: Path, file: str, old: str, new:
 
 
 def test_a_missing_device_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read the device file .*device\.toml"):
+    with pytest.raises(InputError, match=r"is no folder of a device: it has no device\.toml"):
         read_device(tmp_path)
 
 

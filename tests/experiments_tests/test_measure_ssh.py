@@ -27,6 +27,7 @@ class Server:
 
     address: str
     config: Path
+    process: int
 
     def words(self, out: Path, *more: object) -> Sequence[object]:
         options = ("--on", self.address, "--ssh-config", self.config, "--runtime", "ncnn", "--python", sys.executable)
@@ -47,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process = subprocess.Popen([program, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log)
     try:
         wait_for(port, folder / "log")
-        yield Server(f"ssh://{getpass.getuser()}@127.0.0.1:{port}", config)
+        yield Server(f"ssh://{getpass.getuser()}@127.0.0.1:{port}", config, process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -131,7 +132,11 @@ def test_a_device_without_the_interpreter_is_named(server: Server, tmp_path: Pat
 
 @pytest.mark.usefixtures("placeholders")
 def test_a_device_that_disappears_is_named(server: Server, tmp_path: Path) -> None:
-    python = program(tmp_path, "kill -9 $PPID; kill -9 $(ps -o ppid= -p $PPID); sleep 5")
+    # The session is the parent or, behind a shell, the parent's parent; the server itself must live on.
+    session = (
+        f"above=$(ps -o ppid= -p $PPID); kill -9 $PPID; [ $above -eq {server.process} ] || kill -9 $above; sleep 5"
+    )
+    python = program(tmp_path, session)
     with pytest.raises(MeasureError, match=r"127\.0\.0\.1:\d+: measuring failed with status 255"):
         command("measure", *server.words(tmp_path / "rows.csv", "--python", python))
 

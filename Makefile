@@ -25,7 +25,7 @@ $(READY): requirements.lock pyproject.toml
 sweep: $(READY)  ## The main job: a small search on the embedded data set, to a Pareto plot and table.
 	$(BIN)/topformer sweep nano-tokenworld --out $(RUN) --workers $(WORKERS)
 
-# One thread for each of the two workers: with two, they wait for each other and the suite takes twice as long.
+# One thread for each of the two workers: with more, they wait for each other.
 test: $(READY)  ## The whole test suite.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 

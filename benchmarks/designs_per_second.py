@@ -21,7 +21,7 @@ from search_space.cost import parts
 from search_space.cost.closed_form import cost
 from search_space.cost.counters import count_fvcore
 from search_space.cost.table import costs
-from search_space.spaces import space
+from search_space.spaces.space import space
 from topformer.network import TopFormer
 
 

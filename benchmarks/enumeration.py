@@ -15,9 +15,9 @@ import numpy as np
 
 from search_space.cost import parts, table
 from search_space.cost.closed_form import cost
-from search_space.enumeration import enumerated
-from search_space.latency.calibration import device
-from search_space.spaces import space
+from search_space.latency.calibration.devices import device
+from search_space.spaces.enumeration import enumerated
+from search_space.spaces.space import space
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from time import perf_counter
 
 import torch
 
-from topformer.deploy import deploy
+from topformer.deployment.fold import deploy
 from topformer.network import TopFormer
 from topformer.presets import PRESETS
 

@@ -171,7 +171,7 @@ def measure(given: argparse.Namespace) -> Run:
 
 def settings(given: argparse.Namespace) -> Any:
     """The settings of one side."""
-    from experiments.evaluators.settings import LeanSettings, MmsegSettings
+    from experiments.training.settings import LeanSettings, MmsegSettings
 
     own = (
         {"device": given.device, "loss_stride": given.loss_stride, "compile": given.compile}
@@ -197,7 +197,7 @@ def wait_for_device(device: str) -> None:
 
 def write(setting: str, folder: Path) -> Path:
     """tokenworld, for `tiny-512` with images of mixed sizes; the folder of the data set."""
-    from experiments.data.tokenworld import write_tokenworld
+    from experiments.data.tokenworld.write import write_tokenworld
 
     training, validation = IMAGES[setting]
     plain = write_tokenworld(folder / setting, size=SIZES[setting], training=training, validation=validation)
@@ -209,7 +209,7 @@ def mix(source: Path, target: Path) -> Path:
     import numpy as np
     from PIL import Image
 
-    from experiments.data.datasets import open_folder
+    from experiments.data.folders import open_folder
 
     folder, random = open_folder(source), np.random.default_rng(0)
     for pairs in folder.splits.values():

@@ -22,11 +22,11 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from experiments.definition import StudyDefinition, from_mapping
 from experiments.evaluators.base import Accuracy, Progress
-from experiments.screening import Screen
-from experiments.study import OptunaChooser
-from experiments.sweep import Silence, run_sweep
+from experiments.search.definition import StudyDefinition, from_mapping
+from experiments.search.screening import Screen
+from experiments.search.searcher import OptunaChooser
+from experiments.search.sweep import Silence, run_sweep
 from search_space.candidate import Candidate
 
 SAMPLERS = ("random", "nsga2", "tpe")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import parser
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("topformer", "search_space", "analysis", "experiments")
 HEAVY = ("torch", "optuna", "mmseg", "mmcv", "mmengine", "fvcore", "thop")
 LIGHT_COMMANDS = (

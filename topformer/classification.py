@@ -20,12 +20,12 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from topformer.checkpoints import released_modules
 from topformer.design import Design
 from topformer.errors import CheckpointError
 from topformer.layers import check_probability
 from topformer.network import Trunk
 from topformer.validation import check_positive
+from topformer.weights.released import released_modules
 
 POOL_STRIDE = 32
 """Reduction of the pooled grid in the classification network."""

@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
-from topformer import extras, mmcv_ops
+from topformer import mmcv_ops
+from topformer import optional_packages as extras
 from topformer.codec import from_json
 from topformer.design import Design
 from topformer.errors import DesignError, StudyError

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from topformer.checkpoints import load_released_backbone, refused, released_modules, was_released
 from topformer.codec import from_json, to_json
 from topformer.design import Design
 from topformer.errors import CheckpointError
 from topformer.heads import build_head
 from topformer.network import Backbone
+from topformer.weights.released import load_released_backbone, refused, released_modules, was_released
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from torch import nn
 from topformer.codec import to_json
 from topformer.errors import DesignError, InputError, unknown_name
 from topformer.mmseg import TopFormerBackbone, TopFormerHead, quiet
-from topformer.released import BACKBONE, HEAD, backbone_design, head_design
+from topformer.weights.released_designs import BACKBONE, HEAD, backbone_design, head_design
 
 with quiet():
     from mmseg.registry import MODELS
@@ -33,7 +33,7 @@ class Topformer(TopFormerBackbone):
         norm_cfg: `BN`, or `SyncBN` to synchronise over several devices.
         injection: Must be true: a network without it is no segmentation backbone.
         init_cfg: As of `TopFormerBackbone`.
-        settings: The other keys of the release, see `topformer.released.backbone_design`.
+        settings: The other keys of the release, see `topformer.weights.released_designs.backbone_design`.
 
     Raises:
         DesignError: A key is unknown or the values describe no network.

@@ -17,12 +17,12 @@ from experiments.training.recipes import RECIPES
 from topformer.errors import InputError
 
 if TYPE_CHECKING:
-    from analysis.ablation import Ablation
-    from analysis.ablation_page import AblationFiles
-    from analysis.ablation_tables import Grid
-    from experiments.ablate import Asked, Outlook
-    from experiments.ablate_definition import TableDefinition
-    from experiments.ablate_plan import Base
+    from analysis.reports.ablation_page import AblationFiles
+    from analysis.reports.ablation_table import Grid
+    from analysis.results.ablation import Ablation
+    from experiments.ablations.ablate import Asked, Outlook
+    from experiments.ablations.definition import TableDefinition
+    from experiments.ablations.plan import Base
 
 EXAMPLE = "topformer ablate all --quick --out runs/ablations"
 
@@ -109,7 +109,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from experiments.ablate_definition import table, table_names
+    from experiments.ablations.definition import table, table_names
 
     tables = [table(name) for name in table_names()]
     if args.json:
@@ -126,11 +126,11 @@ def _list(args: argparse.Namespace) -> int:
 
 def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
     """What the accuracy is measured on, and the tables."""
-    from experiments.ablate_definition import table, table_names
-    from experiments.ablate_generate import leave_one_out, one_factor
-    from experiments.ablate_plan import Base
+    from experiments.ablations.definition import table, table_names
+    from experiments.ablations.generate import leave_one_out, one_factor
+    from experiments.ablations.plan import Base
     from search_space.candidate import Candidate
-    from search_space.spaces import space
+    from search_space.spaces.space import space
 
     height, width = _size(args)
     if args.space:
@@ -158,9 +158,9 @@ def _size(args: argparse.Namespace) -> tuple[int, int]:
 
 
 def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
-    from experiments.ablate import Asked
-    from experiments.definition import EvaluatorDefinition
+    from experiments.ablations.ablate import Asked
     from experiments.evaluators import EVALUATORS
+    from experiments.search.definition import EvaluatorDefinition
     from topformer.errors import unknown_name
 
     kind = args.evaluator or ("recipe" if args.recipe else "lean")
@@ -203,7 +203,7 @@ def _settings(given: Sequence[str]) -> dict[str, Any]:
 
 
 def _dry_run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition]") -> int:
-    from experiments.ablate import outlook
+    from experiments.ablations.ablate import outlook
 
     found = outlook(tables, asked, args.out, metric=_metric(args))
     lines = _plan_lines(asked, found)
@@ -225,8 +225,8 @@ def _metric(args: argparse.Namespace) -> str:
 
 
 def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
-    from experiments.ablate_plan import noise_words, power
-    from experiments.ablate_progress import duration
+    from experiments.ablations.plan import noise_words, power
+    from experiments.ablations.progress import duration
 
     lines = []
     for table in found.plan.tables:
@@ -250,8 +250,8 @@ def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
 def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition]") -> int:
     from rich.console import Console
 
-    from experiments.ablate import outlook, run_ablations
-    from experiments.ablate_progress import AblationProgress
+    from experiments.ablations.ablate import outlook, run_ablations
+    from experiments.ablations.progress import AblationProgress
 
     # With --json the standard output holds nothing but JSON.
     console = Console(stderr=args.json)
@@ -266,8 +266,8 @@ def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition
 
 
 def _remake(args: argparse.Namespace, base: "Base", tables: "list[TableDefinition]") -> int:
-    from analysis.records import JsonlStore
-    from experiments.ablate import remake
+    from analysis.records.record import JsonlStore
+    from experiments.ablations.ablate import remake
 
     if not args.source.exists():
         raise InputError(f"records file {args.source}: no such file")
@@ -281,7 +281,7 @@ def _show(args: argparse.Namespace, tables: "Sequence[Ablation]", files: "Ablati
     """The tables as text or JSON, and where the files are."""
     from rich.console import Console
 
-    from analysis.ablation_tables import grids, heading, remarks, verdicts
+    from analysis.reports.ablation_table import grids, heading, remarks, verdicts
 
     if args.json:
         print(json.dumps([table.to_json() for table in tables], indent=2, allow_nan=False))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from experiments.cli.arguments import add_json, add_size, read_design, seed, size
 
 if TYPE_CHECKING:
-    from analysis.comparison import TransferCard
+    from analysis.results.comparison import TransferCard
     from search_space.latency.model import DeviceModel
 
 EXAMPLE = "topformer compare snapdragon-865 raspberry-pi-5 --space paper --base tiny"
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the card."""
-    from search_space.latency.calibration import device
+    from search_space.latency.calibration.devices import device
 
     first, second = device(args.first), device(args.second)
     card = _of_space(args, first, second) if args.run is None else _of_run(args.run, first, second)
@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_space(args: argparse.Namespace, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":
-    from analysis.comparison import compare_costs
-    from search_space.spaces import space
+    from analysis.results.comparison import compare_costs
+    from search_space.spaces.space import space
 
     height, width = size(args.size)
     chosen = space(args.space, base=read_design(args.base), height=height, width=width)
@@ -51,9 +51,9 @@ def _of_space(args: argparse.Namespace, first: "DeviceModel", second: "DeviceMod
 
 
 def _of_run(folder: Path, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":
-    from analysis.comparison import compare_records
-    from analysis.plots import plot_axes
-    from analysis.report import read_run
+    from analysis.plots.pareto import plot_axes
+    from analysis.reports.run_report import read_run
+    from analysis.results.comparison import compare_records
 
     run = read_run(folder)
     return compare_records(first, second, run.records, plot_axes(run.objectives)[1])

@@ -9,7 +9,7 @@ from typing import Literal
 
 from experiments.cli.arguments import add_json, seed, whole
 from experiments.cli.bar import bar
-from experiments.data.datasets_known import KNOWN, KnownSet
+from experiments.data.folders.known import KNOWN, KnownSet
 
 EXAMPLE = "topformer data check ade20k data/ade/ADEChallengeData2016 --sheet sheet.png"
 _SHOWN = 12
@@ -105,7 +105,7 @@ def _as_json(item: KnownSet) -> dict[str, object]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from experiments.data.datasets import check_folder, contact_sheet
+    from experiments.data.folders import check_folder, contact_sheet
 
     with bar("pairs") as progress:
         report = check_folder(
@@ -124,7 +124,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from experiments.data.convert import convert
+    from experiments.data.conversion.convert import convert
 
     with bar("labels") as progress:
         done = convert(
@@ -142,7 +142,7 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace) -> int:
-    from experiments.data.tokenworld import write_tokenworld
+    from experiments.data.tokenworld.write import write_tokenworld
 
     with bar("images") as progress:
         root = write_tokenworld(

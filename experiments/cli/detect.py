@@ -11,7 +11,7 @@ from experiments.cli.bar import bar
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
-    from experiments.training.detection_recipe import DetectionRecipe
+    from experiments.training.detection.recipe import DetectionRecipe
 
 EXAMPLE = "topformer detect train --data data/coco --design tiny --checkpoint topformer-T-224-66.2.pth"
 PADDED = "800x1344"
@@ -64,8 +64,8 @@ def _cost(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from experiments.data.coco import TRAIN, open_coco
-    from experiments.training.configuration import as_python
-    from experiments.training.detection_recipe import configuration
+    from experiments.training.detection.recipe import configuration
+    from experiments.training.mmseg.configuration import as_python
 
     design, folder = read_design(args.design), open_coco(args.data)
     source = read_source(args, args.checkpoint) or design
@@ -75,8 +75,8 @@ def _train(args: argparse.Namespace) -> int:
             raise StudyError(f"--print-config cannot start from {args.checkpoint}, whose names are not a detector's")
         print(as_python(configuration(design, recipe, folder, seed=args.seed, workers=args.workers)), end="")
         return 0
-    from experiments.evaluators.processes import rank
-    from experiments.training.detection import train_detector
+    from experiments.training.detection.train import train_detector
+    from experiments.training.processes import rank
     from experiments.training.weights import start_lines
 
     out = args.out or Path("runs") / f"detect-{Path(args.design).stem}"
@@ -102,7 +102,7 @@ def _train(args: argparse.Namespace) -> int:
 
 def _recipe(args: argparse.Namespace, images: int) -> "DetectionRecipe":
     """The usual recipe with what the arguments change; the warm-up is at most a tenth of the updates."""
-    from experiments.training.detection_recipe import DetectionRecipe
+    from experiments.training.detection.recipe import DetectionRecipe
 
     usual = DetectionRecipe()
     changed = replace(usual, epochs=args.epochs, batch=args.batch, synchronised=args.sync_bn)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from experiments.cli.arguments import add_json
-from topformer.extras import EXTRAS, command, missing
+from topformer.optional_packages import EXTRAS, command, missing
 
 EXAMPLE = "topformer doctor"
 PACKAGES = (

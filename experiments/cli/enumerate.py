@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from experiments.cli.arguments import add_json, add_size, positive, read_design, size, whole
 
 if TYPE_CHECKING:
-    from search_space.spaces import Space
+    from search_space.spaces.space import Space
 
 EXAMPLE = "topformer enumerate paper --base nano --size 128 --max-latency-ms 2 --limit 20"
 CHUNK = 2000
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the designs, one a line."""
-    from search_space.spaces import space
+    from search_space.spaces.space import space
 
     height, width = size(args.size)
     chosen = space(args.space, base=read_design(args.base), height=height, width=width)
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _summary(chosen: "Space", args: argparse.Namespace) -> str:
     """The exact set of feasible designs, in numbers."""
-    from search_space.enumeration import enumerated
-    from search_space.latency.calibration import device
+    from search_space.latency.calibration.devices import device
+    from search_space.spaces.enumeration import enumerated
 
     found = enumerated(chosen, device(args.device)).summary(args.max_latency_ms)
     return json.dumps(found.to_json(), indent=2) if args.json else found.render()
@@ -78,7 +78,7 @@ def _summary(chosen: "Space", args: argparse.Namespace) -> str:
 def _rows(chosen: "Space", args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Labels, cost and latency of each design, costed a chunk at a time."""
     from search_space.cost.table import costs
-    from search_space.latency.calibration import device
+    from search_space.latency.calibration.devices import device
 
     model = device(args.device)
     designs = chosen.enumerate() if args.sample is None else iter(chosen.sample(args.sample, args.limit or CHUNK))

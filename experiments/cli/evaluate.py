@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
-    from experiments.evaluators.scores import as_json
-    from experiments.training.mmseg_predict import evaluate
+    from experiments.training.mmseg.predict import evaluate
+    from experiments.training.scores import as_json
     from experiments.training.weights import trained_weights
 
     file = released(args)

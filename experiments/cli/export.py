@@ -7,8 +7,8 @@ import argparse
 from pathlib import Path
 
 from experiments.cli.arguments import add_candidate, candidate, seed
-from topformer.boundary import Boundary
-from topformer.export import SUFFIXES, Format
+from topformer.deployment.boundary import Boundary
+from topformer.deployment.export import SUFFIXES, Format
 
 EXAMPLE = "topformer export base --to onnx --size 512 --out base.onnx"
 
@@ -44,7 +44,7 @@ def _endings() -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Write the file and say what it is."""
-    from topformer.export import export
+    from topformer.deployment.export import export
 
     wanted = candidate(args)
     written = export(

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the estimate."""
-    from search_space.latency.calibration import device
+    from search_space.latency.calibration.devices import device
     from search_space.latency.explain import explain
 
     model, chosen = device(args.device), candidate(args)
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         print(told.render() if told is not None and args.explain else model.estimate(chosen).render())
         print("\n".join(model.describe() if args.fit else model.describe()[:1]))
     if args.figure and told is not None:
-        from analysis.latency_plots import save_shares
+        from analysis.plots.latency import save_shares
         from topformer.presets import TINY
 
         title = (

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 def _session(args: argparse.Namespace) -> "Session":
     from experiments.measure.protocol import Protocol
     from experiments.measure.session import Session
-    from topformer.boundary import Boundary
+    from topformer.deployment.boundary import Boundary
 
     protocol = Protocol(
         warmup=args.warmup, runs=args.runs, seconds=args.seconds, repeats=args.repeats, timeout=args.timeout

@@ -12,8 +12,8 @@ from experiments.cli.arguments import add_json, add_size, positive, read_design,
 from topformer.errors import StorageError
 
 if TYPE_CHECKING:
-    from search_space.latency.probing import Plan, Probe
-    from search_space.spaces import Space
+    from search_space.latency.calibration.probing import Plan, Probe
+    from search_space.spaces.space import Space
 
 EXAMPLE = "topformer measure-next --space paper --base tiny --max-latency-ms 50 --budget 5 --out probes"
 
@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the choice, best first."""
-    from search_space.latency.calibration import device
-    from search_space.latency.probing import choose
-    from search_space.spaces import space
+    from search_space.latency.calibration.devices import device
+    from search_space.latency.calibration.probing import choose
+    from search_space.spaces.space import space
 
     height, width = size(args.size)
     chosen = space(args.space, base=read_design(args.base), height=height, width=width)

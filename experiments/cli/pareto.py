@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the files and print their paths."""
-    from analysis.report import write_pareto
+    from analysis.reports.run_report import write_pareto
 
     files = write_pareto(args.run, args.out)
     for path in files:

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, draw, and print the files."""
-    from experiments.training.mmseg_predict import predict
+    from experiments.training.mmseg.predict import predict
     from experiments.training.overlay import overlay, palette
     from experiments.training.weights import peek_classes, trained_weights
 
@@ -52,7 +52,7 @@ def images(paths: list[Path]) -> list[Path]:
     Raises:
         DataError: There is none, one does not exist, or two would give one drawing.
     """
-    from experiments.data.datasets_match import IMAGE_SUFFIXES
+    from experiments.data.folders.match import IMAGE_SUFFIXES
 
     found: list[Path] = []
     for path in paths:

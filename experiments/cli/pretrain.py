@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.cli.arguments import positive, read_design, seed, whole
 from experiments.cli.bar import bar
-from experiments.training.pretrain_recipes import RECIPES, pretrain_recipe
+from experiments.training.classification.recipes import RECIPES, pretrain_recipe
 
 EXAMPLE = "topformer pretrain --data data/imagenet --design mine.json --recipe adamw-300 --precision bfloat16"
 
@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, or print the settings."""
     from experiments.data.image_folder import open_class_folder
-    from experiments.evaluators.processes import rank
-    from experiments.training.pretrain import pretrain, settings
+    from experiments.training.classification.train import pretrain, settings
+    from experiments.training.processes import rank
 
     design = read_design(args.design)
     changes = {"epochs": args.epochs, "batch": args.batch, "size": args.size, "rate": args.learning_rate}

@@ -14,8 +14,8 @@ from experiments.cli.arguments import size
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
-    from experiments.definition import StudyDefinition
-    from experiments.sweep import SweepSummary
+    from experiments.search.definition import StudyDefinition
+    from experiments.search.sweep import SweepSummary
 
 EXAMPLE = "topformer sweep nano-tokenworld --out runs/nano-tokenworld --workers 2"
 
@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     if args.dry_run:
         return _dry_run(definition)
-    from experiments.progress import SweepProgress
-    from experiments.sweep import run_sweep
+    from experiments.search.sweep import run_sweep
+    from experiments.trials.progress import SweepProgress
 
     with SweepProgress(definition, console) as progress:
         summary = run_sweep(definition, folder, listener=progress)
@@ -73,8 +73,8 @@ def read(args: argparse.Namespace) -> "StudyDefinition":
     Raises:
         StudyError: The study cannot be used; the message names the key.
     """
-    from experiments.definition import from_mapping
-    from experiments.recipes import study_tables
+    from experiments.search.definition import from_mapping
+    from experiments.search.shipped import study_tables
 
     values = study_tables(args.study)
     for flag, (path, _, _) in FLAGS.items():
@@ -102,7 +102,7 @@ def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
 
 
 def _dry_run(definition: "StudyDefinition") -> int:
-    from experiments.screening import Screen
+    from experiments.search.screening import Screen
 
     space = definition.space.build()
     with TemporaryDirectory() as folder:
@@ -115,7 +115,7 @@ def _dry_run(definition: "StudyDefinition") -> int:
 
 
 def _lines(summary: "SweepSummary") -> list[str]:
-    from experiments.progress import status_line
+    from experiments.trials.progress import status_line
 
     head = "interrupted; the same command continues" if summary.interrupted else "done"
     lines = [

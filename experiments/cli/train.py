@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_size, add_start, read_design, read_source, seed, size, whole
 from experiments.cli.bar import bar
-from experiments.data.datasets_known import KNOWN
-from experiments.evaluators.settings import COMPILERS, DEVICES, PRECISIONS
+from experiments.data.folders.known import KNOWN
 from experiments.training.recipes import MODELS, RECIPES
+from experiments.training.settings import COMPILERS, DEVICES, PRECISIONS
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from experiments.data.datasets import SegmentationFolder
+    from experiments.data.folders import SegmentationFolder
     from experiments.training.recipes import Recipe
-    from experiments.training.release_config import Released
+    from experiments.training.release.config import Released
     from topformer.design import Design
 
 EXAMPLE = "topformer train --data data/ade/ADEChallengeData2016 --design base --checkpoint topformer-B-224-75.3.pth"
@@ -70,7 +70,7 @@ def released(args: argparse.Namespace) -> "Released | None":
     Raises:
         StudyError: The file cannot be used, or design or recipe are named as well.
     """
-    from experiments.training.release_config import from_release_config
+    from experiments.training.release.config import from_release_config
 
     if args.from_config is None:
         return None
@@ -86,7 +86,7 @@ def opened(args: argparse.Namespace, data: Path, file: "Released | None" = None)
     Raises:
         DataError: The folder lacks something, or it is not clear what it holds.
     """
-    from experiments.data.datasets import open_folder
+    from experiments.data.folders import open_folder
 
     hint = RECIPES[args.recipe].dataset if args.recipe else None
     return open_folder(data, dataset=args.dataset, hint=file.recipe.dataset if file else hint)
@@ -106,7 +106,7 @@ def chosen(
         DesignError: No such design, or an impossible size.
         StudyError: No such recipe.
     """
-    from experiments.training.configuration import with_size
+    from experiments.training.mmseg.configuration import with_size
     from experiments.training.recipes import model_of, recipe, released_design
 
     if file is None:
@@ -122,7 +122,7 @@ def chosen(
 
 def run(args: argparse.Namespace) -> int:
     """Train, or print the configuration."""
-    from experiments.training.configuration import as_python, mmengine_configuration, with_iterations
+    from experiments.training.mmseg.configuration import as_python, mmengine_configuration, with_iterations
 
     own, file = _own(args), released(args)
     checkpoint = args.checkpoint or (file.checkpoint if file else None)
@@ -168,7 +168,7 @@ def _start(args: argparse.Namespace, file: "Released | None") -> dict[str, str]:
 
 
 def _data(args: argparse.Namespace, file: "Released | None") -> "SegmentationFolder":
-    from experiments.data.datasets_folder import known_folder
+    from experiments.data.folders.folder import known_folder
 
     data: Path | None = args.data or (file.data if file else None)
     if data is None:
@@ -189,7 +189,7 @@ def _train(
 ) -> int:
     """Train with the loop that is asked for; of several processes the first one speaks."""
     from experiments.cli.evaluate import table
-    from experiments.evaluators.processes import rank
+    from experiments.training.processes import rank
     from experiments.training.weights import start_lines
 
     design = replace(design, num_classes=folder.num_classes)
@@ -222,10 +222,10 @@ def _folder(args: argparse.Namespace, recipe: "Recipe") -> Path:
 def _loop(args: argparse.Namespace, recipe: "Recipe", own: dict[str, Any]) -> "Callable[..., dict[str, Any]]":
     """The training function that is asked for, with what only it takes."""
     if args.loop == "mmseg":
-        from experiments.training.mmseg_train import train
+        from experiments.training.mmseg.train import train
 
         return partial(train, precision=args.precision, **own)
-    from experiments.training.lean_train import lean_settings, train_lean
+    from experiments.training.lean.train import lean_settings, train_lean
 
     changes = {name: value for name, value in own.items() if name != "cache"}
     return partial(train_lean, settings=lean_settings(recipe, precision=args.precision, **changes), cache=args.cache)

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 from experiments.emulate.folder import CPU, counting, emulator
 from experiments.emulate.setup import EmulationError, carry_out, check_ready
+from topformer.deployment.export import Exported
 from topformer.errors import InputError
-from topformer.export import Exported
 
 KINDS = ("fma", "neon", "loads", "stores", "branches", "other")
 """Kinds of instructions; together they are all."""

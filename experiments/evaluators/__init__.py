@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING, Any
 from topformer.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from experiments.data.datasets import SegmentationFolder
+    from experiments.data.folders import SegmentationFolder
     from experiments.evaluators.lean import LeanEvaluator
     from experiments.evaluators.mmseg import MmsegEvaluator
+    from experiments.evaluators.recipe import RecipeEvaluator
     from experiments.evaluators.training import TrainingEvaluator
-    from experiments.training.evaluator import RecipeEvaluator
 
 # torch and mmsegmentation take seconds to load, so that each is imported where it is asked for.
 
 
 def _lean(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "LeanEvaluator":
     from experiments.evaluators.lean import LeanEvaluator
-    from experiments.evaluators.settings import LeanSettings
+    from experiments.training.settings import LeanSettings
 
     return LeanEvaluator(folder, LeanSettings.read(settings))
 
 
 def _mmseg(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "MmsegEvaluator":
     from experiments.evaluators.mmseg import MmsegEvaluator
-    from experiments.evaluators.settings import MmsegSettings
+    from experiments.training.settings import MmsegSettings
 
     return MmsegEvaluator(folder, MmsegSettings.read(settings))
 
 
 def _recipe(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "RecipeEvaluator":
-    from experiments.training.evaluator import RecipeEvaluator, RecipeSettings
+    from experiments.evaluators.recipe import RecipeEvaluator, RecipeSettings
 
     return RecipeEvaluator(folder, RecipeSettings.read(settings))
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from analysis.pareto import NORMAL_95
-from analysis.records import Metric
+from analysis.records.record import Metric
+from analysis.results.pareto import NORMAL_95
 from search_space.candidate import Candidate
 
 Progress = Callable[[int, int], None]

@@ -6,18 +6,18 @@ from typing import Any
 
 import torch
 
-from experiments.data.datasets import SegmentationFolder
+from experiments.data.folders import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress
-from experiments.evaluators.lean_crops import Crops
-from experiments.evaluators.lean_data import Batches, Pixels, load_pixels
-from experiments.evaluators.lean_mixed import Mixed, load_mixed, sizes
-from experiments.evaluators.lean_training import CHECKPOINT, Training, seeded
-from experiments.evaluators.memory import keep_freed_memory
-from experiments.evaluators.processes import choose_device
-from experiments.evaluators.results import TRAINING, VALIDATION, trained
-from experiments.evaluators.scores import scores
-from experiments.evaluators.settings import LeanSettings, scale_of
 from experiments.evaluators.training import TrainingEvaluator
+from experiments.training.lean.batches import Batches, Pixels, load_pixels
+from experiments.training.lean.crops import Crops
+from experiments.training.lean.loop import CHECKPOINT, Training, seeded
+from experiments.training.lean.pixels import Mixed, load_mixed, sizes
+from experiments.training.malloc import keep_freed_memory
+from experiments.training.outcome import TRAINING, VALIDATION, trained
+from experiments.training.processes import choose_device
+from experiments.training.scores import scores
+from experiments.training.settings import LeanSettings, scale_of
 from search_space.candidate import Candidate
 
 KIND = "lean"

@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.data.datasets import SegmentationFolder
+from experiments.data.folders import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress
-from experiments.evaluators.memory import keep_freed_memory
-from experiments.evaluators.mmseg_memory import Probe, explained
-from experiments.evaluators.mmseg_run import (
+from experiments.evaluators.training import TrainingEvaluator
+from experiments.training.malloc import keep_freed_memory
+from experiments.training.mmseg.hooks import (
     FiniteLossHook,
     ProgressHook,
     ScoresMetric,
     ValidationHook,
     build_runner,
 )
-from experiments.evaluators.mmseg_runner import last_checkpoint
-from experiments.evaluators.results import remove_unfinished, trained, write_json
-from experiments.evaluators.scores import Scores
-from experiments.evaluators.settings import MmsegSettings
-from experiments.evaluators.training import TrainingEvaluator
+from experiments.training.mmseg.memory import Probe, explained
+from experiments.training.mmseg.runner import last_checkpoint
+from experiments.training.outcome import remove_unfinished, trained, write_json
+from experiments.training.scores import Scores
+from experiments.training.settings import MmsegSettings
 from search_space.candidate import Candidate
 from topformer.mmseg import from_segmentor_state
 

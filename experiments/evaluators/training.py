@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from experiments.data.datasets import SegmentationFolder, open_folder
+from experiments.data.folders import SegmentationFolder, open_folder
 from experiments.evaluators.base import Accuracy, Progress
-from experiments.evaluators.results import (
+from experiments.training.outcome import (
     WEIGHTS,
     check_splits,
     close_evaluation,
@@ -16,7 +16,7 @@ from experiments.evaluators.results import (
     identity,
     open_evaluation,
 )
-from experiments.evaluators.tensors import write_tensors
+from experiments.training.tensors import write_tensors
 from search_space.candidate import Candidate
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.evaluators.results import replacing, write_json
 from experiments.measure.rows import Row
-from search_space.latency import coefficients
-from search_space.latency.calibration import FITTED, fit, measured, refit, shipped
-from search_space.latency.fitting import RATES, Measured
+from experiments.training.outcome import replacing, write_json
+from search_space.latency.calibration import coefficients
+from search_space.latency.calibration.devices import FITTED, fit, measured, refit, shipped
+from search_space.latency.calibration.fitting import RATES, Measured
+from search_space.latency.calibration.transfer import transfer
 from search_space.latency.model import DeviceModel, Setup
-from search_space.latency.transfer import transfer
 from topformer import __version__
-from topformer.boundary import Boundary
 from topformer.codec import fingerprint, to_json
+from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError, StorageError
 from topformer.presets import PRESETS
 

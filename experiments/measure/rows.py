@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from analysis.durable import LineFile
+from analysis.records.lines import LineFile
 from search_space.candidate import Candidate
 from topformer.codec import fingerprint, from_json, to_json
 from topformer.design import Design

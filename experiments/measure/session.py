@@ -16,11 +16,11 @@ from experiments.measure.rows import Row
 from experiments.measure.targets import JOB, Target
 from search_space.candidate import Candidate
 from topformer import __version__
-from topformer.boundary import Boundary
 from topformer.codec import fingerprint
+from topformer.deployment.boundary import Boundary
+from topformer.deployment.export import SUFFIXES, Exported, Format, export
 from topformer.design import Design
 from topformer.errors import InputError
-from topformer.export import SUFFIXES, Exported, Format, export
 
 FORMATS = {"onnxruntime": Format.ONNX, "ncnn": Format.NCNN, "torch": Format.TORCHSCRIPT}
 """Engine to the format that it reads."""

@@ -6,7 +6,7 @@ from colorsys import hsv_to_rgb
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from experiments.data.datasets_files import Pixels
+from experiments.data.images import Pixels
 
 Colour = tuple[int, int, int]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
-from experiments.evaluators.processes import joined_processes, rank, wait_for_all, world_size
+from experiments.training.processes import joined_processes, rank, wait_for_all, world_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class Recipe:
     Attributes:
         name: Name of the recipe.
         source: The release's file that the numbers come from, or where they come from instead.
-        dataset: Name of the data set it is for (`experiments.data.datasets_known.KNOWN`).
+        dataset: Name of the data set it is for (`experiments.data.folders.known.KNOWN`).
         classes: Classes of the data set.
         reduce_zero_label: Whether label 0 is ignored and class k is label k + 1.
         ignore_index: Number of an ignored pixel in training targets.

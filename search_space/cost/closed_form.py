@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from search_space.candidate import Candidate
-from search_space.cost.operation import Operation
 from search_space.cost.parts import GROUPS, Part, group, layout, quantities, steps
+from search_space.operations.operation import Operation
 from topformer.design import SCALES, Design, Pooled
 
 
@@ -75,8 +75,8 @@ def _share(column: Sequence[int]) -> Share:
 def operations(design: Design, height: int, width: int) -> tuple[Operation, ...]:
     """Every step of the forward pass on one image, in order of execution.
 
-    The same tuples as `search_space.latency.walk.walk` gives for the built network; see
-    `search_space.cost.operation` for their conventions.
+    The same tuples as `search_space.operations.walk.walk` gives for the built network; see
+    `search_space.operations.operation` for their conventions.
     """
     writer = _Writer()
     parts = iter(layout(design, height, width).parts)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
-from search_space.cost.operation import Kind, Operation
+from search_space.operations.operation import Kind, Operation
 from topformer.errors import UnknownOperator
 
 BYTES = 4

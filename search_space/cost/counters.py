@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from search_space.cost.operation import Kind
+from search_space.operations.operation import Kind
 from topformer.errors import UnknownOperator
 
 with warnings.catch_warnings():

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from search_space.cost.closed_form import operations
 from search_space.cost.conventions import has_bias, macs_fvcore, macs_paper
-from search_space.cost.operation import Kind, Operation
+from search_space.operations.operation import Kind, Operation
 from topformer.design import Design
 
 CLOSED_FORM = "closed form"

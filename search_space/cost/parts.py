@@ -6,10 +6,10 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from search_space.cost import forms
 from search_space.cost.conventions import BYTES, Quantities, measure
-from search_space.cost.operation import Operation
-from search_space.cost.tape import Grid, Tape
+from search_space.operations import modules as forms
+from search_space.operations.operation import Operation
+from search_space.operations.recorder import Grid, Tape
 from topformer.design import SCALES, Design, Extractor, Pooled
 
 PYRAMID = "pyramid"

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from search_space.candidate import Candidate
 from search_space.cost.conventions import Quantities
-from search_space.cost.operation import Operation
 from search_space.cost.parts import CACHED, GROUPS, Part, group, layout, quantities, steps
+from search_space.operations.operation import Operation
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]

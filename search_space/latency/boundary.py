@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from math import prod
 
-from search_space.cost.operation import Operation, Shape
 from search_space.latency.kernels import BYTES, Kernel
-from topformer.boundary import Boundary
+from search_space.operations.operation import Operation, Shape
+from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError, unknown_name
 
 RESIZE = "resize to the image"

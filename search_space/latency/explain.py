@@ -10,7 +10,7 @@ from search_space.cost.closed_form import cost, operations
 from search_space.latency.estimate import LatencyEstimate
 from search_space.latency.kernels import kernels
 from search_space.latency.model import DeviceModel, part_of
-from topformer.boundary import Boundary
+from topformer.deployment.boundary import Boundary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from math import ceil, prod
 from typing import NamedTuple
 
-from search_space.cost.operation import Kind, Operation
+from search_space.operations.operation import Kind, Operation
 
 BYTES = 4
 """Bytes of one fp32 number."""

@@ -5,10 +5,10 @@ from math import log
 
 import numpy as np
 
-from search_space.cost.operation import Operation
 from search_space.latency.kernels import Kernel, kernels
 from search_space.latency.rates import TERMS
 from search_space.latency.spread import Floats
+from search_space.operations.operation import Operation
 
 FARTHEST = log(1e6)
 """A network without any convolution is infinitely far on a log scale; a factor of a million is wide enough."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
-from search_space.cost.operation import Operation
 from search_space.cost.table import features
 from search_space.latency.boundary import ARGMAX, beyond, named, text
 from search_space.latency.estimate import LatencyEstimate, LatencyTable
@@ -18,7 +17,8 @@ from search_space.latency.kernels import Kernel, kernels
 from search_space.latency.loads import Loader, coordinates, outside, terms
 from search_space.latency.rates import TERMS, Rates
 from search_space.latency.spread import Floats, Spread, interval
-from topformer.boundary import Boundary
+from search_space.operations.operation import Operation
+from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
 
 SHOWN_SHARE = 0.005

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.records import JsonlStore, Metric, Record, State
+from analysis.records.record import JsonlStore, Metric, Record, State
 from topformer import codec
 from topformer.presets import NANO
 

@@ -10,10 +10,10 @@ from search_space.cost.closed_form import cost
 from search_space.cost.counters import count_fvcore
 from tests.topformer_tests.golden import golden
 from topformer import BASE, NANO, SMALL, TINY, Design, Extractor
-from topformer.checkpoints import load_released
 from topformer.classification import TopFormerClassifier, released_state
 from topformer.errors import DesignError, InputError
 from topformer.network import TopFormer
+from topformer.weights.released import load_released
 
 # PaddleViT's table of the ported checkpoints (image_classification/TopFormer/README.md): millions, and 1e9 MACs.
 PUBLISHED = {"tiny": (TINY, 1.5, 0.13), "small": (SMALL, 3.1, 0.24), "base": (BASE, 5.1, 0.37)}

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from tests.topformer_tests.golden import DESIGNS, filled, golden, golden_image
 from tests.topformer_tests.strategies import designs
-from topformer.checkpoints import load_released
 from topformer.codec import canonical
 from topformer.design import Block, Bottleneck, Design, Extractor, Head, Injection, Pooled, Stem
 from topformer.errors import InputError
 from topformer.network import TopFormer
 from topformer.presets import BASE, NANO, TINY, dense_head
+from topformer.weights.released import load_released
 
 CASES = pytest.mark.parametrize("case", DESIGNS)
 

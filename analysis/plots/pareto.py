@@ -1,0 +1,311 @@
+"""The Pareto plot: drawing functions that take data and an Axes, and touch no global state of matplotlib."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from analysis.plots.labels import Name, annotate
+from analysis.records.record import Metric, Record
+from analysis.reference import PublishedPoint
+from analysis.results.pareto import Front, Objective
+from topformer.errors import StorageError, StudyError
+
+# Okabe and Ito's colours (2008), told apart by readers with any colour vision.
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+MUTED, FAINT, TEXT = "#9A9A9A", "#DADADA", "#333333"
+
+SIZE_INCHES, DPI = (10.0, 6.25), 160
+"""1600 x 1000 pixels; at half that size, as in a README, the smallest text is still 9 pixels high."""
+
+UNSURE = 0.05
+"""A dominated point whose probability of being on the front reaches this is marked."""
+
+_STYLE = {
+    "svg.hashsalt": "topformer-explorer",
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.5,
+    "axes.unicode_minus": False,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParetoPlot:
+    """Everything that the plot shows.
+
+    Attributes:
+        front: The ranked records; the plot needs at least two objectives.
+        title: Name of the study and its space.
+        caption: Lines below the plot: how many were trained, pruned, failed and considered; seed; budget.
+        anchors: Fingerprint of each preset that was enqueued first, to its name.
+        pruned: x values of the designs that were pruned before training.
+        considered: x values of all designs that were costed.
+        published: Networks of others, in the units of the two axes.
+        limit: Largest x that the study allows.
+    """
+
+    front: Front
+    title: str
+    caption: tuple[str, ...] = ()
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    pruned: tuple[float, ...] = ()
+    considered: tuple[float, ...] = ()
+    published: tuple[PublishedPoint, ...] = ()
+    limit: float | None = None
+
+    @property
+    def axes(self) -> tuple[Objective, Objective]:
+        """The objectives of the x and the y axis; see `plot_axes`."""
+        return plot_axes(self.front.objectives)
+
+
+def plot_axes(objectives: Sequence[Objective]) -> tuple[Objective, Objective]:
+    """The objectives of x and y: y is the first that is maximised, or else the first, and x the first other one.
+
+    Raises:
+        StudyError: There are fewer than two.
+    """
+    if len(objectives) < 2:
+        raise StudyError(f"a Pareto plot needs at least two objectives, got {[goal.name for goal in objectives]}")
+    y = next((goal for goal in objectives if goal.direction == "max"), objectives[0])
+    return next(goal for goal in objectives if goal is not y), y
+
+
+def short_ids(fingerprints: Sequence[str]) -> dict[str, str]:
+    """The first 4 to 6 characters of each fingerprint: as few as tell all of them apart, where 6 do."""
+    for digits in (4, 5):
+        if len({name[:digits] for name in fingerprints}) == len(set(fingerprints)):
+            return {name: name[:digits] for name in fingerprints}
+    return {name: name[:6] for name in fingerprints}
+
+
+def save_pareto(plot: ParetoPlot, png: Path, svg: Path) -> tuple[Path, Path]:
+    """Draw the plot into two files; equal data gives equal bytes under one version of matplotlib.
+
+    Raises:
+        StudyError: Fewer than two objectives.
+        StorageError: A file cannot be written.
+    """
+    # The SVG backend reads its settings nowhere else; they are put back at once.
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=SIZE_INCHES, dpi=DPI, facecolor="white")
+        FigureCanvasAgg(figure)
+        ax = figure.add_axes((0.07, 0.18, 0.91, 0.65))
+        draw_pareto(plot, ax)
+        figure.text(0.07, 0.965, plot.title, fontsize=13, fontweight="bold", color=TEXT, va="center")
+        figure.text(0.07, 0.02, "\n".join(plot.caption), fontsize=8.5, color="#666666", va="bottom", linespacing=1.4)
+        try:
+            figure.savefig(png, format="png")
+            figure.savefig(svg, format="svg", metadata={"Date": None})
+        except OSError as error:
+            raise StorageError(f"cannot write the figure {error.filename or png}: {error.strerror}") from error
+    return png, svg
+
+
+def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
+    """Draw front, dominated points, anchors, published points and what was never trained onto `ax`.
+
+    Raises:
+        StudyError: Fewer than two objectives.
+    """
+    x, y = plot.axes
+    _frame(plot, ax)
+    dominated, unsure, best = _groups(plot)
+    _draw_points(ax, dominated, x, y, color=MUTED, label=f"dominated ({len(dominated)})", size=26, zorder=2)
+    label = f"P(on front) >= {100 * UNSURE:g} % ({len(unsure)})"
+    _draw_points(ax, unsure, x, y, color=MUTED, label=label, size=34, zorder=3, edge=BLUE)
+    if len(plot.front.objectives) == 2:
+        _draw_steps(ax, best, x, y)
+    _draw_points(ax, best, x, y, color=BLUE, label=f"front ({len(best)})", size=46, zorder=5)
+    _draw_anchors(plot, ax)
+    _draw_published(plot, ax)
+    _draw_untrained(plot, ax)
+    _annotate(plot, ax, best)
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, frameon=False, fontsize=8.5, handletextpad=0.4,
+        columnspacing=1.4, borderaxespad=0.2, labelcolor=TEXT,
+    )  # fmt: skip
+
+
+def axis_label(goal: Objective, metrics: Sequence[Metric]) -> str:
+    """The metric's name, its unit, and where its numbers come from, such as `latency_ms@d (ms, predicted)`."""
+    sources = " and ".join(sorted({metric.source for metric in metrics}))
+    return f"{goal.label} ({', '.join(part for part in (goal.unit, sources) if part)})"
+
+
+def _groups(plot: ParetoPlot) -> tuple[list[Record], list[Record], list[Record]]:
+    """Dominated, dominated within the noise, and the front in the order of x."""
+    front, (x, _) = plot.front, plot.axes
+    rows = list(zip(front.records, front.ranks, front.probabilities, strict=True))
+    dominated = [record for record, rank, chance in rows if rank > 0 and chance < UNSURE]
+    unsure = [record for record, rank, chance in rows if rank > 0 and chance >= UNSURE]
+    best = [record for record, rank, _ in rows if rank == 0]
+    return dominated, unsure, sorted(best, key=lambda record: record.metrics[x.name].value)
+
+
+def _frame(plot: ParetoPlot, ax: Axes) -> None:
+    """Limits, labels and grid."""
+    x, y = plot.axes
+    for goal, set_limits, set_label in ((x, ax.set_xlim, ax.set_xlabel), (y, ax.set_ylim, ax.set_ylabel)):
+        metrics = [record.metrics[goal.name] for record in plot.front.records]
+        values = [goal.scale * metric.value for metric in metrics]
+        values += [goal.scale * end for metric in metrics for end in (metric.low, metric.high) if end is not None]
+        if goal is x:
+            values += [point.latency_ms for point in _shown(plot) if point.latency_ms is not None]
+            values += [] if plot.limit is None else [goal.scale * plot.limit]
+        else:
+            values += [point.miou for point in _shown(plot)]
+        low, high = min(values), max(values)
+        margin = (high - low or abs(high) or 1.0) * 0.06
+        # Room below for the designs that have a cost but no accuracy.
+        below = 2.4 * margin if goal is y and (plot.pruned or plot.considered) else margin
+        set_limits(low - below, high + margin)
+        set_label(axis_label(goal, metrics), color=TEXT)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(MUTED)
+    ax.tick_params(colors=TEXT, color=MUTED)
+    ax.grid(color="#EEEEEE", linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def _points(records: Sequence[Record], x: Objective, y: Objective) -> NDArray[np.float64]:
+    """(n, 2) displayed numbers."""
+    rows = [[goal.scale * record.metrics[goal.name].value for goal in (x, y)] for record in records]
+    return np.array(rows, dtype=float).reshape(-1, 2)
+
+
+def _draw_points(
+    ax: Axes, records: Sequence[Record], x: Objective, y: Objective, *, color: str, label: str, size: float,
+    zorder: float, edge: str = "white",
+) -> None:  # fmt: skip
+    """Points, with a thin bar for each interval that is known."""
+    if not records:
+        return
+    points = _points(records, x, y)
+    on_front = color == BLUE
+    bar: dict[str, Any] = {"color": color, "linewidth": 0.9 if on_front else 0.6, "alpha": 0.55 if on_front else 0.3}
+    across, up = (_intervals(records, goal) for goal in (x, y))
+    ax.hlines(points[:, 1], across[:, 0], across[:, 1], zorder=zorder - 0.5, **bar)
+    ax.vlines(points[:, 0], up[:, 0], up[:, 1], zorder=zorder - 0.5, **bar)
+    ax.scatter(
+        points[:, 0], points[:, 1], s=size, color=color, edgecolors=edge, linewidths=1.2, zorder=zorder, label=label
+    )
+
+
+def _intervals(records: Sequence[Record], goal: Objective) -> NDArray[np.float64]:
+    """(n, 2) displayed ends of the 95 % intervals; an end that is not known is the value itself."""
+    metrics = [record.metrics[goal.name] for record in records]
+    ends = [[one.value if end is None else end for end in (one.low, one.high)] for one in metrics]
+    return goal.scale * np.array(ends, dtype=float)
+
+
+def _draw_steps(ax: Axes, best: Sequence[Record], x: Objective, y: Objective) -> None:
+    """The border of what is attained: from each point on, nothing better than it is known until the next one."""
+    points = _points(best, x, y)
+    ax.step(
+        points[:, 0], points[:, 1], where="post" if x.direction == "min" else "pre", color=BLUE, linewidth=1.8, zorder=4
+    )
+
+
+def _draw_anchors(plot: ParetoPlot, ax: Axes) -> None:
+    records = [record for record in plot.front.records if record.fingerprint in plot.anchors]
+    if records:
+        points = _points(records, *plot.axes)
+        style: dict[str, Any] = {
+            "marker": "D",
+            "s": 62,
+            "facecolors": "none",
+            "edgecolors": VERMILION,
+            "linewidths": 1.8,
+        }
+        ax.scatter(points[:, 0], points[:, 1], zorder=5.5, label="anchor (preset)", **style)
+
+
+def _shown(plot: ParetoPlot) -> list[PublishedPoint]:
+    """The family itself always; peers only where they do not stretch the x axis."""
+    x, _ = plot.axes
+    family = [point.latency_ms or 0.0 for point in plot.published if point.family != "other"]
+    reach = max([*family, *(x.scale * record.metrics[x.name].value for record in plot.front.records)])
+    return [point for point in plot.published if point.latency_ms is not None and point.latency_ms <= 1.05 * reach]
+
+
+def _places(points: Sequence[PublishedPoint]) -> NDArray[np.float64]:
+    """(n, 2) latency and mIoU."""
+    rows = [(point.latency_ms, point.miou) for point in points]
+    return np.array(rows, dtype=float).reshape(-1, 2)
+
+
+def _draw_published(plot: ParetoPlot, ax: Axes) -> None:
+    styles = {"TopFormer": ("^", GREEN), "searched TopFormer": ("v", PURPLE), "other": ("s", MUTED)}
+    notes = {"TopFormer": "TopFormer (CVPR 2022)", "searched TopFormer": "searched TopFormer", "other": "others"}
+    for family, (marker, color) in styles.items():
+        points = _places([point for point in _shown(plot) if point.family == family])
+        if len(points):
+            style: dict[str, Any] = {
+                "marker": marker,
+                "s": 46,
+                "facecolors": "white",
+                "edgecolors": color,
+                "linewidths": 1.4,
+            }
+            ax.scatter(points[:, 0], points[:, 1], zorder=3.5, label=f"published: {notes[family]}", **style)
+
+
+def _draw_untrained(plot: ParetoPlot, ax: Axes) -> None:
+    """Limit, and along the x axis the designs that have a cost but no accuracy."""
+    x, _ = plot.axes
+    low, high = ax.get_xlim()
+    along_x = ax.get_xaxis_transform()
+    considered = x.scale * np.array(plot.considered)
+    if len(considered):
+        counts, edges = np.histogram(considered, bins=60, range=(low, high))
+        label = f"considered by cost ({len(considered):,})"
+        heights = 0.08 * counts / max(counts.max(), 1)
+        ax.stairs(heights, edges, fill=True, color=FAINT, transform=along_x, zorder=0.5, label=label)
+    if plot.pruned:
+        ticks = x.scale * np.array(plot.pruned)
+        label = f"pruned before training ({len(ticks):,})"
+        shown = ticks[(ticks >= low) & (ticks <= high)]
+        ax.vlines(shown, 0, 0.025, color=VERMILION, alpha=0.45, linewidth=0.8, transform=along_x, label=label)
+    if plot.limit is not None:
+        label = f"limit {x.scale * plot.limit:g} {x.unit}".rstrip()
+        ax.axvline(x.scale * plot.limit, color=TEXT, linewidth=1.0, linestyle=(0, (5, 4)), zorder=1, label=label)
+
+
+def _annotate(plot: ParetoPlot, ax: Axes, best: Sequence[Record]) -> None:
+    """Names of the anchors and published points, and the ids of the front."""
+    x, y = plot.axes
+    everything = _points(plot.front.records, x, y)
+    published = _places(_shown(plot))
+    ids = short_ids([record.fingerprint for record in best])
+    names: dict[str, Name] = {}
+    for record, (h, v) in zip(plot.front.records, everything, strict=True):
+        if record.fingerprint in plot.anchors:
+            names[record.fingerprint] = Name(plot.anchors[record.fingerprint], h, v, VERMILION, bold=True)
+    for record, (h, v) in zip(best, _points(best, x, y), strict=True):
+        names.setdefault(record.fingerprint, Name(ids[record.fingerprint], h, v, BLUE))
+    others = [Name(point.name, h, v, TEXT) for point, (h, v) in zip(_shown(plot), published, strict=True)]
+    steps = _along_steps(_points(best, x, y)) if len(plot.front.objectives) == 2 else np.empty((0, 2))
+    annotate(ax, [*names.values(), *others], np.concatenate([everything, published, steps]))
+
+
+def _along_steps(points: NDArray[np.float64], count: int = 12) -> NDArray[np.float64]:
+    """Places along the steps between consecutive points, which names should not cover."""
+    share = np.linspace(0, 1, count)[:, None]
+    parts = [np.empty((0, 2))]
+    for start, end in pairwise(points):
+        corner = np.array([end[0], start[1]])
+        parts += [start + share * (corner - start), corner + share * (end - corner)]
+    return np.concatenate(parts)

@@ -1,0 +1,1 @@
+"""Records of trials: what they hold, how they are stored and read."""

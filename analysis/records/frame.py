@@ -1,0 +1,67 @@
+"""Records as rows of a table: one row per record, one column per label and per number."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from analysis.records.record import Record
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Cell = str | float | None
+"""What a column holds; None where a record has no such label or number."""
+
+FIXED = (
+    "study",
+    "trial",
+    "state",
+    "fingerprint",
+    "origin",
+    "height",
+    "width",
+    "seed",
+    "budget",
+    "seconds",
+    "finished",
+    "reason",
+)
+"""The columns that every record has, in order."""
+
+
+def row(record: Record) -> dict[str, Cell]:
+    """The record as one row.
+
+    After the fixed columns come `axis:NAME` for each label and, for each metric, its value under its own name
+    with `:low`, `:high` (ends of the 95 % interval) and `:source` beside it.
+    """
+    cells: dict[str, Cell] = {name: getattr(record, name) for name in FIXED}
+    cells["state"] = record.state.value
+    cells.update({f"axis:{name}": label for name, label in record.labels.items()})
+    for name, metric in record.metrics.items():
+        cells[name] = metric.value
+        cells[f"{name}:low"] = metric.low
+        cells[f"{name}:high"] = metric.high
+        cells[f"{name}:source"] = metric.source
+    return cells
+
+
+def columns(rows: Iterable[Mapping[str, Cell]]) -> list[str]:
+    """Names of all columns of the rows: fixed ones, then axes, then the others, in order of first appearance."""
+    names = dict.fromkeys(name for cells in rows for name in cells)
+    fixed = [name for name in names if name in FIXED]
+    axes = [name for name in names if name.startswith("axis:")]
+    return fixed + axes + [name for name in names if name not in FIXED and not name.startswith("axis:")]
+
+
+def to_frame(records: Iterable[Record]) -> "DataFrame":
+    """A pandas table with one row per record, in their order; NaN where a record has no such number.
+
+    Interval columns are numbers even where no record has an interval. No record gives a table without rows that
+    still has the fixed columns.
+    """
+    from pandas import DataFrame
+
+    rows = [row(record) for record in records]
+    frame = DataFrame.from_records(rows, columns=columns(rows) or list(FIXED))
+    ends = [name for name in frame.columns if name.endswith((":low", ":high")) and not name.startswith("axis:")]
+    return frame.astype(dict.fromkeys(ends, "float64"))

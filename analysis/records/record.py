@@ -1,0 +1,299 @@
+"""Records: one JSON line per trial, durable, append-only - the scientific result of a study."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from analysis.records.json_values import integer, mapping, number, plain, text
+from analysis.records.lines import LineFile
+from topformer.errors import RecordError, unknown_name
+
+SCHEMA = 1
+"""Version of a record's JSON form; a reader refuses any other."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number of a record, and what it is.
+
+    Attributes:
+        value: In the unit that the name implies: percent, milliseconds, MACs, parameters, bytes.
+        source: `measured`, `predicted`, `exact` or `published`; for an accuracy `trained`, `supernet`, `proxy` or
+            `surrogate`.
+        low: Lower end of the 95 % interval, where there is one.
+        high: Upper end.
+    """
+
+    value: float
+    source: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What became of one trial.
+
+    Attributes:
+        study: Identity of the study that asked.
+        trial: Number within the study, from 0.
+        state: How it ended.
+        fingerprint: The candidate's fingerprint, such as `3f9a1c2b7d04@128x128`.
+        design: The canonical design as JSON (`topformer.codec`).
+        height: Input height in pixels.
+        width: Input width in pixels.
+        labels: Axis name to chosen label.
+        metrics: Metric name, such as `miou@tokenworld-128`, `latency_ms@snapdragon-865`, `macs`, to its number.
+        details: Further results: per-class IoU, group scores, latency by module, coverage.
+        reason: Why it was pruned or failed.
+        origin: `sampler`, or `anchor` for a preset that was enqueued first.
+        seed: Seed of the evaluation.
+        budget: Updates that were asked for.
+        seconds: Wall-clock time of the trial.
+        finished: UTC time of the end, ISO 8601.
+        versions: Package name to version.
+    """
+
+    study: str
+    trial: int
+    state: State
+    fingerprint: str
+    design: Mapping[str, Any]
+    height: int
+    width: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    origin: str = "sampler"
+    seed: int = 0
+    budget: int = 0
+    seconds: float = 0.0
+    finished: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class RecordStore(Protocol):
+    """Append-only. A record, once returned by iteration, never changes."""
+
+    def append(self, record: Record) -> None:
+        """Keep one record; it is safe when this returns."""
+        ...
+
+    def append_many(self, records: Iterable[Record]) -> None:
+        """Keep all of them, in order; all are safe when this returns."""
+        ...
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records, oldest first."""
+        ...
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """The record as plain JSON values; `from_json` is the inverse.
+
+    Tuples become lists, and a number of `details` that is not finite becomes null: JSON has no NaN.
+
+    Raises:
+        RecordError: A value is of the wrong type, has no JSON form, or is a metric that is not finite.
+    """
+    values = {item.name: getattr(record, item.name) for item in fields(record) if item.name != "metrics"}
+    metrics = {name: _metric_to_json(f"metrics.{name}", metric) for name, metric in record.metrics.items()}
+    data = {"schema": SCHEMA, **{name: plain(name, value) for name, value in values.items()}, "metrics": metrics}
+    # What could not be read back is never written.
+    from_json(data)
+    return data
+
+
+def from_json(value: object) -> Record:
+    """The record of a JSON object made by `to_json`; absent optional keys take their defaults.
+
+    Raises:
+        RecordError: Unknown schema or key, missing key or wrong type; the message names the key and shows the value.
+    """
+    data = dict(mapping("record", value))
+    schema = data.pop("schema", None)
+    if schema != SCHEMA:
+        raise RecordError(f"record.schema must be {SCHEMA}, got {schema!r}")
+    _check_keys("record", data, Record)
+    return Record(**{name: _READERS[name](name, item) for name, item in data.items()})
+
+
+def encode(record: Record) -> bytes:
+    """The record as one line of ASCII, with its newline."""
+    return json.dumps(to_json(record), allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Record:
+    """The record of one line.
+
+    Raises:
+        RecordError: The line is no JSON or no record.
+    """
+    try:
+        value = json.loads(line, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise RecordError(f"not a JSON line ({error})") from None
+    return from_json(value)
+
+
+class MemoryStore:
+    """A store that lives as long as the process: for cost-only studies and for tests."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+
+    def append(self, record: Record) -> None:
+        """Keep one record."""
+        self.append_many((record,))
+
+    def append_many(self, records: Iterable[Record]) -> None:
+        """Keep all of them, in order."""
+        # Kept encoded, so that a caller who changes a mapping afterwards changes no record.
+        self._lines.extend([encode(record) for record in records])
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records, oldest first."""
+        return (decode(line) for line in tuple(self._lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file of records holds.
+
+    Attributes:
+        records: Oldest first.
+        torn: The unfinished last line that a killed process left behind, or empty.
+    """
+
+    records: tuple[Record, ...]
+    torn: bytes = b""
+
+
+class JsonlStore:
+    """A file of records, one JSON line each, that several processes may append to and that a crash cannot spoil.
+
+    An unfinished last line is moved to a file of the same name with `.torn` added by the next append; reading
+    leaves it out and logs a warning. The file is made, with its folder, by the first append.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._file = LineFile(self.path)
+
+    def append(self, record: Record) -> None:
+        """Write one line and wait until the disk has it.
+
+        Raises:
+            RecordError: The record has no JSON form; nothing is written.
+            StorageError: The disk did not take it; the file is as it was before.
+        """
+        self.append_many((record,))
+
+    def append_many(self, records: Iterable[Record]) -> None:
+        """Write all lines in order and wait once until the disk has them; errors as in `append`."""
+        self._file.append(b"".join([encode(record) for record in records]))
+
+    def read(self) -> Reading:
+        """All records and the unfinished last line, if any; nothing for a file that does not exist yet.
+
+        Raises:
+            RecordError: A line is broken; the message names the file and the line.
+            StorageError: The file cannot be read.
+        """
+        lines, torn = self._file.read()
+        return Reading(tuple(self._decode(line, number) for number, line in enumerate(lines, start=1)), torn)
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records, oldest first; errors as in `read`."""
+        reading = self.read()
+        if reading.torn:
+            _LOG.warning("%s: the last line is unfinished and left out (%d bytes)", self.path, len(reading.torn))
+        return iter(reading.records)
+
+    def _decode(self, line: bytes, number: int) -> Record:
+        try:
+            return decode(line)
+        except RecordError as error:
+            raise RecordError(f"{self.path}, line {number}: {error}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _metric_to_json(where: str, metric: object) -> dict[str, Any]:
+    if not isinstance(metric, Metric):
+        raise RecordError(f"{where} must be a Metric, got {metric!r}")
+    data = {item.name: getattr(metric, item.name) for item in fields(metric)}
+    for name in ("value", "low", "high"):
+        if data[name] is not None:
+            data[name] = number(f"{where}.{name}", data[name])
+    return data
+
+
+def _check_keys(where: str, data: Mapping[str, Any], kind: type[Any]) -> None:
+    names = [item.name for item in fields(kind)]
+    for name in data:
+        if name not in names:
+            raise RecordError(unknown_name(f"key of {where}", name, names))
+    for item in fields(kind):
+        if item.name not in data and item.default is MISSING and item.default_factory is MISSING:
+            raise RecordError(f"{where}.{item.name} is missing")
+
+
+def _state(where: str, value: object) -> State:
+    try:
+        return State(text(where, value))
+    except ValueError:
+        raise RecordError(unknown_name(where, value, [state.value for state in State])) from None
+
+
+def _texts(where: str, value: object) -> Mapping[str, str]:
+    return {name: text(f"{where}.{name}", item) for name, item in mapping(where, value).items()}
+
+
+def _metric(where: str, value: object) -> Metric:
+    data = mapping(where, value)
+    _check_keys(where, data, Metric)
+    ends = {name: None if data.get(name) is None else number(f"{where}.{name}", data[name]) for name in ("low", "high")}
+    return Metric(value=number(f"{where}.value", data["value"]), source=text(f"{where}.source", data["source"]), **ends)
+
+
+def _metrics(where: str, value: object) -> Mapping[str, Metric]:
+    return {name: _metric(f"{where}.{name}", item) for name, item in mapping(where, value).items()}
+
+
+_READERS: Mapping[str, Callable[[str, object], Any]] = {
+    "study": text,
+    "trial": integer,
+    "state": _state,
+    "fingerprint": text,
+    "design": mapping,
+    "height": integer,
+    "width": integer,
+    "labels": _texts,
+    "metrics": _metrics,
+    "details": mapping,
+    "reason": text,
+    "origin": text,
+    "seed": integer,
+    "budget": integer,
+    "seconds": number,
+    "finished": text,
+    "versions": _texts,
+}

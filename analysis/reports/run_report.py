@@ -1,0 +1,278 @@
+"""What a run folder says: its study, its records, and the files made of them."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from analysis.records.record import JsonlStore, Record, State
+from analysis.results.pareto import Front, Objective, front
+from analysis.results.pruning import wrong_prunes
+from topformer import codec
+from topformer.errors import DesignError, RecordError, StorageError, StudyError
+from topformer.presets import PRESETS, dense_head
+
+if TYPE_CHECKING:
+    from analysis.plots.pareto import ParetoPlot
+
+STUDY_SCHEMA = 1
+"""Version of `study.json`; a reader refuses any other."""
+
+
+_STUDY_KEYS: Mapping[str, tuple[Any, str]] = {
+    "name": (str, "a string"),
+    "objectives": (list, "a list"),
+    "space": (dict | None, "an object"),
+    "limits": (dict | None, "an object"),
+    "seed": (int | None, "an integer"),
+    "budget": (int | None, "an integer"),
+}
+
+
+class ParetoFiles(NamedTuple):
+    """The files of a Pareto report."""
+
+    csv: Path
+    png: Path
+    svg: Path
+    markdown: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run folder, read.
+
+    Attributes:
+        folder: Where it lies.
+        name: Name of the study.
+        space: Name of its space and of the base design.
+        objectives: In the order of the study.
+        limits: Metric or family of metrics (`latency_ms`, `macs`, `parameters`) to the largest value allowed.
+        seed: Seed of the study, if it says.
+        budget: Updates per trial, if it says.
+        records: Oldest first.
+        torn: Whether a killed process left an unfinished last line in the records.
+        considered: Cost to its value for every design that was costed; empty without `considered.csv`.
+    """
+
+    folder: Path
+    name: str
+    space: str
+    objectives: tuple[Objective, ...]
+    limits: Mapping[str, float]
+    seed: int | None
+    budget: int | None
+    records: tuple[Record, ...]
+    torn: bool
+    considered: Mapping[str, tuple[float, ...]]
+
+
+def read_run(folder: Path) -> Run:
+    """Read `study.json`, `records.jsonl` and, where it exists, `considered.csv` of a run folder.
+
+    Raises:
+        StudyError: `study.json` is missing or says something unusable.
+        RecordError: A record or a row of `considered.csv` is broken, or there is no record at all.
+        StorageError: A file cannot be read.
+    """
+    study = _read_study(folder / "study.json")
+    reading = JsonlStore(folder / "records.jsonl").read()
+    if not reading.records:
+        raise RecordError(f"no record in {folder / 'records.jsonl'}: has the study run?")
+    space, limits = study.get("space") or {}, study.get("limits") or {}
+    return Run(
+        folder=folder,
+        name=str(study["name"]),
+        space=" around ".join(str(space[key]) for key in ("name", "base") if key in space),
+        objectives=tuple(_objective(folder, goal) for goal in study["objectives"]),
+        limits={name: limit for name, limit in limits.items() if isinstance(limit, (int, float))},
+        seed=study.get("seed"),
+        budget=study.get("budget"),
+        records=reading.records,
+        torn=bool(reading.torn),
+        considered=_read_considered(folder / "considered.csv"),
+    )
+
+
+def write_pareto(run_folder: Path, out: Path | None = None) -> ParetoFiles:
+    """Write the Pareto front of a run as `pareto.csv`, `pareto.png`, `pareto.svg` and `pareto.md`.
+
+    Args:
+        run_folder: A run folder; its study may still be running.
+        out: Folder of the files; the run folder if None.
+
+    Raises:
+        RecordError: No complete record has a number for every objective; and as `read_run`.
+        StudyError: As `read_run`; fewer than two objectives.
+        StorageError: A file cannot be read or written.
+    """
+    # Only here: matplotlib takes longer to import than all the rest to run.
+    from analysis.plots.pareto import save_pareto
+    from analysis.reports.pareto_table import csv_table, markdown_table
+
+    run = read_run(Path(run_folder))
+    plot = pareto_plot(run)
+    folder = Path(out) if out is not None else run.folder
+    files = ParetoFiles(*(folder / f"pareto.{ending}" for ending in ("csv", "png", "svg", "md")))
+    notes = "\n".join(plot.caption)
+    markdown = f"# {plot.title}\n\n{markdown_table(plot.front, plot.anchors)}\n{notes}\n"
+    _write(files.csv, csv_table(plot.front))
+    _write(files.markdown, markdown)
+    save_pareto(plot, files.png, files.svg)
+    return files
+
+
+def run_front(run: Run) -> Front:
+    """The front of a run.
+
+    Raises:
+        RecordError: No complete record has a number for every objective; the message says what there is instead.
+    """
+    found = front(run.records, run.objectives)
+    if not found.records:
+        states = Counter(record.state.value for record in run.records)
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        wanted = " and ".join(goal.name for goal in run.objectives)
+        raise RecordError(f"no complete trial with {wanted} in {run.folder / 'records.jsonl'} ({counts})")
+    return found
+
+
+def pareto_plot(run: Run) -> "ParetoPlot":
+    """What the Pareto plot of a run shows; errors as in `run_front`, and StudyError below two objectives."""
+    from analysis.plots.pareto import ParetoPlot, plot_axes
+    from analysis.reference import published_points
+
+    found = run_front(run)
+    x, y = plot_axes(run.objectives)
+    family = x.name.partition("@")[0]
+    pruned = (record for record in run.records if record.state is State.PRUNED)
+    published = published_points(y.name, x.name) if y.direction == "max" else ()
+    return ParetoPlot(
+        front=found,
+        title=f"{run.name}: {run.space}" if run.space else run.name,
+        caption=_caption(run, found, y, has_published=bool(published)),
+        anchors=anchor_names(run.records),
+        pruned=tuple(record.metrics[x.name].value for record in pruned if x.name in record.metrics),
+        considered=run.considered.get(x.name, run.considered.get(family, ())),
+        published=published,
+        limit=run.limits.get(x.name, run.limits.get(family)),
+    )
+
+
+def anchor_names(records: Iterable[Record]) -> dict[str, str]:
+    """Fingerprint of each anchor to the preset that it is, whatever its number of classes, or to `anchor`."""
+    presets = {**PRESETS, "tiny-dense": dense_head(PRESETS["tiny"])}
+    names: dict[str, str] = {}
+    for record in records:
+        if record.origin != "anchor" or record.fingerprint in names:
+            continue
+        try:
+            design = codec.canonical(codec.from_json(dict(record.design)))
+        except DesignError:
+            # A design of another version is still a result; only its name is unknown.
+            names[record.fingerprint] = "anchor"
+            continue
+        same = (name for name, preset in presets.items()
+                if codec.canonical(replace(preset, num_classes=design.num_classes)) == design)  # fmt: skip
+        names[record.fingerprint] = next(same, "anchor")
+    return names
+
+
+def _caption(run: Run, found: Front, accuracy: Objective, *, has_published: bool) -> tuple[str, ...]:
+    states = Counter(record.state for record in run.records)
+    sources = {record.metrics[accuracy.name].source for record in found.records}
+    done = "trained" if sources == {"trained"} else "evaluated"
+    considered = max(map(len, run.considered.values()), default=0) or len(run.records)
+    counts = (
+        f"{states[State.COMPLETE]:,} {done}, {states[State.PRUNED]:,} pruned before training, "
+        f"{states[State.FAILED]:,} failed, {considered:,} considered"
+    )
+    seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in found.records})
+    budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in found.records})
+    spent = f"seed {_listed(seeds)}; budget {_listed(budgets)} updates per trial"
+    lines = [f"{counts}; {spent}."]
+    wrong = wrong_prunes(run.records, run.limits)
+    if wrong is not None and wrong.pruned:
+        lines.append(f"{str(wrong).capitalize()}.")
+    if found.excluded:
+        lines.append(f"{found.excluded} complete without a number for every objective: left out.")
+    if run.torn:
+        lines.append("The last record is unfinished and left out.")
+    lines.append(_reading_hint(found, accuracy, has_published=has_published))
+    return tuple(line for line in lines if line)
+
+
+def _reading_hint(found: Front, accuracy: Objective, *, has_published: bool) -> str:
+    hints = []
+    names = [goal.name for goal in found.objectives]
+    if any(record.metrics[name].low is not None for record in found.records for name in names):
+        hints.append("Thin bars: 95 % intervals.")
+    if len(names) > 2:
+        hints.append(f"The front is that of {len(names)} objectives: {', '.join(names)}.")
+    if accuracy.name.startswith("miou@") and accuracy.name != "miou@ade20k":
+        hints.append(f"{accuracy.name} is not comparable with published mIoU on ADE20K.")
+    if has_published:
+        hints.append("Published points: other training schedules; searched ones are single runs, not peer reviewed.")
+    return " ".join(hints)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(f"{number:,}" for number in numbers)
+
+
+def _read_study(path: Path) -> dict[str, Any]:
+    try:
+        study = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"no study.json in {path.parent}: it must be the run folder of a study") from None
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise StudyError(f"{path} is no JSON ({error})") from None
+    if not isinstance(study, dict) or study.get("schema") != STUDY_SCHEMA:
+        raise StudyError(f"{path} must be an object whose schema is {STUDY_SCHEMA}")
+    for key, (kind, accepted) in _STUDY_KEYS.items():
+        if not isinstance(study.get(key), kind):
+            raise StudyError(f"{path}: {key} must be {accepted}, got {study.get(key)!r}")
+    return study
+
+
+def _objective(folder: Path, goal: object) -> Objective:
+    if not isinstance(goal, dict) or not isinstance(goal.get("metric"), str):
+        raise StudyError(f"{folder / 'study.json'}: an objective must have a metric and a direction, got {goal!r}")
+    match goal.get("direction"):
+        case "minimize":
+            return Objective(goal["metric"], "min")
+        case "maximize":
+            return Objective(goal["metric"], "max")
+        case other:
+            raise StudyError(
+                f"{folder / 'study.json'}: direction of {goal['metric']} must be minimize or maximize, got {other!r}"
+            )
+
+
+def _read_considered(path: Path) -> dict[str, tuple[float, ...]]:
+    """Each cost column as numbers; nothing where the file does not exist."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+            costs = [name for name in ("latency_ms", "macs", "parameters") if name in header]
+            places = {name: header.index(name) for name in costs}
+            return {name: tuple(float(row[at]) for row in rows if row[at]) for name, at in places.items()}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, IndexError) as error:
+        raise RecordError(f"{path}: a row does not fit its header or holds no number ({error})") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error

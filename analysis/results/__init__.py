@@ -1,0 +1,1 @@
+"""What records say: Pareto fronts, effects, prunings, comparisons; numbers only."""

@@ -1,0 +1,242 @@
+"""Pareto fronts over any number of objectives: who is on them, how surely, and the volume they dominate."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.records.record import Metric, Record, State
+from topformer.errors import StudyError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# n points, m objectives, d Monte-Carlo draws; points are minimised in every column.
+
+Direction = Literal["min", "max"]
+Points = NDArray[np.float64]
+
+NORMAL_95 = 1.959964
+"""Half width of the central 95 % of a normal distribution, in standard deviations."""
+
+_UNITS: dict[str, tuple[str, float]] = {
+    "miou": ("%", 1.0),
+    "latency_ms": ("ms", 1.0),
+    "macs": ("GMACs", 1e-9),
+    "parameters": ("M", 1e-6),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One goal of a study.
+
+    Attributes:
+        name: The metric, exactly as records name it.
+        direction: `min` or `max`.
+        label: What a plot or table calls it; the exact name of the metric if empty.
+        unit: Unit of a displayed number; of the metric's family (before the `@`) if empty and known.
+        scale: A displayed number is the value times this: 1e-9 shows MACs as GMACs.
+
+    Raises:
+        StudyError: The direction is neither.
+    """
+
+    name: str
+    direction: Direction
+    label: str = ""
+    unit: str = ""
+    scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("min", "max"):
+            raise StudyError(f"direction of objective {self.name!r} must be min or max, got {self.direction!r}")
+        unit, scale = _UNITS.get(self.name.partition("@")[0], ("", 1.0))
+        # Frozen, so the fields that follow from the name are set the long way.
+        object.__setattr__(self, "label", self.label or self.name)
+        object.__setattr__(self, "scale", self.scale or (1.0 if self.unit else scale))
+        object.__setattr__(self, "unit", self.unit or unit)
+
+    @property
+    def sign(self) -> int:
+        """The factor that makes smaller better."""
+        return 1 if self.direction == "min" else -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The complete records of a study, ranked.
+
+    Attributes:
+        objectives: What they are ranked by.
+        records: Those with a finite number for every objective, in the order of the study.
+        ranks: 0 for the front, 1 for the front without it, and so on; same order.
+        probabilities: Probability of being on the front, under the intervals of the metrics; same order.
+        excluded: Complete records without a finite number for every objective.
+    """
+
+    objectives: tuple[Objective, ...]
+    records: tuple[Record, ...]
+    ranks: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    excluded: int
+
+    @property
+    def members(self) -> tuple[Record, ...]:
+        """The records on the front, best in the first objective first."""
+        first = self.objectives[0]
+        on_front = [record for record, rank in zip(self.records, self.ranks, strict=True) if rank == 0]
+        return tuple(sorted(on_front, key=lambda record: first.sign * record.metrics[first.name].value))
+
+
+def front(records: Iterable[Record], objectives: Sequence[Objective], *, draws: int = 2000, seed: int = 0) -> Front:
+    """Rank the complete records by non-domination.
+
+    Of equal points all stay on the front: none of them dominates another. Pruned and failed records take no part.
+
+    Args:
+        records: Records of one study, in any state.
+        objectives: At least one.
+        draws: Monte-Carlo draws behind the probabilities.
+        seed: Seed of the draws.
+
+    Raises:
+        StudyError: There is no objective.
+    """
+    if not objectives:
+        raise StudyError("a Pareto front needs at least one objective, got none")
+    complete = [record for record in records if record.state is State.COMPLETE]
+    ranked = [record for record in complete if all(_is_known(record, goal) for goal in objectives)]
+    metrics = [[record.metrics[goal.name] for goal in objectives] for record in ranked]
+    signs = np.array([goal.sign for goal in objectives])
+    values = np.array([[metric.value for metric in row] for row in metrics]).reshape(-1, len(objectives))
+    below = np.array([[_deviation(metric, metric.low) for metric in row] for row in metrics]).reshape(values.shape)
+    above = np.array([[_deviation(metric, metric.high) for metric in row] for row in metrics]).reshape(values.shape)
+    # Where the sign is negative, the upper end of the interval becomes the lower one.
+    below, above = np.where(signs > 0, below, above), np.where(signs > 0, above, below)
+    chances = membership(values * signs, below, above, draws=draws, seed=seed)
+    return Front(
+        objectives=tuple(objectives),
+        records=tuple(ranked),
+        ranks=tuple(ranks(values * signs).tolist()),
+        probabilities=tuple(chances.tolist()),
+        excluded=len(complete) - len(ranked),
+    )
+
+
+def front_columns(frame: "DataFrame", objectives: Sequence[Objective]) -> "DataFrame":
+    """Columns `pareto:rank` (NaN for a row that takes no part) and `pareto:front`, aligned with the frame.
+
+    A row takes part if its `state` is complete and it has a number for every objective.
+    """
+    from pandas import DataFrame
+
+    points = frame[[goal.name for goal in objectives]].to_numpy(dtype=float) * [goal.sign for goal in objectives]
+    part = (frame["state"] == State.COMPLETE.value).to_numpy() & np.isfinite(points).all(axis=1)
+    rank = np.full(len(frame), np.nan)
+    rank[part] = ranks(points[part])
+    return DataFrame({"pareto:rank": rank, "pareto:front": rank == 0}, index=frame.index)
+
+
+def non_dominated(points: Points) -> NDArray[np.bool_]:
+    """Which of the finite points (n, m), smaller better, no other point dominates.
+
+    A point dominates another if it is nowhere worse and somewhere better; so of equal points all are kept.
+    """
+    mask = np.zeros(len(points), dtype=bool)
+    rest = np.lexsort(points.T[::-1])
+    while rest.size:
+        # The first in lexicographic order is dominated by nothing that is left.
+        best = points[rest[0]]
+        mask[rest[0]] = True
+        equal = (points[rest] == best).all(axis=1)
+        mask[rest[equal]] = True
+        rest = rest[(points[rest] < best).any(axis=1)]
+    return mask
+
+
+def ranks(points: Points) -> NDArray[np.int64]:
+    """Number of the front of each point (n, m), smaller better: 0, then 1 once front 0 is taken away, and so on."""
+    found = np.full(len(points), -1, dtype=np.int64)
+    rank = 0
+    while (rest := np.flatnonzero(found < 0)).size:
+        found[rest[non_dominated(points[rest])]] = rank
+        rank += 1
+    return found
+
+
+def membership(points: Points, below: Points, above: Points, *, draws: int, seed: int) -> Points:
+    """Probability of each point (n, m), smaller better, to be on the front if it were measured without error.
+
+    Each coordinate is drawn from a normal distribution in two halves, as wide as the deviations say on each side.
+    Errors are taken as independent. An error that all points share, such as a device that is slower than its
+    model by one factor, moves them together and does not change who is on the front.
+
+    Args:
+        points: The points.
+        below: Standard deviation towards smaller values, 0 where the coordinate is exact.
+        above: The same towards larger values.
+        draws: Monte-Carlo draws.
+        seed: Seed of the draws.
+
+    Returns:
+        (n,) shares of draws; exactly 0 or 1 where nothing has an error.
+    """
+    if not (below.any() or above.any()):
+        return non_dominated(points).astype(float)
+    random = np.random.default_rng(seed)
+    test: Callable[[Points], NDArray[np.bool_]] = _on_front_of_two if points.shape[1] == 2 else non_dominated
+    count = np.zeros(len(points))
+    for _ in range(draws):
+        error = random.standard_normal(points.shape)
+        count += test(points + error * np.where(error < 0, below, above))
+    return count / draws
+
+
+def hypervolume(points: Points, reference: Sequence[float] | Points) -> float:
+    """Volume that the points (n, m), smaller better, dominate within the box that ends at the reference (m,).
+
+    Exact for any m by slicing along the last objective (While et al., A faster algorithm for calculating
+    hypervolume, IEEE TEC 2006); the time grows like n^(m - 1) log n. A point outside the box adds nothing.
+    """
+    corner = np.asarray(reference, dtype=float)
+    inside = points[(points < corner).all(axis=1)]
+    return _volume(inside[non_dominated(inside)], corner)
+
+
+def _volume(points: Points, corner: Points) -> float:
+    if not len(points):
+        return 0.0
+    if points.shape[1] == 1:
+        return float(corner[0] - points.min())
+    ordered = points[np.argsort(points[:, -1], kind="stable")]
+    if points.shape[1] == 2:
+        best = np.minimum.accumulate(ordered[:, 0])
+        return float(((corner[0] - best) * np.diff(ordered[:, 1], append=corner[1])).sum())
+    depths = np.diff(ordered[:, -1], append=corner[-1])
+    slices = (_volume(ordered[: i + 1, :-1], corner[:-1]) if depth > 0 else 0.0 for i, depth in enumerate(depths))
+    return float(sum(area * depth for area, depth in zip(slices, depths, strict=True)))
+
+
+def _on_front_of_two(points: Points) -> NDArray[np.bool_]:
+    """`non_dominated` for two objectives: one sort instead of one pass per member."""
+    order = np.lexsort((points[:, 1], points[:, 0]))
+    x, y = points[order, 0], points[order, 1]
+    best_before = np.minimum.accumulate(np.concatenate(([np.inf], y[:-1])))
+    starts = np.concatenate(([True], (np.diff(x) != 0) | (np.diff(y) != 0)))
+    # Equal points share the verdict of the first of them.
+    first = np.maximum.accumulate(np.where(starts, np.arange(len(x)), 0))
+    mask = np.empty(len(x), dtype=bool)
+    mask[order] = (y < best_before)[first]
+    return mask
+
+
+def _is_known(record: Record, goal: Objective) -> bool:
+    return goal.name in record.metrics and isfinite(record.metrics[goal.name].value)
+
+
+def _deviation(metric: Metric, end: float | None) -> float:
+    return 0.0 if end is None else abs(metric.value - end) / NORMAL_95

@@ -1,0 +1,1 @@
+"""Documentation, and the programs that write some of its pages."""

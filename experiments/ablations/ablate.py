@@ -1,0 +1,268 @@
+"""An ablation: tables, each row with its exact cost and the scores of several seeds; it may be killed and continued."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.records.record import JsonlStore, Record
+from analysis.results.ablation import Ablation
+from analysis.results.effects import Noise
+from experiments.ablations.definition import TableDefinition
+from experiments.ablations.loop import Loop
+from experiments.ablations.plan import Base, Identity, Plan, noise, paid_runs, plan, seconds_per_update
+from experiments.ablations.progress import Listener, Silence
+from experiments.ablations.results import results
+from experiments.engines.local import Engine, Interruption
+from experiments.evaluators.base import Evaluator
+from experiments.search.definition import ACCURACY, TOKENWORLD, EvaluatorDefinition, SpaceDefinition, StudyDefinition
+from experiments.search.sweep import INTERRUPTED, study_evaluator
+from experiments.search.sweep import Silence as SweepSilence
+from experiments.trials.run_folder import LOGS, RECORDS, RunFolder
+from topformer.errors import StudyError
+
+if TYPE_CHECKING:
+    from analysis.reports.ablation_page import AblationFiles
+
+FOLDER: Mapping[str, Any] = {"name": "ablations"}
+"""Description of the run folder: one for all ablations, so that tables share their runs."""
+DETECT = 2.0
+"""Percentage points of mIoU whose cost in seeds is stated by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is run for every row.
+
+    Attributes:
+        base: What the rows' edits are applied to.
+        evaluator: Where the accuracy comes from, on which data, with how many updates.
+        seeds: Of every row.
+        workers: Runs beside each other.
+        detect: A difference of interest for the power statement, in percentage points.
+    """
+
+    base: Base
+    evaluator: EvaluatorDefinition
+    seeds: tuple[int, ...]
+    workers: int = 1
+    detect: float = DETECT
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise StudyError(f"seeds must be different numbers, at least one, got {self.seeds}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What an ablation would do.
+
+    Attributes:
+        plan: The runs.
+        seconds: Estimated wall-clock time, or None where no run was recorded yet.
+        noise: Between seeds, as far as it is known.
+    """
+
+    plan: Plan
+    seconds: float | None
+    noise: Noise | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AblationSummary:
+    """What an ablation came to.
+
+    Attributes:
+        tables: With everything that is recorded so far.
+        plan: What it set out to run.
+        interrupted: Whether the user stopped it; the same command continues.
+        files: Tables, figures and page.
+    """
+
+    tables: tuple[Ablation, ...]
+    plan: Plan
+    interrupted: bool
+    files: "AblationFiles"
+
+    @property
+    def exit_status(self) -> int:
+        """Status for the command line."""
+        return INTERRUPTED if self.interrupted else 0
+
+
+def run_ablations(
+    tables: Sequence[TableDefinition],
+    asked: Asked,
+    folder: Path,
+    *,
+    evaluator: Callable[[], Evaluator] | None = None,
+    listener: Listener | None = None,
+    data: Path = Path("data"),
+) -> AblationSummary:
+    """Run what the tables need and is not recorded yet, then write all tables, figures and the page.
+
+    Args:
+        tables: In order.
+        asked: What is run for every row.
+        folder: The run folder that all ablations share; made if it is not there.
+        evaluator: Makes the evaluator, here and in every worker; must be picklable. By default the one asked for.
+        listener: Who is told how it goes.
+        data: Where the embedded data set is kept, if it is asked for.
+
+    Returns:
+        The summary, also after Ctrl-C.
+
+    Raises:
+        StudyError: A row cannot be made from the base, or another process works in the folder.
+        StorageError: The disk does not take or give what it should.
+        EvaluationError: Every run fails.
+    """
+    listener = listener or Silence()
+    make = evaluator or ablation_evaluator(asked, data, listener)
+    identity = Identity.of(make())
+    budget = asked.evaluator.budget
+    with RunFolder(folder, FOLDER) as run:
+        paid = paid_runs(run.records, identity.study, budget)
+        wanted = plan(tables, asked.base, asked.seeds, classes=identity.classes, paid=paid)
+        loop = Loop(
+            wanted.jobs,
+            base=asked.base,
+            budget=budget,
+            identity=identity,
+            folder=run,
+            listener=listener,
+            recorded=sum(1 for _ in run.records),
+        )
+        with Interruption() as interruption, Engine(asked.workers, make, logs=run.path / LOGS) as engine:
+            loop.run(engine, interruption)
+        made = results(
+            tables, asked.base, run.records, identity=identity, budget=budget, seeds=asked.seeds, detect=asked.detect
+        )
+    return AblationSummary(
+        tables=made, plan=wanted, interrupted=interruption.requested, files=_write(made, Path(folder))
+    )
+
+
+def outlook(
+    tables: Sequence[TableDefinition],
+    asked: Asked,
+    folder: Path,
+    *,
+    evaluator: Callable[[], Evaluator] | None = None,
+    metric: str = "",
+    data: Path = Path("data"),
+) -> Outlook:
+    """What `run_ablations` would do; nothing is run or written, but an evaluator is made where records exist.
+
+    Args:
+        tables: As for `run_ablations`.
+        asked: As for `run_ablations`.
+        folder: As for `run_ablations`.
+        evaluator: As for `run_ablations`.
+        metric: Name of the accuracy where no record says it.
+        data: As for `run_ablations`.
+    """
+    records = list(JsonlStore(Path(folder) / RECORDS)) if (Path(folder) / RECORDS).exists() else []
+    if not records:
+        return Outlook(plan=plan(tables, asked.base, asked.seeds), seconds=None, noise=noise(metric, ()))
+    make = evaluator or ablation_evaluator(asked, data, Silence())
+    identity = Identity.of(make())
+    paid = paid_runs(records, identity.study, asked.evaluator.budget)
+    wanted = plan(tables, asked.base, asked.seeds, classes=identity.classes, paid=paid)
+    pace = seconds_per_update(records, identity.study, asked.evaluator.budget)
+    runs = -(-len(wanted.jobs) // asked.workers)
+    seconds = None if pace is None else pace * runs * asked.evaluator.budget
+    return Outlook(plan=wanted, seconds=seconds, noise=noise(identity.metric, paid.values()))
+
+
+def remake(
+    tables: Sequence[TableDefinition],
+    records: Sequence[Record],
+    base: Base,
+    folder: Path,
+    *,
+    study: str | None = None,
+    budget: int | None = None,
+    detect: float = DETECT,
+) -> tuple[tuple[Ablation, ...], "AblationFiles"]:
+    """The tables from records alone: nothing is run, and torch is not needed.
+
+    Args:
+        tables: In order.
+        records: Of one or several ablations.
+        base: What the rows' edits were applied to; a candidate is taken at the size of the records.
+        folder: Where the files go.
+        study: Which evaluator's records, where there are several.
+        budget: Which budget's records, where there are several.
+        detect: A difference of interest for the power statement, in percentage points.
+
+    Raises:
+        StudyError: There are no such records, or those of several evaluators, budgets or sizes.
+    """
+    chosen = [
+        r for r in records if study in (None, r.study) and budget in (None, r.budget) and "evaluator" in r.details
+    ]
+    kinds = sorted({(record.study, record.budget) for record in chosen})
+    if len(kinds) != 1:
+        found = ", ".join(f"study {kind} with budget {updates}" for kind, updates in kinds) or "none"
+        raise StudyError(f"records must be of one evaluator and budget, got {found}; name one of them")
+    seeds = tuple(sorted({record.seed for record in chosen}))
+    made = results(
+        tables,
+        _sized(base, chosen),
+        chosen,
+        identity=Identity.of_record(chosen[0]),
+        budget=kinds[0][1],
+        seeds=seeds,
+        detect=detect,
+    )
+    return made, _write(made, folder)
+
+
+def _sized(base: Base, records: Sequence[Record]) -> Base:
+    if base.candidate is None:
+        return base
+    sizes = sorted({(record.height, record.width) for record in records})
+    if len(sizes) != 1:
+        raise StudyError(f"records must be of one input size on base {base.name}, got {sizes}")
+    return Base(name=base.name, candidate=replace(base.candidate, height=sizes[0][0], width=sizes[0][1]))
+
+
+def ablation_evaluator(asked: Asked, data: Path, listener: Listener) -> Callable[[], Evaluator]:
+    """What makes the evaluator that is asked for; the embedded data set is written where it is not there yet.
+
+    Raises:
+        StudyError: The embedded set is asked for on bases of several sizes.
+        DataError: The folder of the embedded set holds another one.
+        StorageError: The disk does not take the images.
+    """
+    candidate = asked.base.candidate
+    if candidate is None and asked.evaluator.data == TOKENWORLD:
+        raise StudyError(
+            f"base {asked.base.name!r} trains each table's own designs and sizes: it needs data of its own"
+        )
+    height, width = (candidate.height, candidate.width) if candidate is not None else (0, 0)
+    study = StudyDefinition(
+        name="ablations",
+        space=SpaceDefinition(name="paper", base="nano", height=height, width=width),
+        objectives=(ACCURACY,),
+        evaluator=asked.evaluator,
+        trials=1,
+    )
+    return study_evaluator(study, data, _Notes(listener))
+
+
+class _Notes(SweepSilence):
+    """Passes on what a sweep would note, and nothing else."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def note(self, text: str) -> None:
+        self._listener.note(text)
+
+
+def _write(tables: Sequence[Ablation], folder: Path) -> "AblationFiles":
+    from analysis.reports.ablation_page import write_ablations
+
+    return write_ablations(tables, folder)

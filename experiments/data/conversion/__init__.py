@@ -1,0 +1,1 @@
+"""Original annotations of known data sets, converted to what is trained on."""

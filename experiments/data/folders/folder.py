@@ -1,0 +1,300 @@
+"""Folders of images and labels: those of the known data sets, and any in ADE20K layout."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import psutil
+
+from experiments.data.folders.known import KnownSet, known_set, recognise
+from experiments.data.folders.match import ANNOTATIONS, IMAGES, Pair, match_known, match_plain
+from experiments.data.images import Pixels, read_image, read_label
+from experiments.data.tokenworld.write import MANIFEST, read_manifest
+from topformer.errors import DataError, unknown_name
+
+IGNORED = 255
+"""Number of an ignored pixel in training targets, and in labels whose class 0 is a class."""
+MOST_CLASSES = 254
+
+_THREADS = 4
+_DESCRIPTIONS = (MANIFEST, "dataset.json", "classes.txt")
+"""Files that say themselves what a folder holds, the first one first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentationFolder:
+    """A data set on disk.
+
+    Attributes:
+        root: Its folder.
+        name: What a metric is called after, such as `tokenworld-128` in `miou@tokenworld-128`.
+        classes: Names of the classes; empty where no file and no caller says them.
+        splits: The pairs of each split, sorted by name.
+        ignore: Label value that is ignored: 0, where class k is label k + 1, as in ADE20K; or 255, where class k
+            is label k. A label of 255 is ignored in both.
+        groups: Names of groups of classes, each with its classes.
+        colours: A colour for each class, or empty.
+        source: The known data set that it is, if any.
+    """
+
+    root: Path
+    name: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, tuple[Pair, ...]]
+    ignore: int = 0
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    colours: tuple[tuple[int, int, int], ...] = ()
+    source: KnownSet | None = None
+
+    @property
+    def reduce_zero_label(self) -> bool:
+        """Whether label 0 is ignored and class k is label k + 1 (mmsegmentation's name for it)."""
+        return self.ignore == 0
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes.
+
+        Raises:
+            DataError: Nothing says how many there are.
+        """
+        if not self.classes:
+            raise DataError(
+                f"the classes of {self.root} are not known; add classes.txt with one name per line, or say their number"
+            )
+        return len(self.classes)
+
+    def pairs(self, split: str) -> tuple[Pair, ...]:
+        """The pairs of one split.
+
+        Raises:
+            DataError: There is no such split.
+        """
+        if split not in self.splits:
+            raise DataError(unknown_name(f"split of {self.root}", split, self.splits))
+        return self.splits[split]
+
+    def targets(self, labels: Pixels) -> Pixels:
+        """Labels as stored to class numbers 0 .. num_classes - 1, and 255 where ignored; any shape, uint8."""
+        if not self.reduce_zero_label:
+            return labels
+        return np.where(labels == IGNORED, np.uint8(IGNORED), labels - np.uint8(1))
+
+
+def open_folder(
+    root: Path,
+    *,
+    classes: int | Sequence[str] | None = None,
+    dataset: str | None = None,
+    hint: str | None = None,
+) -> SegmentationFolder:
+    """The data set in a folder: a known one in its own layout, or any in ADE20K layout.
+
+    A known data set (`datasets_known.KNOWN`) is recognised by its layout, unless the folder describes itself, which
+    may be by `dataset.json` with its name under `dataset`; it has the class names and colours that mmsegmentation
+    gives it. Any other folder holds `ROOT/images/SPLIT/*.jpg|png` and
+    `ROOT/annotations/SPLIT/*.png`; class names come from the caller, else `tokenworld.json`, `dataset.json` (keys
+    `classes`, and if wanted `name`, `ignore`, `groups`, `palette`) or `classes.txt` (one name per line).
+    No image is opened; `check_folder` does that.
+
+    Args:
+        root: The folder.
+        classes: Names of the classes, or their number, in the place of what a folder in ADE20K layout says.
+        dataset: Name of the known data set that the folder must hold.
+        hint: Name of the known data set to prefer where a layout serves several.
+
+    Raises:
+        DataError: There is no such folder, a split is empty or incomplete, or a description cannot be read; all
+            missing files are named in one message.
+    """
+    folder, problems = survey(root, classes=classes, dataset=dataset, hint=hint)
+    if problems:
+        raise DataError(listing(folder, problems))
+    return folder
+
+
+def survey(
+    root: Path,
+    *,
+    classes: int | Sequence[str] | None = None,
+    dataset: str | None = None,
+    hint: str | None = None,
+) -> tuple[SegmentationFolder, tuple[str, ...]]:
+    """The complete pairs of a folder, and a sentence for each file or split that is missing.
+
+    Raises:
+        DataError: There is no such folder, or its description cannot be read.
+    """
+    root = Path(root)
+    named = known_set(dataset) if dataset is not None else None
+    if not root.is_dir():
+        expected = f"; {named.expected()}" if named else ""
+        raise DataError(f"{root} is {'a file, not' if root.exists() else 'not'} a folder{expected}")
+    if named and classes is not None:
+        raise DataError(f"{named.name} has classes of its own, got classes={classes!r}")
+    if named and (own := describe(root).get("classes")) and len(own) != named.num_classes:
+        raise DataError(f"{root} says that it has {len(own)} classes, {named.name} has {named.num_classes}")
+    if classes is None and named is None:
+        named = (
+            _described(root) if any((root / name).is_file() for name in _DESCRIPTIONS) else recognise(root, hint=hint)
+        )
+    return _survey_known(root, named) if named else _survey_plain(root, classes)
+
+
+def _described(root: Path) -> KnownSet | None:
+    """The known data set that a folder says it holds."""
+    name = describe(root).get("dataset")
+    return known_set(name) if name is not None else None
+
+
+def known_folder(root: Path, known: KnownSet) -> SegmentationFolder:
+    """A known data set at a place where nothing was looked at: it has no pairs."""
+    from topformer.mmseg import classes_of
+
+    names, colours = classes_of(known.reader)
+    return SegmentationFolder(
+        root=root, name=known.name, classes=names, splits={}, ignore=known.ignore, colours=colours, source=known
+    )
+
+
+def _survey_known(root: Path, known: KnownSet) -> tuple[SegmentationFolder, tuple[str, ...]]:
+    if not any((root / split.images).is_dir() for split in known.splits.values()):
+        raise DataError(f"{root} does not hold {known.name}; {known.expected()}")
+    splits, problems = {}, []
+    for split in known.splits:
+        splits[split], missing = match_known(root, known, split)
+        problems += missing
+    return replace(known_folder(root, known), splits=MappingProxyType(splits)), tuple(problems)
+
+
+def _survey_plain(root: Path, classes: int | Sequence[str] | None) -> tuple[SegmentationFolder, tuple[str, ...]]:
+    if not (root / IMAGES).is_dir():
+        raise DataError(
+            f"{root} has no folder {IMAGES}; expected {IMAGES}/SPLIT/*.jpg and {ANNOTATIONS}/SPLIT/*.png, or a layout "
+            "that `topformer data list` shows"
+        )
+    about = describe(root)
+    names = sorted({p.name for kind in (IMAGES, ANNOTATIONS) for p in (root / kind).glob("*") if p.is_dir()})
+    splits, problems = {}, [] if names else [f"{root / IMAGES} has no split"]
+    for split in names:
+        splits[split], missing = match_plain(root, split)
+        problems += missing or _short(split, len(splits[split]), about)
+    if classes is not None:
+        about = {**about, "classes": classes, "groups": {}, "palette": ()}
+    folder = SegmentationFolder(
+        root=root,
+        name=about.get("name", root.resolve().name.lower()),
+        classes=_class_names(about.get("classes", ())),
+        splits=MappingProxyType(splits),
+        ignore=about.get("ignore", 0),
+        groups=MappingProxyType({name: tuple(members) for name, members in about.get("groups", {}).items()}),
+        colours=tuple(tuple(colour) for colour in about.get("palette", ())),
+    )
+    return folder, tuple(problems)
+
+
+def listing(folder: SegmentationFolder, problems: Sequence[str], most: int = 100) -> str:
+    """All problems in one message, or the first `most` of them and how many more there are."""
+    rest = [f"and {len(problems) - most} more"] if len(problems) > most else []
+    return "\n  ".join([f"{folder.root} has {len(problems)} problem(s):", *problems[:most], *rest])
+
+
+def _short(split: str, found: int, about: Mapping[str, Any]) -> list[str]:
+    """A tokenworld that was stopped while it was written."""
+    promised = about.get(split, found)
+    return [f"split {split} holds {found} of {promised} images; write it again to complete it"] * (found < promised)
+
+
+def describe(root: Path) -> Mapping[str, Any]:
+    """What the folder says about itself: `name`, `classes`, `ignore`, `groups`, `palette`, as far as it does.
+
+    Raises:
+        DataError: The description is there and cannot be read.
+    """
+    if (root / MANIFEST).is_file():
+        return read_manifest(root / MANIFEST)
+    if (root / "dataset.json").is_file():
+        return _dataset_json(root / "dataset.json")
+    if (root / "classes.txt").is_file():
+        lines = (root / "classes.txt").read_text(encoding="utf-8").splitlines()
+        return {"classes": [line.strip() for line in lines if line.strip()]}
+    return {}
+
+
+def _dataset_json(path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {error}") from None
+    if not isinstance(data, dict):
+        raise DataError(f"{path} must hold an object, got {data!r}")
+    accepted = ("name", "classes", "ignore", "groups", "palette", "dataset")
+    for key in data:
+        if key not in accepted:
+            raise DataError(f"{path}: {unknown_name('key', key, accepted)}")
+    if data.get("ignore", 0) not in (0, IGNORED):
+        raise DataError(f"{path}: ignore must be 0 or {IGNORED}, got {data['ignore']!r}")
+    for group, members in data.get("groups", {}).items():
+        for name in members:
+            if name not in data.get("classes", ()):
+                raise DataError(f"{path}: group {group}: {unknown_name('class', name, data.get('classes', ()))}")
+    return data
+
+
+def numbered(classes: int) -> tuple[str, ...]:
+    """Names for classes of which only the number is known."""
+    return tuple(f"class-{k}" for k in range(classes))
+
+
+def _class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
+    names = numbered(classes) if isinstance(classes, int) else classes
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"classes must be a number or a list of names, got {classes!r}")
+    if len(names) > MOST_CLASSES or len(set(names)) < len(names) or (isinstance(classes, int) and classes < 1):
+        raise DataError(f"classes must be 1 to {MOST_CLASSES} different names, got {classes!r}")
+    return tuple(names)
+
+
+def load_split(folder: SegmentationFolder, split: str) -> tuple[Pixels, Pixels]:
+    """A whole split, decoded once: images (N, H, W, 3) and labels (N, H, W) as stored, uint8; see `targets`.
+
+    Raises:
+        DataError: The split does not exist or is empty, its images differ in size, a file cannot be read, or the
+            arrays would take more than half of the free memory.
+    """
+    pairs = folder.pairs(split)
+    if not pairs:
+        raise DataError(f"split {split} of {folder.root} is empty")
+    height, width = read_image(pairs[0].image).shape[:2]
+    _check_memory(folder, split, 4 * len(pairs) * height * width)
+    images = np.empty((len(pairs), height, width, 3), np.uint8)
+    labels = np.empty((len(pairs), height, width), np.uint8)
+
+    def load(index: int) -> None:
+        image, label = read_image(pairs[index].image), read_label(pairs[index].label)
+        for path, shape in ((pairs[index].image, image.shape[:2]), (pairs[index].label, label.shape)):
+            if shape != (height, width):
+                raise DataError(
+                    f"{path} is {shape[1]} x {shape[0]} px, the first image of {split} {width} x {height}; "
+                    "a split is loaded whole only when all sizes are equal"
+                )
+        images[index], labels[index] = image, label
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(load, range(len(pairs))):
+            pass
+    return images, labels
+
+
+def _check_memory(folder: SegmentationFolder, split: str, needed: int) -> None:
+    free = psutil.virtual_memory().available
+    if needed > free // 2:
+        raise DataError(
+            f"split {split} of {folder.root} takes {needed / 2**30:.1f} GiB decoded, more than half of the "
+            f"{free / 2**30:.1f} GiB of free memory"
+        )

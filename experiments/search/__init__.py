@@ -1,0 +1,1 @@
+"""Searches: a study, its sampler, and the sweep that runs it."""

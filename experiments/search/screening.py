@@ -1,0 +1,194 @@
+"""What a design costs, and whether that alone decides against it: nothing is built, torch is not needed."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from analysis.records.record import Metric
+from experiments.search.definition import LATENCY, Limits, StudyDefinition
+from experiments.training.outcome import replacing
+from search_space.candidate import Candidate
+from search_space.cost.closed_form import cost
+from search_space.cost.table import costs
+from search_space.latency.calibration.devices import device
+from search_space.spaces.space import Space
+from topformer.errors import StorageError
+
+WITHIN = "within limits"
+_CHUNK = 500
+_COSTS = ("macs", "parameters", LATENCY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """What is known of a design before anything is built.
+
+    Attributes:
+        metrics: Cost and latency, as a record keeps them.
+        constraints: Limit to its violation: 0 or less where the design meets it.
+        reason: The limits that it exceeds, in words; empty if none.
+    """
+
+    metrics: Mapping[str, Metric]
+    constraints: Mapping[str, float]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """What the screening of a space found.
+
+    Attributes:
+        designs: Number of designs that were costed.
+        within: How many of them are within the limits.
+        worst: `macs`, `parameters` and `latency_ms` to the largest number among the designs within the limits.
+    """
+
+    designs: int
+    within: int
+    worst: Mapping[str, float]
+
+
+class Screen:
+    """The costs and limits of one study."""
+
+    def __init__(self, definition: StudyDefinition) -> None:
+        """Load the device model.
+
+        Raises:
+            InputError: There is no such device.
+        """
+        self._limits = definition.limits
+        self._device = device(definition.device) if definition.device is not None else None
+        self.latency_metric = f"{LATENCY}@{self._device.setup.name}" if self._device is not None else ""
+
+    def assess(self, candidate: Candidate) -> Assessment:
+        """Cost and latency of one candidate, against the limits."""
+        found = cost(candidate)
+        exact = {name: getattr(found, name) for name in ("macs", "parameters", "peak_activation_bytes")}
+        metrics = {name: Metric(value=value, source="exact") for name, value in exact.items()}
+        milliseconds = above = None
+        if self._device is not None:
+            # One row of the table for many: ten times faster than the estimate with its breakdown.
+            table = self._device.estimate_many([candidate])
+            milliseconds, low, high = (float(column[0]) for column in (table.milliseconds, table.low, table.high))
+            metrics[self.latency_metric] = Metric(value=milliseconds, source="predicted", low=low, high=high)
+            if self._limits.latency_ms is not None:
+                above = float(table.probability_above(self._limits.latency_ms)[0])
+        numbers = {"macs": found.macs, "parameters": found.parameters}
+        constraints = violations(self._limits, numbers, above)
+        reason = reasons(self._limits, numbers, milliseconds, constraints)
+        return Assessment(metrics=metrics, constraints=constraints, reason=reason)
+
+    def explain(self, candidate: Candidate) -> dict[str, Any]:
+        """Where the milliseconds go, and how much of them stands on measured kinds of kernels."""
+        if self._device is None:
+            return {}
+        estimate = self._device.estimate(candidate)
+        return {
+            "latency_by_module": dict(estimate.by_module),
+            "latency_coverage": estimate.coverage,
+            "latency_notes": list(estimate.notes),
+        }
+
+    def consider(self, space: Space, path: Path, *, designs: int, seed: int) -> Considered:
+        """Cost the whole space, or a seeded sample of `designs` of it, and write one line for each.
+
+        Columns: fingerprint, macs, parameters, latency_ms, low, high, verdict, and one per axis.
+
+        Raises:
+            StorageError: The disk does not take the file.
+        """
+        chosen = iter(space) if space.count() <= designs else iter(space.sample(seed, designs))
+        columns = ["fingerprint", *_COSTS, "low", "high", "verdict", *(axis.name for axis in space.axes)]
+        try:
+            with replacing(path) as fresh, fresh.open("w", newline="", encoding="ascii") as file:
+                writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(self._rows(space, chosen))
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        return read_considered(path)
+
+    def _rows(self, space: Space, candidates: Iterator[Candidate]) -> Iterator[dict[str, Any]]:
+        while chunk := list(islice(candidates, _CHUNK)):
+            table = costs(chunk)
+            latency = self._device.estimate_many(chunk) if self._device is not None else None
+            limit = self._limits.latency_ms
+            above = latency.probability_above(limit) if latency is not None and limit is not None else None
+            for i, candidate in enumerate(chunk):
+                numbers = {"macs": int(table.macs[i]), "parameters": int(table.parameters[i])}
+                row: dict[str, Any] = {"fingerprint": candidate.fingerprint, **numbers}
+                if latency is not None:
+                    row |= {LATENCY: float(latency.milliseconds[i])}
+                    row |= {"low": float(latency.low[i]), "high": float(latency.high[i])}
+                found = violations(self._limits, numbers, None if above is None else float(above[i]))
+                row["verdict"] = ", ".join(f"{name} above limit" for name, by in found.items() if by > 0) or WITHIN
+                yield {**row, **(space.labels_of(candidate) or {})}
+
+
+def read_considered(path: Path) -> Considered:
+    """What an earlier process wrote with `Screen.consider`.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    try:
+        with path.open(newline="", encoding="ascii") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    within = [row for row in rows if row["verdict"] == WITHIN]
+    worst = {name: max((float(row[name] or 0) for row in within), default=0.0) for name in _COSTS}
+    return Considered(len(rows), len(within), worst)
+
+
+def violations(limits: Limits, numbers: Mapping[str, float], probability_above: float | None) -> dict[str, float]:
+    """How far a design exceeds each limit that is set; 0 or less where it meets it.
+
+    Args:
+        limits: The limits.
+        numbers: `macs` and `parameters`.
+        probability_above: P(latency > limits.latency_ms), where that is limited.
+
+    Returns:
+        For a count its excess as a share of the limit; for the latency P(latency > limit) - (1 - alpha).
+    """
+    found = {}
+    for name in ("macs", "parameters"):
+        limit = getattr(limits, name)
+        if limit is not None:
+            found[name] = numbers[name] / limit - 1
+    if probability_above is not None:
+        found[LATENCY] = probability_above - (1 - limits.alpha)
+    return found
+
+
+def reasons(
+    limits: Limits, numbers: Mapping[str, float], milliseconds: float | None, constraints: Mapping[str, float]
+) -> str:
+    """The exceeded limits in words; empty if there are none."""
+    found = [
+        f"{name} {numbers[name]:,.0f} exceed the limit of {getattr(limits, name):,.0f}"
+        for name in ("macs", "parameters")
+        if constraints.get(name, 0) > 0
+    ]
+    if constraints.get(LATENCY, 0) > 0:
+        above = constraints[LATENCY] + 1 - limits.alpha
+        found.append(
+            f"latency {milliseconds:.3g} ms exceeds the limit of {limits.latency_ms:g} ms with probability {above:.3f}"
+        )
+    return "; ".join(found)
+
+
+def anchors(space: Space, candidates: Sequence[Candidate]) -> list[Mapping[str, str]]:
+    """Labels of those candidates that the space can express, each design once."""
+    found: dict[str, Mapping[str, str]] = {}
+    for candidate in candidates:
+        labels = space.labels_of(candidate)
+        if labels is not None:
+            found.setdefault(candidate.fingerprint, labels)
+    return list(found.values())

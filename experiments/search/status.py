@@ -1,0 +1,112 @@
+"""The records of a sweep so far, and what they add up to."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.records.record import Record, State
+from analysis.results.pareto import Objective, hypervolume, non_dominated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Where a sweep stands.
+
+    Attributes:
+        trials: Evaluated designs asked for.
+        complete: Evaluated designs.
+        pruned: Designs that a limit decided against.
+        failed: Designs whose evaluation gave no accuracy.
+        objective: Metric name of the first objective.
+        best: The record that is best in it, if any.
+        front: Records that no other dominates, best in the first objective first.
+        hypervolume: What the front dominates, in the product of the objectives' units, against a fixed corner:
+            0 for what is maximised, the largest number considered within the limits for what is minimised.
+    """
+
+    trials: int
+    complete: int
+    pruned: int
+    failed: int
+    objective: str
+    best: Record | None
+    front: tuple[Record, ...]
+    hypervolume: float
+
+    @property
+    def asked(self) -> int:
+        """Designs with a record."""
+        return self.complete + self.pruned + self.failed
+
+
+class Results:
+    """Which designs are known, and how many of each state."""
+
+    def __init__(self, objectives: Sequence[Objective], corner: Mapping[str, float], trials: int) -> None:
+        """Start without records.
+
+        Args:
+            objectives: What the study judges by.
+            corner: Metric name to its worst value, for the hypervolume; 0 where absent.
+            trials: Evaluated designs asked for.
+        """
+        self._objectives = objectives
+        self._corner = [goal.sign * corner.get(goal.name, 0.0) for goal in objectives]
+        self._trials = trials
+        self._states: dict[str, State] = {}
+        self._complete: list[Record] = []
+        self._counts: Counter[State] = Counter()
+        self._front: tuple[Record, ...] = ()
+        self._volume = 0.0
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Take records into account."""
+        fresh = list(records)
+        self._states.update({record.fingerprint: record.state for record in fresh})
+        self._counts.update(record.state for record in fresh)
+        complete = [record for record in fresh if record.state is State.COMPLETE]
+        if complete:
+            self._complete += complete
+            self._rank()
+
+    def __contains__(self, fingerprint: str) -> bool:
+        """Whether the design has a record."""
+        return fingerprint in self._states
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return self._counts.total()
+
+    @property
+    def complete(self) -> int:
+        """Number of evaluated designs."""
+        return self._counts[State.COMPLETE]
+
+    @property
+    def status(self) -> Status:
+        """Where the sweep stands."""
+        return Status(
+            trials=self._trials,
+            complete=self.complete,
+            pruned=self._counts[State.PRUNED],
+            failed=self._counts[State.FAILED],
+            objective=self._objectives[0].name,
+            best=self._front[0] if self._front else None,
+            front=self._front,
+            hypervolume=self._volume,
+        )
+
+    def _rank(self) -> None:
+        points = np.array([values(record, self._objectives) for record in self._complete])
+        points = points * [goal.sign for goal in self._objectives]
+        members = np.flatnonzero(non_dominated(points))
+        order = members[np.argsort(points[members, 0], kind="stable")]
+        self._front = tuple(self._complete[i] for i in order)
+        self._volume = hypervolume(points, self._corner)
+
+
+def values(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...]:
+    """The record's number for each objective."""
+    return tuple(record.metrics[goal.name].value for goal in objectives)

@@ -1,0 +1,1 @@
+"""ImageNet pre-training."""

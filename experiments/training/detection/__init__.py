@@ -1,0 +1,1 @@
+"""RetinaNet around a design, through mmdetection."""

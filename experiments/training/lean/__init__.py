@@ -1,0 +1,1 @@
+"""The lean training loop, in plain torch."""

@@ -1,0 +1,291 @@
+"""The mmengine configuration of a training, as plain data and as a Python file."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pprint import pformat
+from typing import Any
+
+from experiments.data.folders.folder import SegmentationFolder
+from experiments.data.folders.known import KnownSet
+from experiments.data.folders.match import ANNOTATIONS, IMAGES, LABEL_SUFFIX
+from experiments.training.recipes import Recipe
+from experiments.training.settings import scale_of
+from topformer.codec import to_json
+from topformer.design import Design
+from topformer.errors import DataError, StudyError, unknown_name
+
+TRAINING, VALIDATION = "training", "validation"
+DRAWS = "experiments.training.mmseg.draws"
+"""Where mmsegmentation finds the sampler, the data set and the hook that make a resumed training exact."""
+_VALIDATIONS = 10
+"""Validations of a training, as in the schedules that the release builds on: every 16,000 of 160,000."""
+_CHECKPOINT_EVERY = 2000
+
+
+def with_iterations(recipe: Recipe, iterations: int) -> Recipe:
+    """The recipe with another number of updates, and a warm-up of the same share of them.
+
+    Raises:
+        StudyError: `iterations` is no positive integer.
+    """
+    if iterations == recipe.iterations:
+        return recipe
+    return replace(recipe, iterations=iterations, warmup=round(recipe.warmup * iterations / recipe.iterations))
+
+
+def with_size(recipe: Recipe, height: int, width: int) -> Recipe:
+    """The recipe with other crops, and images resized to their shorter side; an image may be 4 times as long."""
+    scale = scale_of(height, width)
+    return replace(recipe, crop=(height, width), scale=scale, evaluation_scale=scale)
+
+
+def check_fit(recipe: Recipe, folder: SegmentationFolder) -> None:
+    """A recipe of one known data set is not for another; folders of one's own go with every recipe.
+
+    Raises:
+        StudyError: The data set is known and not the recipe's.
+    """
+    known = folder.source
+    if known and known.name != recipe.dataset:
+        raise StudyError(
+            f"recipe {recipe.name} is for {recipe.dataset} ({recipe.classes} classes), {folder.root} holds "
+            f"{known.name} ({known.num_classes} classes); its recipe is {known.recipe}"
+        )
+
+
+def mmengine_configuration(
+    design: Design,
+    recipe: Recipe,
+    folder: SegmentationFolder,
+    *,
+    seed: int = 0,
+    devices: int = 1,
+    workers: int = 4,
+    precision: str = "float32",
+    initial: str | None = None,
+    pretrained: str | None = None,
+) -> dict[str, Any]:
+    """The configuration of one training, for mmsegmentation 1.x.
+
+    A folder of one's own says its classes and what label is ignored, whatever the recipe says.
+
+    Args:
+        design: The network; its number of classes becomes the data's.
+        recipe: The training.
+        folder: The data set, with the splits `training` and `validation`.
+        seed: Of data order and augmentation.
+        devices: Processes that share a batch.
+        workers: Processes per device that load data.
+        precision: float32, or bfloat16 for automatic mixed precision.
+        initial: A checkpoint of the segmentor to start from.
+        pretrained: A released checkpoint that the backbone starts from.
+
+    Raises:
+        DataError: The classes are not known, a split is missing, or the images have several suffixes.
+        StudyError: The batch cannot be shared equally, or the recipe is for another data set.
+    """
+    check_fit(recipe, folder)
+    if recipe.batch % devices:
+        raise StudyError(f"batch must be a multiple of the {devices} devices, got {recipe.batch}")
+    every = max(1, recipe.iterations // _VALIDATIONS)
+    score = {"type": "IoUMetric", "iou_metrics": ["mIoU"]}
+    return {
+        "default_scope": "mmseg",
+        "custom_imports": {"imports": ["topformer.mmseg", DRAWS], "allow_failed_imports": False},
+        "custom_hooks": [{"type": "ReseedHook"}],
+        "model": model(replace(design, num_classes=folder.num_classes), recipe, pretrained=pretrained),
+        **_loaders(recipe, folder, devices=devices, workers=workers),
+        "val_evaluator": score,
+        "test_evaluator": score,
+        "train_cfg": {"type": "IterBasedTrainLoop", "max_iters": recipe.iterations, "val_interval": every},
+        "val_cfg": {"type": "ValLoop"},
+        "test_cfg": {"type": "TestLoop"},
+        "optim_wrapper": optimizer(recipe, precision),
+        "param_scheduler": schedulers(recipe),
+        "default_hooks": {
+            "checkpoint": {
+                "type": "CheckpointHook",
+                "by_epoch": False,
+                "interval": min(every, _CHECKPOINT_EVERY),
+                # mmengine removes the older one before it has written the newer.
+                "max_keep_ckpts": 2,
+            }
+        },
+        "log_processor": {"by_epoch": False},
+        "randomness": {"seed": seed},
+        **({"sync_bn": "torch"} if recipe.synchronised and devices > 1 else {}),
+        "load_from": initial,
+    }
+
+
+def _loaders(recipe: Recipe, folder: SegmentationFolder, *, devices: int, workers: int) -> dict[str, Any]:
+    processes = {"num_workers": workers, "persistent_workers": workers > 0}
+    validation = {
+        "batch_size": 1,
+        **processes,
+        "sampler": {"type": "DefaultSampler", "shuffle": False},
+        "dataset": dataset(folder, VALIDATION, evaluation_pipeline(recipe)),
+    }
+    return {
+        "train_dataloader": {
+            "batch_size": recipe.batch // devices,
+            **processes,
+            "sampler": {"type": "EndlessSampler"},
+            "dataset": dataset(folder, TRAINING, training_pipeline(recipe)),
+        },
+        "val_dataloader": validation,
+        "test_dataloader": validation,
+    }
+
+
+def model(design: Design, recipe: Recipe, *, pretrained: str | None = None) -> dict[str, Any]:
+    """The segmentor: the design's backbone and head, the release's normalisation and cross-entropy."""
+    plain = to_json(design)
+    start = {"init_cfg": {"type": "Pretrained", "checkpoint": pretrained}} if pretrained else {}
+    return {
+        "type": "EncoderDecoder",
+        "data_preprocessor": {
+            "type": "SegDataPreProcessor",
+            "mean": list(recipe.mean),
+            "std": list(recipe.std),
+            "bgr_to_rgb": True,
+            "pad_val": 0,
+            "seg_pad_val": recipe.pad_label,
+            "size": recipe.crop,
+        },
+        "backbone": {"type": "TopFormerBackbone", "design": plain, "drop_path": recipe.drop_path, **start},
+        "decode_head": {
+            "type": "TopFormerHead",
+            "design": plain,
+            "dropout": recipe.dropout,
+            "ignore_index": recipe.ignore_index,
+        },
+        "train_cfg": {},
+        "test_cfg": {"mode": "whole"},
+    }
+
+
+def dataset(folder: SegmentationFolder, split: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
+    """A split of a folder, as mmsegmentation reads it.
+
+    Raises:
+        DataError: The classes are not known, the split is missing, or its images have several suffixes.
+    """
+    metainfo: dict[str, Any] = {"classes": list(folder.classes)}
+    if folder.colours:
+        metainfo["palette"] = [list(colour) for colour in folder.colours]
+    return {
+        "type": "DrawnSegDataset",
+        "data_root": str(folder.root),
+        **(_known_files(folder.source, split) if folder.source else _plain_files(folder, split)),
+        "metainfo": metainfo,
+        "reduce_zero_label": folder.reduce_zero_label,
+        "pipeline": pipeline,
+    }
+
+
+def _known_files(known: KnownSet, split: str) -> dict[str, Any]:
+    if split not in known.splits:
+        raise DataError(unknown_name(f"split of {known.name}", split, known.splits))
+    about = known.splits[split]
+    return {
+        **({"ann_file": about.listed} if about.listed else {}),
+        "data_prefix": {"img_path": about.images, "seg_map_path": about.labels},
+        "img_suffix": known.image_suffix,
+        "seg_map_suffix": known.label_suffix,
+    }
+
+
+def _plain_files(folder: SegmentationFolder, split: str) -> dict[str, Any]:
+    if not folder.num_classes or not folder.pairs(split):
+        raise DataError(f"split {split} of {folder.root} is empty")
+    suffixes = sorted({pair.image.suffix for pair in folder.pairs(split)})
+    if len(suffixes) > 1:
+        raise DataError(f"the images of {split} in {folder.root} must share one suffix, got {', '.join(suffixes)}")
+    return {
+        "data_prefix": {"img_path": f"{IMAGES}/{split}", "seg_map_path": f"{ANNOTATIONS}/{split}"},
+        "img_suffix": suffixes[0],
+        "seg_map_suffix": LABEL_SUFFIX,
+    }
+
+
+def training_pipeline(recipe: Recipe) -> list[dict[str, Any]]:
+    """Load, resize, crop, flip, distort; normalisation and padding are the data preprocessor's."""
+    resized = {"scale": recipe.scale, "ratio_range": recipe.factors, "keep_ratio": True}
+    return [
+        {"type": "LoadImageFromFile"},
+        {"type": "LoadAnnotations"},
+        {"type": "RandomResize", **resized},
+        {"type": "RandomCrop", "crop_size": recipe.crop, "cat_max_ratio": recipe.cat_max_ratio},
+        {"type": "RandomFlip", "prob": recipe.flip},
+        *([{"type": "PhotoMetricDistortion"}] if recipe.distort else []),
+        {"type": "PackSegInputs"},
+    ]
+
+
+def evaluation_pipeline(recipe: Recipe, *, labels: bool = True) -> list[dict[str, Any]]:
+    """The whole image, resized into the recipe's evaluation scale; labels stay at their own size."""
+    return [
+        {"type": "LoadImageFromFile"},
+        {"type": "Resize", "scale": recipe.evaluation_scale, "keep_ratio": True},
+        *_enlarged(recipe),
+        *([{"type": "LoadAnnotations"}] if labels else []),
+        {"type": "PackSegInputs"},
+    ]
+
+
+def augmented_pipeline(recipe: Recipe, *, factors: tuple[float, ...], flip: bool) -> list[dict[str, Any]]:
+    """The evaluation at several scales, and mirrored too where asked for; predictions are averaged."""
+    longer, shorter = recipe.evaluation_scale
+    sizes = [(round(longer * factor), round(shorter * factor)) for factor in factors]
+    choices = [
+        [{"type": "Resize", "scale": size, "keep_ratio": True} for size in sizes],
+        *([_enlarged(recipe)] if recipe.size_divisor > 1 else []),
+        [{"type": "RandomFlip", "prob": p, "direction": "horizontal"} for p in ((0.0, 1.0) if flip else (0.0,))],
+        [{"type": "LoadAnnotations"}],
+        [{"type": "PackSegInputs"}],
+    ]
+    return [{"type": "LoadImageFromFile"}, {"type": "TestTimeAug", "transforms": choices}]
+
+
+def _enlarged(recipe: Recipe) -> list[dict[str, Any]]:
+    return [{"type": "ResizeToMultiple", "size_divisor": recipe.size_divisor}] if recipe.size_divisor > 1 else []
+
+
+def optimizer(recipe: Recipe, precision: str) -> dict[str, Any]:
+    """AdamW: no weight decay on normalisation layers, and its own learning rate for the head."""
+    head = {"lr_mult": recipe.head_multiplier}
+    norm = {"decay_mult": recipe.norm_weight_decay / recipe.weight_decay if recipe.weight_decay else 0.0}
+    wrapper = {"type": "OptimWrapper"} if precision == "float32" else {"type": "AmpOptimWrapper", "dtype": precision}
+    return {
+        **wrapper,
+        "optimizer": {
+            "type": "AdamW",
+            "lr": recipe.learning_rate,
+            "betas": recipe.betas,
+            "weight_decay": recipe.weight_decay,
+        },
+        # The longest key that a name contains decides.
+        "paramwise_cfg": {
+            "custom_keys": {"decode_head.body.fuse.norm": {**head, **norm}, "decode_head": head, ".norm.": norm}
+        },
+    }
+
+
+def schedulers(recipe: Recipe) -> list[dict[str, Any]]:
+    """Linear warm-up times polynomial decay; both ends lie one behind, as mmengine reaches a factor at `end - 1`."""
+    plain = {"by_epoch": False, "begin": 0}
+    rise = {"type": "LinearLR", "start_factor": recipe.warmup_factor, **plain, "end": recipe.warmup + 1}
+    decay = {
+        "type": "PolyLR",
+        "power": recipe.power,
+        "eta_min": recipe.least_rate,
+        **plain,
+        "end": recipe.iterations + 1,
+    }
+    return [*([rise] if recipe.warmup else []), decay]
+
+
+def as_python(configuration: Mapping[str, Any]) -> str:
+    """The configuration as a file for mmsegmentation 1.x: one assignment of literals per entry."""
+    return "".join(f"{name} = {pformat(value, width=100, sort_dicts=False)}\n" for name, value in configuration.items())

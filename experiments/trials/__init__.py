@@ -1,0 +1,1 @@
+"""The loop that every trial goes through, whoever asked for it and wherever it runs."""

@@ -1,0 +1,1 @@
+"""The axes along which a design may vary."""

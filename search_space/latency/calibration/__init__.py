@@ -1,0 +1,1 @@
+"""Devices, and how a latency model is fitted to what was measured on them."""

@@ -1,0 +1,236 @@
+"""Devices, each a folder of data: protocol, measured times, sources; some ship with the project."""
+
+import csv
+import json
+import tomllib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from search_space.candidate import Candidate
+from search_space.latency.boundary import named
+from search_space.latency.calibration import coefficients
+from search_space.latency.calibration.fitting import Measured, fit, measured
+from search_space.latency.calibration.transfer import transfer
+from search_space.latency.kernels import Kernel
+from search_space.latency.model import DeviceModel, Setup
+from search_space.latency.rates import SHAPE
+from topformer.codec import from_json
+from topformer.deployment.boundary import Boundary
+from topformer.design import Design
+from topformer.errors import InputError, unknown_name
+from topformer.presets import preset
+
+__all__ = ["FOLDER", "Measured", "device", "devices", "fit", "measured", "read_device", "read_rows", "shipped"]
+
+FOLDER = Path(__file__).parent.parent / "devices"
+"""One folder per device; see `read_device`."""
+
+ENOUGH = 30
+"""Rows from which a device tells every rate by itself."""
+
+FITTED = "fitted"
+CHECKED = "checked"
+HELD_OUT = "held-out"
+
+NETWORKS = Path(__file__).parent.parent / "networks.csv"
+"""Kernels of the networks that several devices were timed on; `search_space.latency.calibration.networks` writes it."""
+
+ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
+"""Columns of measured.csv; `family` may stand among them."""
+
+KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
+"""Columns of a file of kernels."""
+
+
+def devices() -> tuple[str, ...]:
+    """Names of the devices that ship with the project, sorted."""
+    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/device.toml")))
+
+
+def device(name: str) -> DeviceModel:
+    """The model of a device that ships with the project, or of the folder of that path.
+
+    Raises:
+        InputError: There is no such device; the message offers the nearest name. Or its folder is broken.
+    """
+    if "/" in name or (Path(name) / "device.toml").is_file():
+        return read_device(Path(name))
+    return shipped(name)
+
+
+def shipped(name: str) -> DeviceModel:
+    """The model of a device that ships with the project.
+
+    Raises:
+        InputError: There is no such device; the message offers the nearest name.
+    """
+    if name.lower() not in devices():
+        raise InputError(unknown_name("device", name, devices()))
+    return _device(name.lower())
+
+
+@lru_cache(maxsize=16)
+def _device(name: str) -> DeviceModel:
+    return read_device(FOLDER / name)
+
+
+def read_device(folder: Path) -> DeviceModel:
+    """The model of the device that a folder describes: its coefficients, or fitted to its rows where there are none.
+
+    Files:
+        device.toml: The fields of `Setup` but for the name, which is the folder's. With `prior`, the name of another
+            device, that one's rates are scaled to the rows instead of fitted to them.
+        measured.csv: The columns `ROW`, and perhaps `family`. Rows of role `fitted` are fitted; those of role
+            `checked` count little and tell how far other networks are off; those of role `held-out` are in no fit; any
+            other row is a record. A `design` is
+            a preset or the JSON of a design; a row without one has its kernels in kernels.csv or in `NETWORKS`.
+        kernels.csv: The columns `KERNELS`: sums over the kernels of one name, and the numbers in the largest output.
+            May be left out.
+        coefficients.json: What a fit to these rows gave, as `search_space.latency.calibration.coefficients` writes it.
+            May be left out; it must belong to the rows.
+
+    Raises:
+        InputError: A file is missing or broken; the message names it.
+    """
+    setup, prior = _setup(folder)
+    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
+    path = folder / coefficients.FILE
+    if path.exists():
+        return coefficients.read(path, setup, coefficients.digest(fitted, others, prior))
+    return _fit(fitted, others, setup, prior)
+
+
+def refit(folder: Path) -> tuple[DeviceModel, dict[str, Any]]:
+    """The model that the folder's rows give now, whatever its coefficients say, and the file of coefficients to write.
+
+    Raises:
+        InputError: A file is missing or broken; the message names it.
+    """
+    setup, prior = _setup(folder)
+    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
+    model = _fit(fitted, others, setup, prior)
+    return model, coefficients.to_json(model, coefficients.digest(fitted, others, prior), prior)
+
+
+def _fit(fitted: list[Measured], others: list[Measured], setup: Setup, prior: str | None) -> DeviceModel:
+    if prior is not None:
+        return transfer(shipped(prior), fitted, setup)
+    return fit(fitted, setup, others, shape=None if len(fitted) >= ENOUGH else SHAPE)
+
+
+def read_rows(folder: Path, role: str) -> list[Measured]:
+    """The networks of that role in the folder's measured.csv.
+
+    Raises:
+        InputError: A file is missing or broken; the message names it.
+    """
+    path = folder / "measured.csv"
+    rows = _read_csv(path, ROW, ("family",))
+    _check_distinct(rows, path)
+    own = folder / "kernels.csv"
+    found = {**_shared(), **(_kernels(own) if own.exists() else {})}
+    return [_measured(row, found) for row in rows if row["role"] == role]
+
+
+def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
+    seen: dict[tuple[str, ...], int] = {}
+    for line, row in enumerate(rows, start=2):
+        first = seen.setdefault(tuple(row[name] for name in ("network", "design", "height", "width")), line)
+        if first != line:
+            raise InputError(f"{path}: lines {first} and {line} time the same network, {row['network']!r}; keep one")
+
+
+def _setup(folder: Path) -> tuple[Setup, str | None]:
+    """The setup, and the name of the prior if there is one."""
+    path = folder / "device.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{folder} is no folder of a device: it has no device.toml") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the device file {path}: {error}") from error
+    prior = values.pop("prior", None)
+    _check_fields(values, path)
+    return Setup(name=folder.resolve().name, **values), None if prior is None else str(prior)
+
+
+def _check_fields(values: Mapping[str, Any], path: Path) -> None:
+    known = {item.name: item for item in fields(Setup) if item.name != "name"}
+    for name in values:
+        if name not in known:
+            raise InputError(f"{path}: {unknown_name('field', name, list(known))}")
+    for name, item in known.items():
+        if name not in values:
+            if item.default is MISSING:
+                raise InputError(f"{path}: the field {name} is missing")
+            continue
+        accepted, kind = _KINDS[item.type]
+        if not isinstance(values[name], accepted) or isinstance(values[name], bool):
+            raise InputError(f"{path}: {name} must be {kind}, got {values[name]!r}")
+    named(values.get("boundary", Boundary.LOGITS))
+
+
+_KINDS: Mapping[Any, tuple[tuple[type, ...], str]] = MappingProxyType(
+    {str: ((str,), "a text"), int: ((int,), "a whole number"), float: ((int, float), "a number")}
+)
+
+
+def _measured(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> Measured:
+    name, latency_ms, source = row["network"], _number(row, "latency_ms"), row["source"]
+    if row["design"]:
+        height, width = int(_number(row, "height")), int(_number(row, "width"))
+        candidate = Candidate(design=_design(row), height=height, width=width)
+        return measured(candidate, latency_ms, name=name, source=source)
+    kernels = tuple(found.get(name, ()))
+    return Measured(name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name)
+
+
+def _design(row: Mapping[str, str]) -> Design:
+    text = row["design"]
+    if not text.startswith("{"):
+        return preset(text)
+    try:
+        return from_json(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise InputError(f"design of {row['network']!r} is not JSON: {error}") from None
+
+
+@lru_cache(maxsize=1)
+def _shared() -> Mapping[str, Sequence[Kernel]]:
+    return _kernels(NETWORKS)
+
+
+def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:
+    found = defaultdict(list)
+    for row in _read_csv(path, KERNELS):
+        count, macs, work, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
+        kernel = Kernel(row["kernel"], "", macs, moved, largest, number=count, extra=work - macs)
+        found[row["network"]].append(kernel)
+    return found
+
+
+def _number(row: Mapping[str, str], column: str) -> float:
+    try:
+        return float(row[column])
+    except ValueError:
+        raise InputError(f"{column} of {row['network']!r} must be a number, got {row[column]!r}") from None
+
+
+def _read_csv(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows, names = list(reader), list(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read the device file {path}: {error}") from error
+    if [name for name in names if name not in optional] != list(columns):
+        raise InputError(f"{path} must have the columns {', '.join(columns)}, got {', '.join(names)}")
+    short = next((line for line, row in enumerate(rows, start=2) if None in row.values() or None in row), None)
+    if short is not None:
+        raise InputError(f"{path}, line {short}: there must be {len(names)} values, as in the first line")
+    return rows

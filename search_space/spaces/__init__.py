@@ -1,0 +1,1 @@
+"""Spaces: a base design, axes and rules; sampled, counted, listed."""

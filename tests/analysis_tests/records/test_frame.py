@@ -1,0 +1,55 @@
+"""Records as rows."""
+
+import subprocess
+import sys
+
+import pandas as pd
+
+from analysis.records.frame import FIXED, columns, row, to_frame
+from analysis.records.record import Metric, State
+from tests.analysis_tests.examples import LATENCY, MIOU, record
+
+
+def test_a_row_has_a_column_per_label_and_number() -> None:
+    one = record(
+        7,
+        labels={"width": "128"},
+        metrics={LATENCY: Metric(value=4.0, source="predicted", low=3.5, high=4.7)},
+    )
+    cells = row(one)
+    assert cells["trial"] == 7
+    assert cells["state"] == "complete"
+    assert cells["axis:width"] == "128"
+    assert [cells[LATENCY + part] for part in ("", ":low", ":high", ":source")] == [4.0, 3.5, 4.7, "predicted"]
+
+
+def test_columns_come_in_a_fixed_order() -> None:
+    rows = [row(record(0, labels={"depth": "2"}, metrics={})), row(record(1))]
+    names = columns(rows)
+    assert names[: len(FIXED) + 2] == [*FIXED, "axis:depth", "axis:width"]
+
+
+def test_a_frame_has_one_row_per_record_and_nan_where_nothing_is_known() -> None:
+    frame = to_frame([record(0, 50.0), record(1, None, reason="too slow")])
+    assert frame["trial"].tolist() == [0, 1]
+    assert frame["state"].tolist() == ["complete", "pruned"]
+    assert frame[MIOU].isna().tolist() == [False, True]
+    assert frame[f"{LATENCY}:low"].dtype == "float64"
+
+
+def test_no_record_gives_no_row_but_the_fixed_columns() -> None:
+    frame = to_frame([])
+    assert len(frame) == 0
+    assert list(frame.columns) == list(FIXED)
+
+
+def test_states_can_be_grouped() -> None:
+    frame = to_frame([record(0), record(1, None), record(2, state=State.FAILED)])
+    assert frame.groupby("state").size().to_dict() == {"complete": 1, "failed": 1, "pruned": 1}
+    assert isinstance(frame, pd.DataFrame)
+
+
+def test_the_module_itself_needs_no_pandas() -> None:
+    code = "import sys, analysis.records.frame; print('pandas' in sys.modules, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

@@ -1,0 +1,189 @@
+"""Fronts, ranks, probabilities and volumes, against arithmetic by hand and brute force."""
+
+from math import erf
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.records.frame import to_frame
+from analysis.records.record import Metric, State
+from analysis.results.pareto import Objective, front, front_columns, hypervolume, membership, non_dominated, ranks
+from tests.analysis_tests.examples import LATENCY, MIOU, record
+from topformer.errors import StudyError
+
+GOALS = (Objective(MIOU, "max"), Objective(LATENCY, "min"))
+
+# Few different coordinates, so that ties and duplicates are common.
+CLOUDS = st.integers(1, 4).flatmap(
+    lambda m: st.lists(st.tuples(*[st.integers(0, 4)] * m), min_size=1, max_size=12)
+).map(lambda rows: np.array(rows, dtype=float))  # fmt: skip
+
+
+def dominates(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool((a <= b).all() and (a < b).any())
+
+
+@given(CLOUDS)
+def test_non_dominated_is_what_its_definition_says(points: np.ndarray) -> None:
+    expected = [not any(dominates(other, point) for other in points) for point in points]
+    assert non_dominated(points).tolist() == expected
+
+
+@given(CLOUDS)
+def test_a_rank_is_one_more_than_that_of_the_worst_dominator(points: np.ndarray) -> None:
+    found = ranks(points)
+    for point, rank in zip(points, found, strict=True):
+        above = [value for other, value in zip(points, found, strict=True) if dominates(other, point)]
+        assert rank == 1 + max(above, default=-1)
+
+
+@given(CLOUDS, st.integers(0, 2**32 - 1))
+def test_errors_far_below_the_grid_change_no_distinct_front(points: np.ndarray, seed: int) -> None:
+    distinct = np.unique(points, axis=0)
+    # One coordinate per column differs everywhere, so no tie can be broken by noise.
+    spread = distinct + 1e-3 * np.arange(len(distinct))[:, None]
+    tiny = np.full_like(spread, 1e-9)
+    assert (membership(spread, tiny, tiny, draws=3, seed=seed) == non_dominated(spread)).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12))
+def test_ties_and_duplicates_are_treated_alike_with_and_without_errors(rows: list[tuple[int, int]]) -> None:
+    # One far point with an error makes every draw random, but none of the others.
+    points = np.array([*rows, (99, 99)], dtype=float)
+    error = np.zeros_like(points)
+    error[-1] = 1
+    assert (membership(points, error, error, draws=2, seed=0) == non_dominated(points)).all()
+
+
+def test_equal_points_all_stay_on_the_front() -> None:
+    found = front([record(0, 50, 4), record(1, 50, 4), record(2, 50, 5), record(3, 49, 4)], GOALS)
+    assert found.ranks == (0, 0, 1, 1)
+
+
+def test_directions_are_respected() -> None:
+    records = [record(0, 50, 4), record(1, 60, 8), record(2, 40, 6)]
+    assert [one.trial for one in front(records, GOALS).members] == [1, 0]
+    worst = (Objective(MIOU, "min"), Objective(LATENCY, "max"))
+    assert [one.trial for one in front(records, worst).members] == [2, 1]
+
+
+def test_a_single_objective_has_the_best_as_its_front() -> None:
+    found = front([record(0, 50), record(1, 60), record(2, 40)], (GOALS[0],))
+    assert found.ranks == (1, 0, 2)
+
+
+def test_three_objectives_keep_what_two_would_drop() -> None:
+    cheap = {"macs": Metric(value=1, source="exact")}
+    dear = {"macs": Metric(value=2, source="exact")}
+    records = [
+        record(0, metrics={**record(0, 50, 4).metrics, **dear}),
+        record(1, metrics={**record(1, 49, 5).metrics, **cheap}),
+    ]
+    assert front(records, GOALS).ranks == (0, 1)
+    assert front(records, (*GOALS, Objective("macs", "min"))).ranks == (0, 0)
+
+
+def test_only_complete_records_take_part_and_the_others_are_counted() -> None:
+    latency_only = {LATENCY: Metric(value=1.0, source="predicted")}
+    not_a_number = {**latency_only, MIOU: Metric(value=float("nan"), source="trained")}
+    records = [
+        record(0),
+        record(1, miou=None),
+        record(2, state=State.FAILED),
+        record(3, metrics=latency_only),
+        record(4, metrics=not_a_number),
+    ]
+    found = front(records, GOALS)
+    assert [one.trial for one in found.records] == [0]
+    assert found.excluded == 2
+
+
+def test_no_record_gives_an_empty_front() -> None:
+    found = front([], GOALS)
+    assert (found.records, found.ranks, found.probabilities, found.members) == ((), (), (), ())
+
+
+def test_no_objective_is_refused() -> None:
+    with pytest.raises(StudyError, match="at least one objective"):
+        front([record()], ())
+
+
+def test_a_wrong_direction_is_refused() -> None:
+    with pytest.raises(StudyError, match="direction of objective 'macs' must be min or max, got 'minimize'"):
+        Objective("macs", "minimize")  # type: ignore[arg-type]
+
+
+def test_units_follow_from_the_family() -> None:
+    assert [(goal.unit, goal.scale) for goal in GOALS] == [("%", 1), ("ms", 1)]
+    assert (Objective("macs", "min").unit, Objective("macs", "min").scale) == ("GMACs", 1e-9)
+    assert (Objective("zico", "max").unit, Objective("zico", "max").label) == ("", "zico")
+
+
+def test_exact_numbers_have_probability_zero_or_one() -> None:
+    assert front([record(0, 50, 4), record(1, 49, 5)], GOALS).probabilities == (1.0, 0.0)
+
+
+def test_probability_is_that_of_the_normal_distribution() -> None:
+    # Both have the same exact latency. Accuracies 50 +- 1 and 49 +- 1 (sd): the second is ahead where a normal
+    # variable of mean 1 and sd sqrt(2) is negative, which has probability 0.2398.
+    def noisy(trial: int, miou: float) -> Metric:
+        return Metric(value=miou, source="trained", low=miou - 1.959964, high=miou + 1.959964)
+
+    latency = Metric(value=4.0, source="exact")
+    records = [record(t, metrics={MIOU: noisy(t, m), LATENCY: latency}) for t, m in enumerate((50.0, 49.0))]
+    expected = 0.5 * (1 - erf(1 / np.sqrt(2) / np.sqrt(2)))
+    assert expected == pytest.approx(0.2398, abs=1e-4)
+    chances = front(records, GOALS, draws=20_000).probabilities
+    assert chances[1] == pytest.approx(expected, abs=0.012)
+    assert sum(chances) == pytest.approx(1)
+
+
+def test_the_longer_side_of_an_interval_counts_on_its_side() -> None:
+    # Only upwards can the second one's accuracy err, and there far: it is ahead in about half of the draws.
+    lopsided = Metric(value=49.0, source="trained", low=49.0, high=249.0)
+    exact = {name: Metric(value=value, source="exact") for name, value in ((MIOU, 50.0), (LATENCY, 4.0))}
+    chances = front([record(0, metrics=exact), record(1, metrics={**exact, MIOU: lopsided})], GOALS).probabilities
+    assert chances[1] == pytest.approx(0.5, abs=0.04)
+
+
+def test_probabilities_are_reproducible() -> None:
+    metrics = [{MIOU: Metric(value=50.0 + t, source="trained", low=45.0 + t, high=55.0 + t),
+                LATENCY: Metric(value=4.0 + t, source="predicted", low=3.0, high=9.0)} for t in range(5)]  # fmt: skip
+    records = [record(t, metrics=one) for t, one in enumerate(metrics)]
+    assert front(records, GOALS, seed=1).probabilities == front(records, GOALS, seed=1).probabilities
+    assert front(records, GOALS, seed=1).probabilities != front(records, GOALS, seed=2).probabilities
+
+
+def test_hypervolume_of_two_objectives() -> None:
+    # Boxes to (4, 4): (1, 3) covers 3 * 1, (2, 2) adds 2 * 1, (3, 1) adds 1 * 1; (3, 3) and (5, 0) add nothing.
+    points = np.array([[1, 3], [2, 2], [3, 1], [3, 3], [5, 0]], dtype=float)
+    assert hypervolume(points, (4, 4)) == 3 * 1 + 2 * 1 + 1 * 1
+
+
+def test_hypervolume_of_three_objectives() -> None:
+    # Two boxes to (3, 3, 3), 2 * 2 * 1 and 1 * 1 * 3, that share 1 * 1 * 1.
+    points = np.array([[1, 1, 2], [2, 2, 0]], dtype=float)
+    assert hypervolume(points, (3, 3, 3)) == 2 * 2 * 1 + 1 * 1 * 3 - 1 * 1 * 1
+
+
+@given(CLOUDS)
+def test_hypervolume_is_the_number_of_cells_that_are_dominated(points: np.ndarray) -> None:
+    m = points.shape[1]
+    cells = np.stack(np.meshgrid(*[np.arange(5)] * m, indexing="ij"), axis=-1).reshape(-1, m)
+    covered = [bool((points <= cell).all(axis=1).any()) for cell in cells]
+    assert hypervolume(points, (5,) * m) == sum(covered)
+
+
+def test_hypervolume_of_nothing_is_zero() -> None:
+    assert hypervolume(np.empty((0, 2)), (1, 1)) == 0
+    assert hypervolume(np.array([[1.0, 0.0]]), (1, 1)) == 0
+
+
+def test_columns_align_with_the_frame() -> None:
+    frame = to_frame([record(0, miou=None), record(1, 50, 4), record(2, 49, 5)])
+    found = front_columns(frame, GOALS)
+    assert found["pareto:rank"].isna().tolist() == [True, False, False]
+    assert found["pareto:front"].tolist() == [False, True, False]
+    assert found["pareto:rank"].tolist()[1:] == [0, 1]

@@ -1,0 +1,48 @@
+"""What a person sees of a sweep."""
+
+import io
+from functools import partial
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from analysis.records.record import JsonlStore
+from experiments.search.definition import StudyDefinition
+from experiments.search.status import Status
+from experiments.search.sweep import run_sweep
+from experiments.trials.progress import SweepProgress, record_line, status_line
+from tests.experiments_tests.search.stand_in import Formula, definition
+
+
+def watched(study: StudyDefinition, folder: Path, *, terminal: bool) -> str:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=terminal, width=100)
+    with SweepProgress(study, console) as progress:
+        run_sweep(study, folder, evaluator=partial(Formula, log=folder.parent / "log"), listener=progress)
+    return text.getvalue()
+
+
+def test_off_a_terminal_every_evaluation_is_one_plain_line(tmp_path: Path) -> None:
+    text = watched(definition(trials=2, consider=20), tmp_path / "run", terminal=False)
+    lines = text.splitlines()
+    assert "\x1b" not in text
+    assert lines[0].startswith("20 of 106,272 designs considered by cost, ")
+    for record in JsonlStore(tmp_path / "run" / "records.jsonl"):
+        assert record_line(record) in lines
+    assert any(line.startswith("2/2 evaluated, 0 pruned, best ") for line in lines)
+
+
+def test_on_a_terminal_a_bar_counts_updates(tmp_path: Path) -> None:
+    text = watched(definition(trials=2, consider=20), tmp_path / "run", terminal=True)
+    assert "20/20" in text
+    assert "\x1b" in text
+
+
+@pytest.mark.parametrize(("failed", "said"), [(0, False), (3, True)])
+def test_failures_are_mentioned_where_there_are_some(failed: int, said: bool) -> None:
+    status = Status(
+        trials=9, complete=0, pruned=1234, failed=failed, objective="x", best=None, front=(), hypervolume=0.0
+    )
+    assert status_line(status).startswith("0/9 evaluated, 1,234 pruned")
+    assert ("3 failed" in status_line(status)) is said

@@ -1,0 +1,220 @@
+"""A design as a file that an inference engine runs, checked against torch."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topformer.deployment.boundary import Boundary
+from topformer.design import Design, Extractor
+from topformer.errors import ExplorerError, InputError, StorageError
+
+TOLERANCE = 1e-4
+"""Largest difference from torch, as a share of the standard deviation of the output."""
+
+EQUAL_PIXELS = 0.999
+"""Least share of pixels with the class that torch gives them."""
+
+
+class Format(StrEnum):
+    """What the file is."""
+
+    ONNX = "onnx"
+    """One .onnx file, opset 20, weights inside."""
+    NCNN = "ncnn"
+    """A .param file and a .bin file beside it, fp32; blobs `in0` and `out0`."""
+    TORCHSCRIPT = "torchscript"
+    """One .pt file, traced."""
+
+
+SUFFIXES: Mapping[Format, str] = MappingProxyType(
+    {Format.ONNX: ".onnx", Format.NCNN: ".param", Format.TORCHSCRIPT: ".pt"}
+)
+"""Ending of the file's name, by format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A file that was written, and how far it is from torch.
+
+    Attributes:
+        files: What was written; the first is the one that was asked for.
+        format: What the file is.
+        boundary: Where the graph ends.
+        height: Input height in pixels.
+        width: Input width in pixels.
+        weights: Where the weights come from.
+        difference: Largest difference from torch on a random image as a share of the standard deviation of the
+            output; for the boundary argmax the share of pixels of another class.
+        sha256: Digest of the files, one after the other.
+        step: Of what the sides of an image must be multiples; 0 where the file takes that one size.
+    """
+
+    files: tuple[Path, ...]
+    format: Format
+    boundary: Boundary
+    height: int
+    width: int
+    weights: str
+    difference: float
+    sha256: str
+    step: int = 0
+
+    @property
+    def _input(self) -> str:
+        if self.step:
+            return f"1 x 3 x height x width, multiples of {self.step}"
+        return f"1 x 3 x {self.height} x {self.width}"
+
+    def render(self) -> str:
+        """As text: what was written, from which weights, and how well it agrees with torch."""
+        what = "of the pixels have another class" if self.boundary is Boundary.ARGMAX else "of the logits' deviation"
+        return "\n".join(
+            [
+                *(f"{path}  {path.stat().st_size / 2**20:.1f} MiB" for path in self.files),
+                f"input {self._input}, BatchNorm folded, graph ends at: {self.boundary}",
+                f"weights: {self.weights}",
+                f"checked against torch on a random image: {self.difference:.1e} {what}",
+            ]
+        )
+
+
+def export(
+    design: Design,
+    path: Path,
+    *,
+    to: Format,
+    height: int,
+    width: int,
+    boundary: Boundary = Boundary.LOGITS,
+    checkpoint: Path | None = None,
+    seed: int = 0,
+    dynamic: bool = False,
+) -> Exported:
+    """Write the deployed network of a design, BatchNorm folded, for images (1, 3, height, width) in fp32.
+
+    The file is run on this machine by the engine of its format and compared with torch before it gets its name: a
+    file that exists is right, and a failure leaves nothing behind.
+
+    Args:
+        design: The network.
+        path: The file, with the ending in `SUFFIXES`.
+        to: The format.
+        height: Input height in pixels.
+        width: Input width in pixels.
+        boundary: Where the graph ends.
+        checkpoint: Weights of this project or of the TopFormer release; without it they are random.
+        seed: Of the random weights, and of the image that is compared.
+        dynamic: Whether the file takes images of every size in multiples of the design's `pool_stride`, and not of
+            that one alone; ONNX only. It is compared with torch at the next larger size too.
+
+    Raises:
+        InputError: Wrong ending of the name, or a graph that the format cannot express.
+        CheckpointError: The checkpoint cannot be read or belongs to another design.
+        ExplorerError: A package is missing, a conversion failed, or the file differs from torch.
+        StorageError: The file cannot be written.
+    """
+    from topformer.deployment.graph import deployed
+    from topformer.deployment.runtimes import RUNNERS, WRITERS, evaluate
+
+    _check_request(path, to, boundary)
+    step = _step(design, to, height, width) if dynamic else 0
+    size = None if dynamic else (height, width)
+    network = deployed(design, size=size, boundary=boundary, checkpoint=checkpoint, seed=seed)
+    rng = np.random.default_rng(seed)
+    image, *others = (_patches(rng, height + more, width + 2 * more) for more in dict.fromkeys((0, step)))
+
+    def check(file: Path) -> float:
+        return max(_checked(evaluate(network, one), RUNNERS[to](file, one), boundary, to) for one in (image, *others))
+
+    files, difference = _placed(path, lambda place: WRITERS[to](network, place, image, step), check)
+    return Exported(
+        files=files,
+        format=to,
+        boundary=boundary,
+        height=height,
+        width=width,
+        weights=str(checkpoint) if checkpoint else f"random, seed {seed}: times are right, classes are not",
+        difference=difference,
+        sha256=digest(files),
+        step=step,
+    )
+
+
+def _placed(
+    path: Path, write: Callable[[Path], tuple[Path, ...]], check: Callable[[Path], float]
+) -> tuple[tuple[Path, ...], float]:
+    """The files that `write` makes, once `check` has accepted the first, and its answer; an error leaves nothing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+            made = write(Path(folder) / path.name)
+            difference = check(made[0])
+            files = tuple(path.with_name(part.name) for part in made)
+            for part, place in zip(made, files, strict=True):
+                part.replace(place)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    return files, difference
+
+
+def digest(files: tuple[Path, ...]) -> str:
+    """SHA-256 of the content of the files, one after the other, in hexadecimal."""
+    found = hashlib.sha256()
+    for path in files:
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def _step(design: Design, to: Format, height: int, width: int) -> int:
+    """Of what the sides of the images must be multiples."""
+    if to is not Format.ONNX:
+        raise InputError(f"only onnx files take images of several sizes, got {to.value!r} with dynamic sizes")
+    if design.extractor is Extractor.PPM:
+        raise InputError("a ppm extractor pools to grids of fixed sides, so its file takes images of one size only")
+    for name, side in (("height", height), ("width", width)):
+        if side % design.pool_stride:
+            raise InputError(f"with dynamic sizes {name} must be a multiple of {design.pool_stride}, got {side}")
+    return design.pool_stride
+
+
+def _check_request(path: Path, to: Format, boundary: Boundary) -> None:
+    if path.suffix != SUFFIXES[to]:
+        raise InputError(f"a file for {to} must end in {SUFFIXES[to]}, got {path.name!r}")
+    if to is Format.NCNN and boundary is Boundary.ARGMAX:
+        raise InputError(
+            "ncnn has no argmax over the channels of every pixel, so boundary must be logits or upsample for it, "
+            f"got {boundary.value!r}"
+        )
+
+
+def _patches(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
+    """A random image of coarse patches and a little noise, normalised: (1, 3, height, width).
+
+    White noise would not do: its averages hardly vary, so that the pooled tokens would be rounding alone.
+    """
+    coarse = rng.standard_normal((1, 3, 8, 8), dtype=np.float32)
+    rows, columns = (np.arange(side) * 8 // side for side in (height, width))
+    noise = rng.standard_normal((1, 3, height, width), dtype=np.float32)
+    found: NDArray[np.float32] = coarse[:, :, rows][:, :, :, columns] + np.float32(0.3) * noise
+    return found
+
+
+def _checked(expected: NDArray[Any], found: NDArray[Any], boundary: Boundary, to: Format) -> float:
+    """The difference, if it is small enough."""
+    if found.shape != expected.shape:
+        raise ExplorerError(f"the exported {to} graph gives the shape {found.shape}, torch gives {expected.shape}")
+    if boundary is Boundary.ARGMAX:
+        difference, largest = float(np.mean(found != expected)), 1 - EQUAL_PIXELS
+    else:
+        difference, largest = float(np.abs(found - expected).max() / expected.std()), TOLERANCE
+    if not difference <= largest:  # also true for a difference that is not a number
+        raise ExplorerError(f"the exported {to} graph differs from torch by {difference:.1e}, more than {largest:.0e}")
+    return difference

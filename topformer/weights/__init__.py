@@ -1,0 +1,1 @@
+"""Weights: released checkpoints, and what a design inherits from another."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from experiments.evaluators.base import Progress
+from experiments.training.outcome import Progress
 
 
 @contextmanager

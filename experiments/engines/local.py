@@ -149,7 +149,8 @@ class _Worker:
         context = get_context("spawn")
         self.connection, remote = context.Pipe()
         arguments = (remote, pickle.dumps(self._evaluator), self._log)
-        self._process = context.Process(target=_work, args=arguments, daemon=True)
+        # No daemon: those may have no children, such as the processes that load data.
+        self._process = context.Process(target=_work, args=arguments, daemon=False)
         with _ignoring_interrupts():
             self._process.start()
         # Only the worker holds this end now: its death is seen as the end of the stream.

@@ -19,22 +19,20 @@ if TYPE_CHECKING:
 
 def _lean(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "LeanEvaluator":
     from experiments.evaluators.lean import LeanEvaluator
-    from experiments.training.settings import LeanSettings
 
-    return LeanEvaluator(folder, LeanSettings.read(settings))
+    return LeanEvaluator.read(folder, settings)
 
 
 def _mmseg(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "MmsegEvaluator":
     from experiments.evaluators.mmseg import MmsegEvaluator
-    from experiments.training.settings import MmsegSettings
 
-    return MmsegEvaluator(folder, MmsegSettings.read(settings))
+    return MmsegEvaluator.read(folder, settings)
 
 
 def _recipe(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "RecipeEvaluator":
-    from experiments.evaluators.recipe import RecipeEvaluator, RecipeSettings
+    from experiments.evaluators.recipe import RecipeEvaluator
 
-    return RecipeEvaluator(folder, RecipeSettings.read(settings))
+    return RecipeEvaluator.read(folder, settings)
 
 
 EVALUATORS: Mapping[str, Callable[..., Any]] = MappingProxyType({"lean": _lean, "mmseg": _mmseg, "recipe": _recipe})

@@ -1,16 +1,14 @@
 """What an evaluator is asked, and what it answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from analysis.records.record import Metric
 from analysis.results.pareto import NORMAL_95
+from experiments.training.outcome import Progress as Progress
 from search_space.candidate import Candidate
-
-Progress = Callable[[int, int], None]
-"""Called with updates done and updates in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +20,7 @@ class Accuracy:
         value: In percent for mIoU.
         source: `trained`, `supernet`, `proxy` or `surrogate`.
         error: Standard deviation of the value where it is known.
-        budget: Updates that were spent.
+        budget: Iterations that were spent.
         seed: Seed of initialisation and data order.
         seconds: Wall-clock time.
         best: The best value seen during training; `value` is the last.
@@ -68,7 +66,7 @@ class Evaluator(Protocol):
     def evaluate(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
     ) -> Accuracy:
-        """Spend `budget` updates on the candidate; `folder` keeps checkpoints, from which a second call resumes.
+        """Spend `budget` iterations on the candidate; `folder` keeps checkpoints, from which a second call resumes.
 
         Raises:
             EvaluationError: There is no honest number, for instance because the loss is not finite.

@@ -75,7 +75,7 @@ class PretrainRecipe:
         name: Name of the recipe.
         source: Where its numbers come from.
         epochs: Passes over the training images.
-        batch: Images per update, over all devices.
+        batch: Images per iteration, over all devices.
         size: Side of the network's input in pixels.
         pool_stride: Reduction of the pooled grid; segmentation pools to 64.
         optimizer: Kind of the optimizer.
@@ -98,7 +98,7 @@ class PretrainRecipe:
         label_smoothing: Share of a target that is spread over all classes.
         drop_path: Stochastic depth of the last extractor block.
         dropout: Dropout before the linear layer.
-        ema_decay: Decay per update of the averaged weights.
+        ema_decay: Decay per iteration of the averaged weights.
 
     Raises:
         StudyError: A number is out of range.

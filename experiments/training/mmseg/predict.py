@@ -14,16 +14,17 @@ from torch.utils.data import DataLoader
 
 from experiments.data.folders import SegmentationFolder
 from experiments.data.images import Pixels, read_image
-from experiments.evaluators.base import Progress
+from experiments.training.checks import check_fit
+from experiments.training.mmseg import draws  # noqa: F401 - registers the data set
 from experiments.training.mmseg.configuration import (
     VALIDATION,
     augmented_pipeline,
-    check_fit,
     dataset,
     evaluation_pipeline,
     model,
 )
-from experiments.training.mmseg.hooks import ScoresMetric
+from experiments.training.mmseg.parts import ScoresMetric
+from experiments.training.outcome import Progress
 from experiments.training.recipes import Recipe
 from experiments.training.scores import Scores
 from topformer.design import Design

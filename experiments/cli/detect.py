@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--design", default="base", help="a preset, or a JSON file of a design")
     add_start(train)
     train.add_argument("--epochs", type=int, default=12, help="epochs; the learning rate falls after 8 and 11 twelfths")
-    train.add_argument("--batch", type=int, default=16, help="images per update; the learning rate scales with it")
+    train.add_argument("--batch", type=int, default=16, help="images per iteration; the learning rate scales with it")
     train.add_argument("--learning-rate", type=positive, default=None, help="peak, if not the scaled one")
     train.add_argument("--short-side", type=int, default=800, metavar="PX", help="images are resized to this side")
     train.add_argument("--sync-bn", action="store_true", help="synchronise BatchNorm over several devices")
@@ -83,7 +83,7 @@ def _train(args: argparse.Namespace) -> int:
     speaks = rank() == 0
     if args.checkpoint and speaks:
         print("\n".join(start_lines(args.checkpoint, source, design)), flush=True)
-    with bar("updates", hidden=not speaks) as progress:
+    with bar("iterations", hidden=not speaks) as progress:
         result = train_detector(
             design,
             recipe,

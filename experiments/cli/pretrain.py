@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--design", default="base", help="a preset, or a JSON file of a design")
     parser.add_argument("--recipe", default="adamw-300", choices=sorted(RECIPES), help="see docs/pretraining.md")
     parser.add_argument("--epochs", type=int, default=None, help="epochs, if not the recipe's")
-    parser.add_argument("--batch", type=int, default=None, help="images per update; learning rates scale with it")
+    parser.add_argument("--batch", type=int, default=None, help="images per iteration; learning rates scale with it")
     parser.add_argument("--size", type=int, default=None, metavar="PX", help="side of the input, if not the recipe's")
     parser.add_argument("--learning-rate", type=positive, default=None, help="peak, if not the recipe's scaled one")
     parser.add_argument("--seed", type=seed, default=0, help="seed of everything that is drawn")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     out = args.out or Path("runs") / f"pretrain-{Path(args.design).stem}"
     speaks = rank() == 0
-    with bar("updates", hidden=not speaks) as progress:
+    with bar("iterations", hidden=not speaks) as progress:
         result = pretrain(
             design,
             recipe,

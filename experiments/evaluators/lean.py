@@ -6,12 +6,12 @@ from typing import Any, Self
 
 from experiments.data.folders import SegmentationFolder
 from experiments.evaluators.training import RECIPE_SETTINGS, TrainingEvaluator, read_settings
+from experiments.training.job import TrainingJob
 from experiments.training.lean.decoded import Decoded
 from experiments.training.lean.train import check_lean, forget, train
 from experiments.training.outcome import Outcome, Progress
 from experiments.training.recipes import SCRATCH, Recipe
 from experiments.training.settings import Machine
-from topformer.design import Design
 
 
 class LeanEvaluator(TrainingEvaluator):
@@ -48,17 +48,8 @@ class LeanEvaluator(TrainingEvaluator):
         """The evaluator of a table in a study file, see `TrainingEvaluator.read`."""
         return cls(folder, *read_settings(values, cls.settings, SCRATCH, Machine()))
 
-    def _train(self, design: Design, recipe: Recipe, folder: Path, seed: int, progress: Progress | None) -> Outcome:
-        return train(
-            design,
-            recipe,
-            self.folder,
-            folder,
-            seed=seed,
-            machine=self.machine,
-            progress=progress,
-            decoded=self._decoded,
-        )
+    def _train(self, job: TrainingJob, folder: Path, progress: Progress | None) -> Outcome:
+        return train(job, folder, machine=self.machine, progress=progress, decoded=self._decoded)
 
     def _forget(self, folder: Path) -> None:
         forget(folder)

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from experiments.data.folders import SegmentationFolder
 from experiments.evaluators.training import RECIPE_SETTINGS, TrainingEvaluator, read_settings
+from experiments.training.job import TrainingJob
 from experiments.training.mmseg.train import forget, train
 from experiments.training.outcome import Outcome, Progress
 from experiments.training.recipes import SCRATCH, Recipe
 from experiments.training.settings import Machine
-from topformer.design import Design
 
 
 class MmsegEvaluator(TrainingEvaluator):
@@ -30,7 +30,7 @@ class MmsegEvaluator(TrainingEvaluator):
     """
 
     kind = "mmseg"
-    settings = (*RECIPE_SETTINGS, "workers", "checkpoint_every")
+    settings: ClassVar[tuple[str, ...]] = (*RECIPE_SETTINGS, "workers", "checkpoint_every")
 
     def __init__(
         self, folder: SegmentationFolder | Path, recipe: Recipe = SCRATCH, machine: Machine | None = None
@@ -42,8 +42,8 @@ class MmsegEvaluator(TrainingEvaluator):
         """The evaluator of a table in a study file, see `TrainingEvaluator.read`."""
         return cls(folder, *read_settings(values, cls.settings, SCRATCH, Machine()))
 
-    def _train(self, design: Design, recipe: Recipe, folder: Path, seed: int, progress: Progress | None) -> Outcome:
-        return train(design, recipe, self.folder, folder, seed=seed, machine=self.machine, progress=progress)
+    def _train(self, job: TrainingJob, folder: Path, progress: Progress | None) -> Outcome:
+        return train(job, folder, machine=self.machine, progress=progress)
 
     def _forget(self, folder: Path) -> None:
         forget(folder)

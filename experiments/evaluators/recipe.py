@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from experiments.data.folders import SegmentationFolder
-from experiments.evaluators.training import TrainingEvaluator, read_settings
+from experiments.evaluators.mmseg import MmsegEvaluator
+from experiments.evaluators.training import read_settings
+from experiments.training.job import TrainingJob
 from experiments.training.mmseg.configuration import CHECKPOINT_EVERY
-from experiments.training.mmseg.train import forget, train
-from experiments.training.outcome import Outcome, Progress
 from experiments.training.recipes import MODELS, Recipe, model_of, recipe, with_size
 from experiments.training.settings import Machine
 from experiments.training.weights import digest
 from search_space.candidate import Candidate
-from topformer.design import Design
 from topformer.errors import StudyError, unknown_name
 from topformer.presets import PRESETS
 
@@ -23,7 +22,7 @@ RECIPE = "ade20k-160k"
 MACHINE = Machine(workers=4, checkpoint_every=CHECKPOINT_EVERY)
 
 
-class RecipeEvaluator(TrainingEvaluator):
+class RecipeEvaluator(MmsegEvaluator):
     """Trains a candidate by a released recipe through mmsegmentation, at the candidate's input size.
 
     The numbers are those of the released model that is nearest to the candidate; a budget below the recipe's iterations
@@ -74,23 +73,14 @@ class RecipeEvaluator(TrainingEvaluator):
             found = with_size(found, candidate.height, candidate.width)
         return replace(found, iterations=budget)
 
-    def _train(self, design: Design, recipe: Recipe, folder: Path, seed: int, progress: Progress | None) -> Outcome:
-        nearest = model_of(design)
+    def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
+        nearest = model_of(candidate.design)
         start = self.checkpoints.get(nearest)
-        return train(
-            design,
-            recipe,
-            self.folder,
-            folder,
-            seed=seed,
-            machine=self.machine,
+        return replace(
+            super()._job(candidate, recipe, seed),
             checkpoint=Path(start) if start else None,
-            source=replace(PRESETS[nearest], num_classes=design.num_classes) if start else None,
-            progress=progress,
+            source=replace(PRESETS[nearest], num_classes=candidate.design.num_classes) if start else None,
         )
-
-    def _forget(self, folder: Path) -> None:
-        forget(folder)
 
 
 def _checked(checkpoints: Any) -> Mapping[str, str]:

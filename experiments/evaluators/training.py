@@ -11,13 +11,13 @@ from experiments.data.folders import SegmentationFolder, open_folder
 from experiments.evaluators.base import Accuracy
 from experiments.training.checks import check_data, check_fit, check_seed
 from experiments.training.claim import data_identity, difference
+from experiments.training.job import TrainingJob
 from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress, read_json, write_json
 from experiments.training.recipes import Recipe, with_size
 from experiments.training.scores import group_means
 from experiments.training.settings import Machine
 from experiments.training.tensors import write_tensors
 from search_space.candidate import Candidate
-from topformer.design import Design
 from topformer.errors import EvaluationError, StudyError, unknown_name
 
 IDENTITY = "evaluation.json"
@@ -118,15 +118,19 @@ class TrainingEvaluator(ABC):
         wanted = identity(self.describe(), candidate, budget=budget, seed=seed)
         if (finished := open_evaluation(folder, wanted)) is not None:
             return finished
-        outcome = self._train(candidate.design, self.recipe_of(candidate, budget), folder, seed, progress)
+        outcome = self._train(self._job(candidate, self.recipe_of(candidate, budget), seed), folder, progress)
         accuracy = accuracy_of(outcome, self.folder, budget=budget, seed=seed)
         write_tensors(folder / WEIGHTS, outcome.weights)
         write_json(folder / RESULT, asdict(accuracy))
         self._forget(folder)
         return accuracy
 
+    def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
+        """What is trained."""
+        return TrainingJob(design=candidate.design, recipe=recipe, folder=self.folder, seed=seed)
+
     @abstractmethod
-    def _train(self, design: Design, recipe: Recipe, folder: Path, seed: int, progress: Progress | None) -> Outcome:
+    def _train(self, job: TrainingJob, folder: Path, progress: Progress | None) -> Outcome:
         """The training; goes on from a checkpoint that `folder` holds."""
 
     @abstractmethod

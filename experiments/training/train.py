@@ -8,15 +8,14 @@ from typing import Any
 
 from experiments.data.folders import SegmentationFolder
 from experiments.training.checks import check_training
-from experiments.training.claim import claim, data_identity
+from experiments.training.claim import claim
+from experiments.training.job import TrainingJob
 from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress, read_json, write_json
-from experiments.training.processes import rank, world_size
+from experiments.training.processes import rank
 from experiments.training.recipes import Recipe
 from experiments.training.scores import as_json
 from experiments.training.settings import Machine
 from experiments.training.tensors import write_tensors
-from experiments.training.weights import digest
-from topformer.codec import to_json
 from topformer.design import Design
 
 Train = Callable[..., Outcome]
@@ -79,24 +78,21 @@ def train(
         StorageError: The disk does not take a file, or a checkpoint cannot be read.
     """
     check_training(recipe, folder, seed=seed)
-    design = replace(design, num_classes=folder.num_classes)
+    job = TrainingJob(
+        design=replace(design, num_classes=folder.num_classes),
+        recipe=recipe,
+        folder=folder,
+        seed=seed,
+        checkpoint=checkpoint,
+        source=source,
+    )
     run = LOOPS[loop]()
     if rank() == 0:
-        claim(out, _training(loop, design, recipe, folder, seed, checkpoint))
+        claim(out, {"loop": loop, **job.describe()})
     if (out / RESULT).exists() and (out / WEIGHTS).exists():
         finished: dict[str, Any] = read_json(out / RESULT)
         return finished
-    outcome = run(
-        design,
-        recipe,
-        folder,
-        out,
-        seed=seed,
-        machine=machine or Machine(checkpoint_every=2000),
-        checkpoint=checkpoint,
-        source=source,
-        progress=progress,
-    )
+    outcome = run(job, out, machine=machine or Machine(checkpoint_every=2000), progress=progress)
     result = {
         **as_json(outcome.scores, folder.classes),
         "validations": [{"iteration": done, "miou": miou} for done, miou in outcome.validations.items()],
@@ -109,19 +105,3 @@ def train(
         write_tensors(out / WEIGHTS, outcome.weights)
         write_json(out / RESULT, result)
     return result
-
-
-def _training(
-    loop: str, design: Design, recipe: Recipe, folder: SegmentationFolder, seed: int, checkpoint: Path | None
-) -> dict[str, Any]:
-    """Everything that the weights depend on."""
-    return {
-        "loop": loop,
-        "design": to_json(design),
-        "recipe": asdict(recipe),
-        "data": data_identity(folder),
-        "seed": seed,
-        "start": digest(checkpoint) if checkpoint else None,
-        # Draws of dropout and sums of gradients differ with their number.
-        "processes": world_size(),
-    }

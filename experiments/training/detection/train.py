@@ -4,9 +4,10 @@ import io
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from experiments.data.coco import CocoFolder
 from experiments.training.checks import check_seed
@@ -88,7 +89,6 @@ def train_detector(
         StorageError: The disk does not take a checkpoint.
     """
     check_scales(design)
-    start = partial(_write_initial, checkpoint, source or design, design, seed) if checkpoint else None
     settings = configuration(
         design,
         recipe,
@@ -96,7 +96,7 @@ def train_detector(
         seed=seed,
         devices=world_size(),
         workers=workers,
-        initial=str((out / INITIAL).resolve()) if start else None,
+        initial=str((out / INITIAL).resolve()) if checkpoint else None,
     )
     check_seed(seed)
     if rank() == 0:
@@ -106,7 +106,7 @@ def train_detector(
     long, short = recipe.scale
     with joined_processes(), naming_what_ran_out(recipe.batch // world_size(), short, long):
         if rank() == 0:
-            write_start(out, as_python(settings), start)
+            write_start(out, as_python(settings), lambda: _initial(out, checkpoint, source or design, design, seed))
         wait_for_all()
         # pycocotools prints.
         with redirect_stdout(io.StringIO()):
@@ -133,10 +133,11 @@ def _training(
     }
 
 
-def _write_initial(checkpoint: Path, source: Design, design: Design, seed: int, initial: Path) -> None:
-    """The backbone's weights under the detector's names, and where they come from."""
+def _initial(out: Path, checkpoint: Path | None, source: Design, design: Design, seed: int) -> dict[str, Tensor] | None:
+    """The backbone's weights under the detector's names; where they come from is written into the folder."""
+    if checkpoint is None:
+        return None
     state, start = starting_weights(checkpoint, source, design, seed=seed)
+    write_json(out / START, start.to_json())
     prefix = "backbone."
-    body = {f"{prefix}body.{k.removeprefix(prefix)}": v for k, v in state.items() if k.startswith(prefix)}
-    write_json(initial.with_name(START), start.to_json())
-    write_tensors(initial, {"state_dict": body})
+    return {f"{prefix}body.{k.removeprefix(prefix)}": v for k, v in state.items() if k.startswith(prefix)}

@@ -3,20 +3,18 @@
 import time
 from pathlib import Path
 
-from experiments.data.folders import SegmentationFolder
 from experiments.training.claim import CHECKPOINT
+from experiments.training.job import TrainingJob
 from experiments.training.lean.batches import MEAN, STD
 from experiments.training.lean.decoded import Decoded
 from experiments.training.lean.loop import Training, seeded
 from experiments.training.memory import keep_freed_memory, naming_what_ran_out
-from experiments.training.outcome import VALIDATION, Outcome, Progress, write_json
+from experiments.training.outcome import VALIDATION, Outcome, Progress
 from experiments.training.processes import choose_device, world_size
 from experiments.training.recipes import Recipe
 from experiments.training.schedule import WARMUP_START
 from experiments.training.scores import scores
 from experiments.training.settings import Machine
-from experiments.training.weights import START, starting_weights
-from topformer.design import Design
 from topformer.errors import StudyError
 
 _FIXED = {
@@ -44,15 +42,10 @@ def check_lean(recipe: Recipe) -> None:
 
 
 def train(
-    design: Design,
-    recipe: Recipe,
-    folder: SegmentationFolder,
+    job: TrainingJob,
     out: Path,
     *,
-    seed: int = 0,
     machine: Machine | None = None,
-    checkpoint: Path | None = None,
-    source: Design | None = None,
     progress: Progress | None = None,
     decoded: Decoded | None = None,
 ) -> Outcome:
@@ -61,14 +54,9 @@ def train(
     `out` gets the checkpoint and, with weights to start from, `start.json`.
 
     Args:
-        design: The network, with the data's number of classes.
-        recipe: The training.
-        folder: The data set.
+        job: What is trained.
         out: Folder of this training.
-        seed: Of initialisation, data order and augmentation.
         machine: How it is computed.
-        checkpoint: Weights to start from.
-        source: The design that these belong to, if not `design`; they are sliced.
         progress: Called after every iteration with the iterations done and all of them.
         decoded: The data set, where several trainings share it.
 
@@ -79,20 +67,18 @@ def train(
         EvaluationError: The loss is not finite, or memory runs out.
         StorageError: Something cannot be written, or a checkpoint not be read.
     """
+    recipe, machine = job.recipe, machine or Machine()
     check_lean(recipe)
-    machine = machine or Machine()
     device = choose_device(machine.device)
     if device.type == "cpu":
         keep_freed_memory()
-    data = decoded or Decoded(folder, cache=machine.cache)
-    with seeded(seed, threads=machine.threads), naming_what_ran_out(recipe.batch, *recipe.crop):
-        batches = data.batches(recipe, seed, device)
-        training = Training(design, recipe, batches, device=device, compiler=machine.compile)
+    data = decoded or Decoded(job.folder, cache=machine.cache)
+    with seeded(job.seed, threads=machine.threads), naming_what_ran_out(recipe.batch, *recipe.crop):
+        batches = data.batches(recipe, job.seed, device)
+        training = Training(job.design, recipe, batches, device=device, compiler=machine.compile)
         if (out / CHECKPOINT).exists():
             training.load(out / CHECKPOINT)
-        elif checkpoint:
-            state, start = starting_weights(checkpoint, source or design, design, seed=seed)
-            write_json(out / START, start.to_json())
+        elif state := job.starting_weights(out):
             training.model.load_state_dict(state)
         return _run(training, data, out, machine, progress)
 

@@ -19,6 +19,7 @@ from torch.distributed import is_initialized
 from experiments.training.memory import keep_freed_memory
 from experiments.training.outcome import remove_unfinished, replacing
 from experiments.training.processes import rank, share_statistics
+from experiments.training.tensors import write_tensors
 from topformer.errors import CheckpointError
 from topformer.mmseg import quiet
 
@@ -168,12 +169,12 @@ def _contained(work: Path) -> Iterator[None]:
             (work / "warnings.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def write_start(out: Path, text: str, write_initial: Callable[[Path], None] | None) -> None:
-    """Write the configuration and the weights to start from, where they are not there yet."""
+def write_start(out: Path, text: str, initial: Callable[[], Mapping[str, Tensor] | None]) -> None:
+    """Write the configuration and, where they are not there yet, the weights to start from, if there are any."""
     with replacing(out / CONFIGURATION) as fresh:
         fresh.write_text(text, encoding="utf-8")
-    if write_initial and not (out / INITIAL).exists():
-        write_initial(out / INITIAL)
+    if not (out / INITIAL).exists() and (state := initial()):
+        write_tensors(out / INITIAL, {"state_dict": state})
 
 
 def forget(work: Path) -> None:

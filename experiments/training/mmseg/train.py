@@ -1,24 +1,21 @@
 """One training through mmsegmentation, run from the configuration that is written beside it."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from experiments.data.folders import SegmentationFolder
+from torch import Tensor
+
 from experiments.training.checks import check_precision
+from experiments.training.job import TrainingJob
 from experiments.training.memory import naming_what_ran_out
 from experiments.training.mmseg.configuration import CHECKPOINT_EVERY, as_python, mmengine_configuration
 from experiments.training.mmseg.draws import without_trace
 from experiments.training.mmseg.hooks import FiniteLossHook, HistoryHook, ProgressHook
 from experiments.training.mmseg.runner import INITIAL, run, write_start
 from experiments.training.mmseg.runner import forget as forget_checkpoints
-from experiments.training.outcome import Outcome, Progress, write_json
+from experiments.training.outcome import Outcome, Progress
 from experiments.training.processes import choose_device, joined_processes, rank, wait_for_all, world_size
-from experiments.training.recipes import Recipe
 from experiments.training.settings import Machine
-from experiments.training.tensors import write_tensors
-from experiments.training.weights import START, starting_weights
-from topformer.design import Design
 from topformer.mmseg import from_segmentor_state, to_segmentor_state
 
 LOGS = "mmseg"
@@ -26,18 +23,7 @@ LOGS = "mmseg"
 HISTORY = "validations.json"
 
 
-def train(
-    design: Design,
-    recipe: Recipe,
-    folder: SegmentationFolder,
-    out: Path,
-    *,
-    seed: int = 0,
-    machine: Machine | None = None,
-    checkpoint: Path | None = None,
-    source: Design | None = None,
-    progress: Progress | None = None,
-) -> Outcome:
+def train(job: TrainingJob, out: Path, *, machine: Machine | None = None, progress: Progress | None = None) -> Outcome:
     """Train a network; goes on from the newest checkpoint that `out` holds, and on a CPU to the same bits.
 
     Under `torchrun` the processes share the batch, and where the recipe says so BatchNorm is that of the joint batch.
@@ -45,14 +31,9 @@ def train(
     start from, `initial.pth` and `start.json`.
 
     Args:
-        design: The network, with the data's number of classes.
-        recipe: The training.
-        folder: The data set.
+        job: What is trained.
         out: Folder of this training.
-        seed: Of initialisation, data order and augmentation.
         machine: How it is computed.
-        checkpoint: Weights to start from, such as a released ImageNet backbone.
-        source: The design that these belong to, if not `design`; they are sliced.
         progress: Called after every iteration with the iterations done and all of them.
 
     Raises:
@@ -62,26 +43,25 @@ def train(
         EvaluationError: The loss is not finite, memory runs out, or another process of the training ended.
         StorageError: The disk does not take a checkpoint.
     """
+    recipe, machine = job.recipe, machine or Machine(checkpoint_every=CHECKPOINT_EVERY)
     check_precision(recipe.precision, choose_device("auto"))
-    machine = machine or Machine(checkpoint_every=CHECKPOINT_EVERY)
     settings = mmengine_configuration(
-        design,
+        job.design,
         recipe,
-        replace(folder, root=folder.root.resolve()),
-        seed=seed,
+        replace(job.folder, root=job.folder.root.resolve()),
+        seed=job.seed,
         devices=world_size(),
         workers=machine.workers,
         checkpoint_every=machine.checkpoint_every,
-        initial=str((out / INITIAL).resolve()) if checkpoint else None,
+        initial=str((out / INITIAL).resolve()) if job.checkpoint else None,
     )
-    start = partial(_write_initial, checkpoint, source or design, design, seed) if checkpoint else None
     with (
         joined_processes(),
         without_trace(),
         naming_what_ran_out(recipe.batch // world_size(), *recipe.crop),
     ):
         if rank() == 0:
-            write_start(out, as_python(settings), start)
+            write_start(out, as_python(settings), lambda: _initial(job, out))
         wait_for_all()
         history = HistoryHook(out / HISTORY)
         hooks = [FiniteLossHook(), history, *([ProgressHook(progress)] if progress else [])]
@@ -96,13 +76,12 @@ def train(
     )
 
 
+def _initial(job: TrainingJob, out: Path) -> dict[str, Tensor] | None:
+    """The weights to start from, under mmsegmentation's names."""
+    state = job.starting_weights(out)
+    return to_segmentor_state(state) if state else None
+
+
 def forget(out: Path) -> None:
     """Remove what only an unfinished training needs."""
     forget_checkpoints(out / LOGS)
-
-
-def _write_initial(checkpoint: Path, source: Design, design: Design, seed: int, initial: Path) -> None:
-    """The weights under mmsegmentation's names, and where they come from."""
-    state, start = starting_weights(checkpoint, source, design, seed=seed)
-    write_json(initial.with_name(START), start.to_json())
-    write_tensors(initial, {"state_dict": to_segmentor_state(state)})

@@ -27,6 +27,7 @@ class Decoded:
     def __init__(self, folder: SegmentationFolder, *, cache: Path | None = None, stacked: bool = False) -> None:
         self.folder, self.cache, self.stacked = folder, cache, stacked
         self._splits: dict[tuple[str, bool], Pixels | Mixed] = {}
+        self._sizes: dict[str, frozenset[tuple[int, int]]] = {}
 
     def split(self, name: str, recipe: Recipe, device: torch.device) -> Pixels | Mixed:
         """A split as a recipe needs it.
@@ -47,10 +48,13 @@ class Decoded:
 
         Otherwise a stack would squeeze them, and the score would not be mmsegmentation's.
         """
-        heights, widths = sizes(self.folder.pairs(name))
-        if len(set(zip(heights.tolist(), widths.tolist(), strict=True))) > 1:
+        if name not in self._sizes:
+            heights, widths = sizes(self.folder.pairs(name))
+            self._sizes[name] = frozenset(zip(heights.tolist(), widths.tolist(), strict=True))
+        if len(self._sizes[name]) > 1:
             return False
-        kept = into(int(heights[0]), int(widths[0]), *recipe.evaluation_scale)
+        ((height, width),) = self._sizes[name]
+        kept = into(height, width, *recipe.evaluation_scale)
         return tuple(to_multiple(n, recipe.size_divisor) for n in kept) == tuple(recipe.crop)
 
     def batches(self, recipe: Recipe, seed: int, device: torch.device) -> Batches | Crops:

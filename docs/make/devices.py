@@ -12,18 +12,10 @@ import numpy as np
 from scipy import stats
 
 from analysis.plots.latency import save_device
-from search_space.latency.calibration.devices import (
-    CHECKED,
-    ENOUGH,
-    FITTED,
-    FOLDER,
-    HELD_OUT,
-    device,
-    devices,
-    read_rows,
-)
+from search_space.latency.calibration.devices import CHECKED, ENOUGH, FITTED, HELD_OUT, device, read_rows
 from search_space.latency.calibration.fitting import LEAST_FAMILIES, RATES, Measured, fit
 from search_space.latency.calibration.networks import rebuild
+from search_space.latency.devices import FOLDER, devices
 from search_space.latency.model import Checked, DeviceModel
 from search_space.latency.rates import SHAPE
 

@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 from analysis.plots.latency import draw_shares, save_device, save_shares
 from docs.make.devices import DOCS, Errors, page, report, summary
 from search_space.candidate import Candidate
-from search_space.latency.calibration.devices import device, devices
+from search_space.latency.calibration.devices import device
+from search_space.latency.devices import devices
 from search_space.latency.explain import explain
 from topformer import TINY
 from topformer.errors import StorageError

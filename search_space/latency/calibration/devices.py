@@ -16,6 +16,7 @@ from search_space.latency.boundary import named
 from search_space.latency.calibration import coefficients
 from search_space.latency.calibration.fitting import Measured, fit, measured
 from search_space.latency.calibration.transfer import transfer
+from search_space.latency.devices import FOLDER, devices
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import DeviceModel, Setup
 from search_space.latency.rates import SHAPE
@@ -25,10 +26,7 @@ from topformer.design import Design
 from topformer.errors import InputError, unknown_name
 from topformer.presets import preset
 
-__all__ = ["FOLDER", "Measured", "device", "devices", "fit", "measured", "read_device", "read_rows", "shipped"]
-
-FOLDER = Path(__file__).parent.parent / "devices"
-"""One folder per device; see `read_device`."""
+__all__ = ["Measured", "device", "fit", "measured", "read_device", "read_rows", "shipped"]
 
 ENOUGH = 30
 """Rows from which a device tells every rate by itself."""
@@ -45,11 +43,6 @@ ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 
 KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
 """Columns of a file of kernels."""
-
-
-def devices() -> tuple[str, ...]:
-    """Names of the devices that ship with the project, sorted."""
-    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/device.toml")))
 
 
 def device(name: str) -> DeviceModel:

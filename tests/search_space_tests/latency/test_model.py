@@ -12,7 +12,8 @@ from scipy import stats
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
-from search_space.latency.calibration.devices import device, devices
+from search_space.latency.calibration.devices import device
+from search_space.latency.devices import devices
 from search_space.latency.estimate import LatencyEstimate
 from search_space.latency.kernels import kernels
 from search_space.latency.model import DeviceModel

@@ -6,8 +6,9 @@ from math import log
 import numpy as np
 import pytest
 
-from search_space.latency.calibration.devices import CHECKED, FITTED, FOLDER, HELD_OUT, device, read_rows
+from search_space.latency.calibration.devices import CHECKED, FITTED, HELD_OUT, device, read_rows
 from search_space.latency.calibration.fitting import BESIDE, Measured
+from search_space.latency.devices import FOLDER
 from search_space.latency.kernels import kernels
 from search_space.latency.networks.segmentation import lraspp
 from search_space.latency.rates import solve

@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 
 from search_space.candidate import Candidate
-from search_space.latency.calibration.devices import (
-    FOLDER,
-    Measured,
-    device,
-    devices,
-    fit,
-    measured,
-    read_device,
-    refit,
-)
+from search_space.latency.calibration.devices import Measured, device, fit, measured, read_device, refit
+from search_space.latency.devices import FOLDER, devices
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import Setup
 from search_space.latency.rates import SHAPE, Rates

@@ -53,6 +53,6 @@ def _refit(args: argparse.Namespace) -> int:
 
     for folder in [FOLDER / name for name in devices()] if args.shipped else [args.refit]:
         model = write_coefficients(folder)
-        rates = ", ".join(f"{name} {value:.4g}" for name, value in model.rates._asdict().items())
-        print(f"{model.name}: {len(model.rows)} rows, left out {model.left_out_mean:.1%} on average; {rates}")
+        coefficients = ", ".join(f"{name} {value:.4g}" for name, value in model.coefficients._asdict().items())
+        print(f"{model.name}: {len(model.rows)} rows, left out {model.left_out_mean:.1%} on average; {coefficients}")
     return 0

@@ -34,6 +34,13 @@ class Extractor(StrEnum):
     """The pooled tokens are injected as they are."""
 
 
+PPM_BINS = (1, 2, 3, 6)
+"""Grid sides of the pyramid pooling module (Zhao et al., PSPNet, CVPR 2017, section 3.2)."""
+
+ASPP_DILATIONS = (6, 12, 18)
+"""Dilations of the 3x3 branches of atrous spatial pyramid pooling (Chen et al., DeepLabV3, 2017, section 3.3)."""
+
+
 class Injection(StrEnum):
     """How semantics are injected into one scale (paper, Table 5)."""
 

@@ -40,7 +40,7 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with _unharmed(model, fake), torch.no_grad(), fake, ExitStack() as stack:
         image = _image(model, (batch, channels, height, width))
-        recorder = _Recorder(model, image)
+        recorder = _CallRecorder(model, image)
         stack.enter_context(_module_paths(model, recorder.path))
         stack.enter_context(recorder)
         try:
@@ -115,7 +115,7 @@ def _module_paths(model: nn.Module, path: list[str]) -> Iterator[None]:
         yield
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+class _CallRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Writes down every aten call as steps; tensors are told apart by their storage, so views need no care."""
 
     def __init__(self, model: nn.Module, image: Tensor) -> None:

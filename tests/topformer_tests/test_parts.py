@@ -13,7 +13,7 @@ from topformer.design import Block, Bottleneck, Head, Injection, Stem
 from topformer.errors import InputError
 from topformer.extractor import AtrousPyramid, Attention, AttentionBlock, FeedForward, FeedForwardBlock, PyramidPooling
 from topformer.heads import ConcatHead, SumHead
-from topformer.injection import SemanticsInjection, build_injection
+from topformer.injection import INJECTIONS, SemanticsInjection
 from topformer.layers import ConvUnit, DropPath, check_probability, drop_path_rates, resize
 from topformer.network import LastTokenPool, TokenPool
 from topformer.pyramid import ResidualRow, Row, TokenPyramid
@@ -90,7 +90,7 @@ INJECTED: dict[Injection, Callable[[nn.Module, Tensor, Tensor, tuple[int, int]],
 @pytest.mark.parametrize("kind", Injection)
 @torch.inference_mode()
 def test_an_injection_is_its_formula(kind: Injection) -> None:
-    module = filled(build_injection(kind, 5, 7))
+    module = filled(INJECTIONS[kind](5, 7))
     tokens, semantics = random_map(2, 5, 11, 6), 4 * random_map(2, 5, 3, 2)
     close(module(tokens, semantics), INJECTED[kind](module, tokens, semantics, (11, 6)))
 

@@ -24,9 +24,18 @@ _STATES = ("state_dict_ema", "state_dict", "model")
 _PARTS = ("backbone.tpm.", "backbone.trans.", "backbone.SIM.", "decode_head.")
 """Released names of everything that our networks have; any other entry belongs to another network."""
 
+_INJECTION_NAMES: Mapping[Injection, Mapping[str, str]] = {
+    Injection.GATE_SUM: {"local": "local_embedding", "gate": "global_act", "info": "global_embedding"},
+    Injection.GATE_SUM_CBR: {"local": "local_embedding", "gate": "global_act", "info": "global_embedding"},
+    Injection.GATE: {"local": "fuse1", "gate": "fuse2"},
+    Injection.SUM: {"local": "fuse1", "info": "fuse2"},
+}
+"""Our parts of an injection module to the released ones."""
+
 _RELEASED: Mapping[str, frozenset[Any]] = {
     "pooled": frozenset({Pooled.ALL}),
     "extractor": frozenset({Extractor.TRANSFORMER}),
+    "injection": frozenset(_INJECTION_NAMES),
     "head": frozenset({Head.SUM, Head.SUM_DEPTHWISE}),
 }
 """Parts of a design for which there are released names."""
@@ -204,14 +213,6 @@ def _extractor(design: Design) -> Iterator[tuple[str, str]]:
         yield from _unit(f"{ours}.ffn.expand", f"{released}.mlp.fc1")
         yield f"{ours}.ffn.depthwise", f"{released}.mlp.dwconv"
         yield from _unit(f"{ours}.ffn.project", f"{released}.mlp.fc2")
-
-
-_INJECTION_NAMES: Mapping[Injection, Mapping[str, str]] = {
-    Injection.GATE_SUM: {"local": "local_embedding", "gate": "global_act", "info": "global_embedding"},
-    Injection.GATE_SUM_CBR: {"local": "local_embedding", "gate": "global_act", "info": "global_embedding"},
-    Injection.GATE: {"local": "fuse1", "gate": "fuse2"},
-    Injection.SUM: {"local": "fuse1", "info": "fuse2"},
-}
 
 
 def _injection(design: Design) -> Iterator[tuple[str, str]]:

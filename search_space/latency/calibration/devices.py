@@ -16,7 +16,7 @@ from search_space.latency.boundary import named
 from search_space.latency.calibration import coefficients_file
 from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate, shape_for
 from search_space.latency.calibration.transfer import transfer
-from search_space.latency.devices import FOLDER, devices
+from search_space.latency.devices import devices, folder_of
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import DeviceModel, Setup
 from topformer.codec import from_json
@@ -63,7 +63,7 @@ def shipped(name: str) -> DeviceModel:
 
 @lru_cache(maxsize=16)
 def _device(name: str) -> DeviceModel:
-    return read_device(FOLDER / name)
+    return read_device(folder_of(name))
 
 
 def read_device(folder: Path) -> DeviceModel:

@@ -67,10 +67,10 @@ class Layout(NamedTuple):
 @lru_cache(maxsize=CACHED)
 def quantities(part: Part) -> Quantities:
     """What the part costs; its peak memory has its inputs in it, and nothing that is merely held."""
-    form, arguments, kept = part
+    form, arguments, read_later = part
     recorder = form(*arguments)
     inputs = {value.number: BYTES * prod(value.shape) for value in recorder.inputs}
-    return measure(recorder.steps, inputs, kept)
+    return measure(recorder.steps, inputs, read_later)
 
 
 def steps(part: Part) -> tuple[Operation, ...]:
@@ -109,20 +109,20 @@ def _pyramid(plan: Layout, design: Design, image: Grid) -> list[Tokens]:
     held.append(0)
     tokens: list[Tokens] = []
     alive = 0
-    kept: tuple[int, ...] = ()
+    read_later: tuple[int, ...] = ()
     channels, grid = stem.channels, (-(-image[0] // 2), -(-image[1] // 2))
     for index, row in enumerate(design.rows):
-        parts.append((modules.row, (row.kernel, row.expand, row.channels, row.stride, channels, grid), kept))
+        parts.append((modules.row, (row.kernel, row.expand, row.channels, row.stride, channels, grid), read_later))
         held.append(alive)
-        if kept:
+        if read_later:
             alive += _size(channels, grid)
-            kept = ()
+            read_later = ()
         channels = row.channels
         if row.stride == 2:
             grid = (-(-grid[0] // 2), -(-grid[1] // 2))
         if index in design.taps:
             if pool_all or SCALES[len(tokens)] in design.injected:
-                kept = (0,)
+                read_later = (0,)
             tokens.append((channels, grid))
     return tokens
 
@@ -177,8 +177,8 @@ def _injection(plan: Layout, design: Design, tokens: list[Tokens], pooled: Grid)
     kind, width, embedding = design.injection, design.width, design.embedding
     alive = sum(_size(*token) for token in tokens)
     for index, (channels, grid) in enumerate(tokens, start=1):
-        kept = (1,) if index < len(tokens) else ()
+        read_later = (1,) if index < len(tokens) else ()
         alive -= _size(channels, grid)
-        plan.parts.append((modules.scale, (kind, width, channels, grid, embedding, pooled), kept))
+        plan.parts.append((modules.scale, (kind, width, channels, grid, embedding, pooled), read_later))
         plan.held.append(alive)
         alive += _size(width, grid)

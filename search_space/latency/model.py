@@ -11,7 +11,7 @@ import numpy as np
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.cost.table import sums
-from search_space.latency.boundary import ARGMAX, beyond, named, text
+from search_space.latency.boundary import ARGMAX, boundary_named, boundary_text, kernels_beyond_logits
 from search_space.latency.coefficients import FEATURE_COUNT, Coefficients
 from search_space.latency.estimate import LatencyEstimate, LatencyTable
 from search_space.latency.features import FeatureExtractor, coordinates, kernel_features, outside
@@ -160,14 +160,14 @@ class DeviceModel:
         Raises:
             InputError: There are no operations, or the boundary is not known.
         """
-        end = named(boundary)
+        end = boundary_named(boundary)
         steps = operations(network.design, network.height, network.width) if isinstance(network, Candidate) else network
         if not steps:
             raise InputError("a network must have at least one operation, got none")
         graph = kernels(steps)
         # The distance is that of the graph up to its logits, for the measured graphs end there.
         distance = float(self._distance(np.array([self.feature_extractor.of_kernels(graph)]))[0])
-        graph.extend(beyond(steps, end))
+        graph.extend(kernels_beyond_logits(steps, end))
         times = self.times(graph)
         covered = np.array([self.feature_extractor.is_measured(kernel) for kernel in graph])
         total = float(times.sum())
@@ -183,7 +183,7 @@ class DeviceModel:
             coverage=1 - uncovered,
             by_module=MappingProxyType(_sums((part_of(kernel.module) for kernel in graph), times)),
             by_kernel=MappingProxyType(_sums((kernel.name for kernel in graph), times)),
-            boundary=text(steps, end),
+            boundary=boundary_text(steps, end),
             device=self.name,
             unknown=tuple(sorted(unruled)),
             notes=(

@@ -77,13 +77,13 @@ def inherit(state: Mapping[str, Tensor], source: Design, design: Design) -> tupl
     sliced: list[str] = []
     new: list[str] = []
     for name, tensor in fresh.items():
-        found = _cut(name, tensor, units, state)
-        if found is None:
+        cut = _cut(name, tensor, units, state)
+        if cut is None:
             new.append(name)
             continue
-        same = found.shape == state[_source_name(name, units)].shape
+        same = cut.shape == state[_source_name(name, units)].shape
         (inherited if same else sliced).append(name)
-        fresh[name] = found.clone()
+        fresh[name] = cut.clone()
     return fresh, InheritReport(inherited=tuple(inherited), sliced=tuple(sliced), new=tuple(new))
 
 

@@ -140,16 +140,16 @@ def _expected(name: str, state: Mapping[str, Tensor], *, skip_classifier: bool) 
 
 
 def _check_fit(state: Mapping[str, Tensor], names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    known = set(names.values())
+    expected = set(names.values())
     missing = [name for name in shapes if name not in state]
-    unexpected = [name for name in state if name.startswith(_PARTS) and name not in known]
+    unexpected = [name for name in state if name.startswith(_PARTS) and name not in expected]
     misshaped = [
         f"{name} {tuple(state[name].shape)} for {shape}"
         for name, shape in shapes.items()
         if name in state and tuple(state[name].shape) != shape
     ]
-    found = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshaped))
-    problems = [f"{len(listed)} {what}: {', '.join(listed)}" for what, listed in found if listed]
+    faults = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshaped))
+    problems = [f"{len(listed)} {what}: {', '.join(listed)}" for what, listed in faults if listed]
     if any(name.startswith(_CLASSIFIER) for name in misshaped):
         problems.append("skip_classifier=True loads the rest when the classes are others")
     if problems:
@@ -267,8 +267,8 @@ def _read(source: Source) -> Mapping[str, Any]:
 
 def refused(error: Exception) -> str:
     """What torch found in a file, in one line and without its advice to load the file all the same."""
-    said = str(error).rpartition("WeightsUnpickler error: ")[2]
-    return " ".join(said.split(". ")[0].partition("Check the documentation")[0].split())
+    reason = str(error).rpartition("WeightsUnpickler error: ")[2]
+    return " ".join(reason.split(". ")[0].partition("Check the documentation")[0].split())
 
 
 def _plain_data() -> list[Any]:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from search_space.candidate import Candidate
-from search_space.latency.boundary import named
+from search_space.latency.boundary import boundary_named
 from search_space.latency.calibration import coefficients_file
 from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate, shape_for
 from search_space.latency.calibration.transfer import transfer
@@ -120,8 +120,8 @@ def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
     rows = _read_csv(path, ROW, ("family",))
     _check_distinct(rows, path)
     own = folder / "kernels.csv"
-    found = {**_shared(), **(_kernels(own) if own.exists() else {})}
-    return [_measured(row, found) for row in rows if row["role"] == role]
+    known_kernels = {**_shared(), **(_kernels(own) if own.exists() else {})}
+    return [_measured(row, known_kernels) for row in rows if row["role"] == role]
 
 
 def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
@@ -147,11 +147,11 @@ def _setup(folder: Path) -> tuple[Setup, str | None]:
 
 
 def _check_fields(values: Mapping[str, Any], path: Path) -> None:
-    known = {item.name: item for item in fields(Setup) if item.name != "name"}
+    expected = {item.name: item for item in fields(Setup) if item.name != "name"}
     for name in values:
-        if name not in known:
-            raise InputError(f"{path}: {unknown_name('field', name, list(known))}")
-    for name, item in known.items():
+        if name not in expected:
+            raise InputError(f"{path}: {unknown_name('field', name, list(expected))}")
+    for name, item in expected.items():
         if name not in values:
             if item.default is MISSING:
                 raise InputError(f"{path}: the field {name} is missing")
@@ -159,7 +159,7 @@ def _check_fields(values: Mapping[str, Any], path: Path) -> None:
         accepted, kind = _KINDS[item.type]
         if not isinstance(values[name], accepted) or isinstance(values[name], bool):
             raise InputError(f"{path}: {name} must be {kind}, got {values[name]!r}")
-    named(values.get("boundary", Boundary.LOGITS))
+    boundary_named(values.get("boundary", Boundary.LOGITS))
 
 
 _KINDS: Mapping[Any, tuple[tuple[type, ...], str]] = MappingProxyType(
@@ -167,13 +167,13 @@ _KINDS: Mapping[Any, tuple[tuple[type, ...], str]] = MappingProxyType(
 )
 
 
-def _measured(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> MeasuredNetwork:
+def _measured(row: Mapping[str, str], known_kernels: Mapping[str, Sequence[Kernel]]) -> MeasuredNetwork:
     name, latency_ms, source = row["network"], _number(row, "latency_ms"), row["source"]
     if row["design"]:
         height, width = int(_number(row, "height")), int(_number(row, "width"))
         candidate = Candidate(design=_design(row), height=height, width=width)
         return measured_candidate(candidate, latency_ms, name=name, source=source)
-    kernels = tuple(found.get(name, ()))
+    kernels = tuple(known_kernels.get(name, ()))
     return MeasuredNetwork(
         name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name
     )
@@ -195,12 +195,12 @@ def _shared() -> Mapping[str, Sequence[Kernel]]:
 
 
 def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:
-    found = defaultdict(list)
+    by_network = defaultdict(list)
     for row in _read_csv(path, KERNELS):
         count, macs, work, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
         kernel = Kernel(row["kernel"], "", macs, moved, largest, number=count, extra=work - macs)
-        found[row["network"]].append(kernel)
-    return found
+        by_network[row["network"]].append(kernel)
+    return by_network
 
 
 def _number(row: Mapping[str, str], column: str) -> float:

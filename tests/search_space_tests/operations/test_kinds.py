@@ -78,8 +78,8 @@ def one_unit(embedding: int, pooled: Grid) -> OperationRecorder:
 def other_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another construction behind one kind of each table."""
 
-    def enter(module: object, table: str, kind: object, made: object) -> None:
-        monkeypatch.setattr(module, table, MappingProxyType({**getattr(module, table), kind: made}))
+    def enter(module: object, table: str, kind: object, entry: object) -> None:
+        monkeypatch.setattr(module, table, MappingProxyType({**getattr(module, table), kind: entry}))
 
     enter(injection, "INJECTIONS", Injection.SUM, Product)
     enter(closed_forms, "INJECTIONS", Injection.SUM, product)

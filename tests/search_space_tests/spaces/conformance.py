@@ -135,7 +135,7 @@ def misread(space: Space, seeds: Iterable[int]) -> list[tuple[str, str]]:
     it applies, which of its labels are one network, and the facts that are read after it.
     """
     facts = _Facts(space)
-    found: dict[tuple[str, str], None] = {}
+    pairs: dict[tuple[str, str], None] = {}
     for seed in seeds:
         draw = random.Random(seed)
         candidate = space.base
@@ -146,10 +146,10 @@ def misread(space: Space, seeds: Iterable[int]) -> list[tuple[str, str]]:
                 other = earlier.apply(candidate, earlier.choices[draw.choice(earlier.labels)])
                 same = facts.at(level, other) == facts.at(level, candidate)
                 if same and facts.effects(level, other) != facts.effects(level, candidate):
-                    found[axis.name, earlier.name] = None
+                    pairs[axis.name, earlier.name] = None
             if axis.applies(candidate):
                 candidate = axis.apply(candidate, axis.choices[draw.choice(axis.labels)])
-    return list(found)
+    return list(pairs)
 
 
 class _Facts:
@@ -167,9 +167,9 @@ class _Facts:
         axis = self._axes[level]
         if not axis.applies(candidate):
             return None
-        made = [axis.apply(candidate, value) for value in axis.choices.values()]
-        networks = [one.canonical() for one in made]
-        return tuple((networks.index(n), self.at(level + 1, one)) for n, one in zip(networks, made, strict=True))
+        children = [axis.apply(candidate, value) for value in axis.choices.values()]
+        networks = [one.canonical() for one in children]
+        return tuple((networks.index(n), self.at(level + 1, one)) for n, one in zip(networks, children, strict=True))
 
 
 def _where_it_applies(axis: Axis, designs: Sequence[Candidate]) -> Candidate | None:

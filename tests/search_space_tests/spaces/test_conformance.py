@@ -101,6 +101,6 @@ def test_an_added_axis_multiplies_a_space_that_does_not_know_it() -> None:
 def test_a_fact_that_an_added_axis_forgets_to_read_is_named() -> None:
     whole = around_nano("mine")
     forgetful = tuple(replace(axis, reads=lambda _: None) if axis.name == "ffn_ratio" else axis for axis in whole.axes)
-    found = misread(replace(whole, axes=forgetful), seeds=range(10))
-    assert {axis for axis, _ in found} == {"ffn_ratio"}
-    assert {earlier for _, earlier in found} == {"extractor", "stage4_channels"}
+    pairs = misread(replace(whole, axes=forgetful), seeds=range(10))
+    assert {axis for axis, _ in pairs} == {"ffn_ratio"}
+    assert {earlier for _, earlier in pairs} == {"extractor", "stage4_channels"}

@@ -88,11 +88,11 @@ def test_labels_of_one_network_count_once(axes: list[Axis], expected: int) -> No
 def _narrowed(name: str, base: str, wide: dict[str, int]) -> Space:
     """A named space with one label per axis, but for some axes with a few."""
     whole = space(name, base=base, height=256, width=256)
-    kept = {
+    remaining = {
         axis.name: axis.labels[:: max(1, len(axis.labels) // wide.get(axis.name, 1))][: wide.get(axis.name, 1)]
         for axis in whole.axes
     }
-    return whole.restricted(kept)
+    return whole.restricted(remaining)
 
 
 @pytest.mark.parametrize("name", spaces())
@@ -104,17 +104,17 @@ def test_count_is_the_number_of_fingerprints(name: str, data: st.DataObject) -> 
     chosen = data.draw(st.lists(st.sampled_from(names), max_size=4, unique=True))
     s = _narrowed(name, base, {axis: data.draw(st.integers(2, 3)) for axis in chosen})
     assert prod(len(axis.labels) for axis in s.axes) <= 3**4
-    found = [candidate.fingerprint for candidate in s]
-    assert len(found) == len(set(found)) == s.count()
-    assert set(found) == networks_by_hand(s)
+    fingerprints = [candidate.fingerprint for candidate in s]
+    assert len(fingerprints) == len(set(fingerprints)) == s.count()
+    assert set(fingerprints) == networks_by_hand(s)
 
 
 def test_count_of_the_conditional_core_of_the_full_space() -> None:
     wide = {"extractor": 5, "depth": 3, "block1_heads": 2, "block3_heads": 2, "block5_ffn_ratio": 2, "extra_ffns": 3}
     s = _narrowed("full", "tiny", wide | {"injected": 3, "head": 3})
-    found = [candidate.fingerprint for candidate in s]
-    assert len(found) == len(set(found)) == s.count()
-    assert set(found) == networks_by_hand(s)
+    fingerprints = [candidate.fingerprint for candidate in s]
+    assert len(fingerprints) == len(set(fingerprints)) == s.count()
+    assert set(fingerprints) == networks_by_hand(s)
 
 
 def test_all_designs_of_the_paper_space_at_three_widths_are_listed_once() -> None:

@@ -54,8 +54,8 @@ def test_numbers_follow_the_order_of_listing() -> None:
 def test_designs_are_drawn_evenly_though_labels_of_one_network_are_not() -> None:
     # Of the 41 pairs of scales and head, 11 concatenate; drawing labels would give 11/45.
     drawn, share = 10_000, 11 / 41
-    found = sum(candidate.design.head is Head.CONCAT for candidate in space("paper").sample(11, drawn)) / drawn
-    assert abs(found - share) < 3 * sqrt(share * (1 - share) / drawn)
+    drawn_share = sum(candidate.design.head is Head.CONCAT for candidate in space("paper").sample(11, drawn)) / drawn
+    assert abs(drawn_share - share) < 3 * sqrt(share * (1 - share) / drawn)
     assert abs(11 / 45 - share) > 3 * sqrt(share * (1 - share) / drawn)
 
 

@@ -68,11 +68,11 @@ def test_labels_are_read_back_as_they_were_answered(name: str, seed: int) -> Non
     s = SPACES[name].restricted({"head": "sum"}) if name != "published-search" else SPACES[name]
     recorder = RecordingChooser(SeededChooser(seed))
     candidate = s.suggest(recorder)
-    found = s.labels_of(candidate)
-    assert found is not None
+    labels = s.labels_of(candidate)
+    assert labels is not None
     # A pattern that ends with its stage is read back as its shorter form.
-    assert all(label == found[axis] or label.startswith(found[axis] + "-") for axis, label in recorder.labels.items())
-    assert list(found) == list(recorder.labels)
+    assert all(label == labels[axis] or label.startswith(labels[axis] + "-") for axis, label in recorder.labels.items())
+    assert list(labels) == list(recorder.labels)
 
 
 @pytest.mark.parametrize("name", spaces())

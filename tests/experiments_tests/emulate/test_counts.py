@@ -9,7 +9,7 @@ import pytest
 
 from experiments.cli import main
 from experiments.emulate import setup
-from experiments.emulate.counts import COLUMNS, Counts, CountRow, append, difference, read, read_counts, render
+from experiments.emulate.counts import COLUMNS, CountRow, Counts, append, difference, read, read_counts, render
 from experiments.emulate.fit import fit, load
 from experiments.emulate.folder import DEFAULT, steps
 from experiments.emulate.setup import EmulationError, check_ready, prepare

@@ -14,8 +14,9 @@ from search_space.latency.loads import coordinates, outside
 from search_space.latency.model import DeviceModel
 from search_space.latency.rates import NOISE, TERMS
 from search_space.latency.spread import LEVEL, Floats
+from topformer.bounds import COUNT
 from topformer.errors import InputError
-from topformer.validation import check_positive
+from topformer.schema import check
 
 JUDGED = 2000
 """Designs whose decisions a choice is scored by; the sums shown are over all."""
@@ -164,7 +165,7 @@ def choose(
     Raises:
         InputError: A limit or budget that is not positive, or fewer candidates than the budget.
     """
-    check_positive("budget", budget)
+    check("budget", budget, COUNT)
     if not limit_ms > 0:
         raise InputError(f"the latency limit must be above 0 ms, got {limit_ms!r}")
     if len(candidates) < budget:

@@ -1,7 +1,7 @@
 """What a value of a file or an option may be, as data: the test, and what is accepted in words."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, ClassVar, TypeGuard
@@ -198,7 +198,7 @@ class Entries(Kind):
     """A table whose values are all of one kind, and whose keys are free or from a list."""
 
     values: Kind
-    keys: tuple[str, ...] | None = None
+    keys: Collection[str] | None = None
 
     def problems(self, where: str, value: object) -> list[str]:
         """As in every kind, for every entry."""

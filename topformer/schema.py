@@ -7,7 +7,7 @@ A key of a file is one field, with `key` as its metadata:
 `read` makes the dataclass of a table of TOML or JSON, `check` tests one value, `check_fields` those of an object.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from types import MappingProxyType
@@ -30,6 +30,17 @@ def key(kind: Kind, meaning: str) -> Mapping[str, Any]:
 def keys(definition: "type[DataclassInstance]") -> Iterator[tuple[str, Field[Any], Kind]]:
     """Name, field and kind of every key, in order; fields that are no keys are left out."""
     return ((item.name, item, item.metadata["kind"]) for item in fields(definition) if "kind" in item.metadata)
+
+
+def declared(definition: "type[DataclassInstance]", entry: Sequence[str]) -> tuple[Kind, str]:
+    """Kind and meaning of a key of a table or of a table inside it, such as `("space", "name")`."""
+    name, *inner = entry
+    metadata = next(item.metadata for known, item, _ in keys(definition) if known == name)
+    kind: Kind = metadata["kind"]
+    if inner:
+        assert isinstance(kind, Section)
+        return declared(kind.definition, inner)
+    return kind, str(metadata["meaning"])
 
 
 def read(
@@ -72,8 +83,8 @@ def check_fields(instance: "DataclassInstance", error: type[InputError] = StudyE
     Raises:
         error: Some are not; the message lists all of them.
     """
-    declared = keys(type(instance))
-    refuse([problem for name, _, kind in declared for problem in kind.problems(name, getattr(instance, name))], error)
+    found = keys(type(instance))
+    refuse([problem for name, _, kind in found for problem in kind.problems(name, getattr(instance, name))], error)
 
 
 def check_member(name: str, value: object, kind: type[StrEnum]) -> None:
@@ -99,18 +110,18 @@ def table_problems(
     """What is wrong with a table: unknown and wrong keys in the table's order, then those that are missing."""
     if not isinstance(values, Mapping):
         return [f"{where or whole} must be a table, got {shown(values)}"]
-    declared = {name: (item, kind) for name, item, kind in keys(definition)}
+    known = {name: (item, kind) for name, item, kind in keys(definition)}
     found = []
     for name, value in values.items():
-        if name in declared:
-            found += declared[name][1].problems(_dotted(where, name), value)
+        if name in known:
+            found += known[name][1].problems(_dotted(where, name), value)
         else:
-            found.append(unknown_name(f"key of {where or whole}", name, declared))
+            found.append(unknown_name(f"key of {where or whole}", name, known))
     # A misspelt key is one mistake: the key that was meant is not missing as well.
-    meant = {nearest(name, declared) for name in values if name not in declared}
+    meant = {nearest(name, known) for name in values if name not in known}
     found += [
         f"{_dotted(where, name)} is missing"
-        for name, (item, _) in declared.items()
+        for name, (item, _) in known.items()
         if name not in values and name not in meant and item.default is MISSING and item.default_factory is MISSING
     ]
     return found or _contradictions(definition, values, where)
@@ -155,8 +166,8 @@ class Sections(Kind):
 
 
 def _made(definition: "type[Definition]", values: Any, where: str) -> "Definition":
-    declared = {name: kind for name, _, kind in keys(definition)}
-    return definition(**{name: declared[name].read(_dotted(where, name), value) for name, value in values.items()})
+    kinds = {name: kind for name, _, kind in keys(definition)}
+    return definition(**{name: kinds[name].read(_dotted(where, name), value) for name, value in values.items()})
 
 
 def _contradictions(definition: "type[DataclassInstance]", values: Mapping[str, Any], where: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.evaluators import EVALUATORS
-from search_space.spaces.space import Space, space
+from search_space.spaces.space import Space, space, spaces
 from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
 from topformer.errors import StudyError
 from topformer.files import read_toml
@@ -45,7 +45,7 @@ def without_password(url: str) -> str:
 class SpaceDefinition:
     """Which designs are possible."""
 
-    name: str = field(metadata=key(Text(), "A space of `search_space.spaces.space`."))
+    name: str = field(metadata=key(Choice(spaces), "Search space."))
     base: str = field(metadata=key(Text(), "Preset that its axes vary."))
     height: int = field(metadata=key(SIDE, "Input height in pixels."))
     width: int = field(metadata=key(SIDE, "Input width in pixels."))
@@ -92,7 +92,7 @@ class Tokenworld:
 class EvaluatorDefinition:
     """Where the accuracy comes from."""
 
-    kind: str = field(metadata=key(Choice(EVALUATORS), "Kind of the evaluator."))
+    kind: str = field(metadata=key(Choice(EVALUATORS), "Evaluator."))
     data: str = field(
         metadata=key(
             Text(), "`tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder."
@@ -126,7 +126,7 @@ class StudyDefinition:
     limits: Limits = field(
         default_factory=Limits, metadata=key(Section(Limits), "What no evaluated design may exceed.")
     )
-    sampler: str = field(default="tpe", metadata=key(Choice(SAMPLERS), "What chooses the designs."))
+    sampler: str = field(default="tpe", metadata=key(Choice(SAMPLERS), "Sampler."))
     asked: int = field(default=10_000, metadata=key(COUNT, "Largest number of designs asked for, evaluated or not."))
     consider: int = field(
         default=2000,

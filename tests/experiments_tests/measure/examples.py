@@ -16,8 +16,8 @@ from search_space.latency.loads import terms
 from search_space.latency.model import DeviceModel
 from search_space.latency.rates import SHAPE
 from topformer.codec import fingerprint
-from topformer.deployment.boundary import Boundary
-from topformer.deployment.export import Exported, Format
+from topformer.deployment.boundary import Boundary, Format
+from topformer.deployment.export import Exported
 from topformer.design import Design
 from topformer.presets import BASE, NANO, SMALL, TINY
 

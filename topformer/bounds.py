@@ -23,6 +23,6 @@ POSITIVE = Number("a finite number above 0", least=5e-324)
 
 NAME = Text(
     re.compile(r"[^\W_][\w .+-]{0,99}(?<![ .])").fullmatch,
-    "a name of at most 100 letters, digits, spaces and . + - _ that begins with a letter or digit",
+    "at most 100 letters, digits, spaces and . + - _ that begin with a letter or digit",
 )
 """Of a study, a device or a run: it becomes the name of a folder and stands in tables."""

@@ -18,6 +18,9 @@ LARGEST_TOML = MIB
 LARGEST_JSON = 64 * MIB
 """Bytes of a JSON file; annotation files of data sets, which are larger, say their own limit."""
 
+_KINDS = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "it is a pipe", stat.S_IFCHR: "it is a device"}
+_DEEP_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){100}")
+"""A dotted key of a hundred names: with tens of thousands tomllib is busy for a minute."""
 _LEFT_OVER = re.compile(r"\..+\.\d+\.part|\.\w+\.\w+\.\d+")
 """Names that `replacing` gives, now and in version 0.1."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -39,14 +42,21 @@ def read_bytes(path: Path, *, what: str = "file", error: type[ExplorerError] = I
     """
     try:
         # Without waiting: to open a pipe that nobody writes to would take forever.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise error(f"cannot read the {what} {path}: {_kind(path)}")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as cause:
+        raise error(f"cannot read the {what} {path}: {cause.strerror or cause}") from cause
+    except ValueError as cause:  # a name with a zero byte, or of no encoding
+        raise error(f"cannot read the {what} {str(path)!r}: {cause}") from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise error(f"cannot read the {what} {path}: {_KINDS.get(stat.S_IFMT(mode), 'it is no regular file')}")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(most + 1)
     except OSError as cause:
         raise error(f"cannot read the {what} {path}: {cause.strerror or cause}") from cause
-    except ValueError as cause:  # a name with a zero byte
-        raise error(f"cannot read the {what} {str(path)!r}: {cause}") from None
+    finally:
+        os.close(descriptor)
     if len(content) > most:
         raise error(f"cannot read the {what} {path}: it is larger than {_size(most)}, the most that is read")
     return content
@@ -68,6 +78,8 @@ def read_text(path: Path, *, what: str = "file", error: type[ExplorerError] = In
 def read_toml(path: Path, *, what: str = "TOML file", error: type[ExplorerError] = InputError) -> dict[str, Any]:
     """The tables of a TOML file; errors as in `read_text`, or it is no TOML; the message names the line."""
     text = read_text(path, what=what, error=error, most=LARGEST_TOML)
+    if _DEEP_KEY.search(text):
+        raise error(f"{path} is nested too deeply to be read")
     tables: dict[str, Any] = _parsed(tomllib.loads, text.replace("\r\n", "\n"), path, "TOML", error)
     return tables
 
@@ -98,12 +110,6 @@ def _parsed(parse: Callable[[str], Any], text: str, path: Path, form: str, error
         raise error(f"{path} is nested too deeply to be read") from None
     except ValueError:
         raise error(f"{path} holds a number of more digits than are read (4,300)") from None
-
-
-def _kind(path: Path) -> str:
-    mode = path.stat().st_mode
-    kinds = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "it is a pipe", stat.S_IFCHR: "it is a device"}
-    return kinds.get(stat.S_IFMT(mode), "it is no regular file")
 
 
 def _size(number: int) -> str:

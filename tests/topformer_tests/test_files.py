@@ -46,6 +46,7 @@ def test_the_byte_order_mark_and_line_ends_of_windows_are_read(path: Path, mark:
         (b"n = '\xe4'", "is not UTF-8 text: .* can't decode byte 0xe4"),
         (b"n = = 3", "is not TOML: .*line 1"),
         (b"n = " + b"[" * 50_000, "is nested too deeply to be read"),
+        (b".".join([b"a"] * 50_000) + b" = 1", "is nested too deeply to be read"),
         (b"n = " + b"1" * 5000, r"holds a number of more digits than are read \(4,300\)"),
         (b"#" * (MIB + 1), "cannot read the study file .*: it is larger than 1 MiB, the most that is read"),
     ],
@@ -75,8 +76,8 @@ def test_json_that_cannot_be_read_is_named_in_one_sentence(path: Path, content: 
 
 def test_what_is_no_regular_file_is_refused_at_once(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(InputError, match=r"cannot read the file .*: it is a pipe"):
-        read_toml(path, what="file")
+    with pytest.raises(InputError, match=r"^cannot read the study file \S*: it is a pipe"):
+        read_toml(path, what="study file")
     with pytest.raises(InputError, match="cannot read the file /dev/zero: it is a device"):
         read_bytes(Path("/dev/zero"), most=MIB)
     with pytest.raises(InputError, match="Is a directory"):

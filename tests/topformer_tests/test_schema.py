@@ -130,10 +130,10 @@ def test_definitions_can_be_read_as_a_table_of_keys() -> None:
         (Names(), ["a"], ["a", "a"], "without repetitions, got ['a', 'a']"),
         (Names(("a", "b"), "letter"), ["b"], ["c"], "unknown letter 'c'"),
         (Anything(table=True), {}, [], "a table, got []"),
-        (NAME, "TopFormer 2.1", "../up", "a name of at most 100 letters"),
-        (NAME, "x", "/etc/passwd", "a name of at most 100 letters"),
-        (NAME, "x", "a.", "a name of at most 100 letters"),
-        (NAME, "x", "x" * 101, "a name of at most 100 letters"),
+        (NAME, "TopFormer 2.1", "../up", "at most 100 letters"),
+        (NAME, "x", "/etc/passwd", "at most 100 letters"),
+        (NAME, "x", "a.", "at most 100 letters"),
+        (NAME, "x", "x" * 101, "at most 100 letters"),
     ],
 )
 def test_each_kind_says_what_it_accepts(kind: Kind, right: object, wrong: object, words: str) -> None:

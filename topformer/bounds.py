@@ -25,4 +25,9 @@ NAME = Text(
     re.compile(r"[^\W_][\w .+-]{0,99}(?<![ .])").fullmatch,
     "at most 100 letters, digits, spaces and . + - _ that begin with a letter or digit",
 )
-"""Of a study, a device or a run: it becomes the name of a folder and stands in tables."""
+"""Of a study or a run: it becomes the name of a folder and stands in tables."""
+LABEL = Text(
+    re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}").fullmatch,
+    "a name of lower-case letters, digits, dots, hyphens and underscores",
+)
+"""Of a device or an ablation table: it is typed in commands, too."""

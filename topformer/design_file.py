@@ -6,7 +6,7 @@ from pathlib import Path
 from topformer.codec import from_json, to_json
 from topformer.design import Design
 from topformer.errors import DesignError
-from topformer.files import MIB, read_json, write_text
+from topformer.files import MIB, parse_json, read_json, write_text
 from topformer.presets import preset
 
 LARGEST = MIB
@@ -26,6 +26,15 @@ def read_design(text: str) -> Design:
         return preset(text)
     value = read_json(path, what="design file", error=DesignError, most=LARGEST)
     return from_json(value.get("design", value) if isinstance(value, dict) else value)
+
+
+def parse_design(text: str) -> Design:
+    """The design in a JSON text, such as a cell of a table.
+
+    Raises:
+        DesignError: The text is no JSON, or no network can be built of it.
+    """
+    return from_json(parse_json(text, "the design", DesignError))
 
 
 def write_design(path: Path, design: Design) -> None:

@@ -80,7 +80,7 @@ def read_toml(path: Path, *, what: str = "TOML file", error: type[ExplorerError]
     text = read_text(path, what=what, error=error, most=LARGEST_TOML)
     if _DEEP_KEY.search(text):
         raise error(f"{path} is nested too deeply to be read")
-    tables: dict[str, Any] = _parsed(tomllib.loads, text.replace("\r\n", "\n"), path, "TOML", error)
+    tables: dict[str, Any] = _parsed(tomllib.loads, text.replace("\r\n", "\n"), str(path), "TOML", error)
     return tables
 
 
@@ -88,7 +88,12 @@ def read_json(
     path: Path, *, what: str = "file", error: type[ExplorerError] = StorageError, most: int = LARGEST_JSON
 ) -> Any:
     """The value in a JSON file; errors as in `read_text`, or it is no JSON."""
-    return _parsed(json.loads, read_text(path, what=what, error=error, most=most), path, "JSON", error)
+    return parse_json(read_text(path, what=what, error=error, most=most), str(path), error)
+
+
+def parse_json(text: str | bytes, name: str, error: type[ExplorerError]) -> Any:
+    """The value of a JSON text that goes by that name in messages; an error where it is none."""
+    return _parsed(json.loads, text, name, "JSON", error)
 
 
 def read_object(
@@ -101,15 +106,15 @@ def read_object(
     return value
 
 
-def _parsed(parse: Callable[[str], Any], text: str, path: Path, form: str, error: type[ExplorerError]) -> Any:
+def _parsed(parse: Callable[[Any], Any], text: object, name: str, form: str, error: type[ExplorerError]) -> Any:
     try:
         return parse(text)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as cause:
-        raise error(f"{path} is not {form}: {cause}") from None
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as cause:
+        raise error(f"{name} is not {form}: {cause}") from None
     except RecursionError:
-        raise error(f"{path} is nested too deeply to be read") from None
+        raise error(f"{name} is nested too deeply to be read") from None
     except ValueError:
-        raise error(f"{path} holds a number of more digits than are read (4,300)") from None
+        raise error(f"{name} holds a number of more digits than are read (4,300)") from None
 
 
 def _size(number: int) -> str:

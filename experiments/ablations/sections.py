@@ -1,6 +1,5 @@
 """The tables of an ablation table's TOML file, key by key; what they mean together is in `definition`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,15 +7,13 @@ from typing import Any
 from analysis.results.ablation import COLUMNS, COSTS, SHARES
 from analysis.results.effects import Direction
 from search_space.cost.parts import GROUPS
-from topformer.bounds import CLASSES, POSITIVE, SIDE
+from topformer.bounds import CLASSES, LABEL, POSITIVE, SIDE
 from topformer.kinds import Anything, Choice, Entries, Integer, Names, Number, Text
 from topformer.schema import Section, Sections, key
 
 FIGURES = ("rows", "latency", "shares")
 SIMILAR_WITHIN = 1.0
 """Percentage points of mIoU that count as similar where a table does not say otherwise."""
-
-IDENTITY = Text(re.compile(r"[a-z0-9][a-z0-9.-]{0,99}").fullmatch, "lower-case letters, digits, dots and hyphens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +89,7 @@ class RowSection:
 class TableSection:
     """A whole file."""
 
-    id: str = field(metadata=key(IDENTITY, "Such as `table-3`."))
+    id: str = field(metadata=key(LABEL, "Such as `table-3`."))
     title: str = field(metadata=key(Text(), "What it asks."))
     source: str = field(default="", metadata=key(Text(), "What it reproduces, if it is not your own."))
     base: str = field(metadata=key(Text(), "The preset that the rows edit."))

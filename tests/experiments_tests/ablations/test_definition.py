@@ -205,7 +205,7 @@ WRONG = [
     (with_row(edits={"width": 64}, claim={"direction": "wors", "source": "s"}), "did you mean 'worse'"),
     (with_row(edits={"width": 64}, match={"setting": "x"}), "match must fit one row of the published table"),
     (values(rows=[]), "at least one row"),
-    (values(id="My Table"), "table.id must be lower-case"),
+    (values(id="My Table"), "table.id must be a name of lower-case"),
     (values(colums=[]), "unknown key of table 'colums'; did you mean 'columns'"),
     (values(columns=["params"]), "unknown column 'params'"),
     (values(size="128"), "table.size must be an integer"),

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeGuard
 
 from topformer.errors import shown, unknown_name
@@ -133,9 +134,15 @@ class Text(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Kind):
-    """One of several names; `names` may be a function where they are those of files."""
+    """One of several names; `names` may be a function where they are those of files.
+
+    Attributes:
+        names: The names.
+        aliases: Other names for some of them, which are accepted and not listed.
+    """
 
     names: Iterable[str] | Callable[[], Iterable[str]]
+    aliases: Mapping[str, str] = MappingProxyType({})
 
     def accepted(self) -> tuple[str, ...]:
         """The names."""
@@ -145,7 +152,12 @@ class Choice(Kind):
         """As in every kind, with the nearest name."""
         if not isinstance(value, str) or not value.strip():
             return _wrong(where, "a non-empty string", value)
-        return [] if value in self.accepted() else [unknown_name(where, value, self.accepted())]
+        known = value in self.aliases or value in self.accepted()
+        return [] if known else [unknown_name(where, value, self.accepted())]
+
+    def read(self, where: str, value: Any) -> Any:  # noqa: ARG002
+        """The name that is meant."""
+        return self.aliases.get(value, value)
 
 
 @dataclass(frozen=True, slots=True)

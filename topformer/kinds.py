@@ -2,9 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, isfinite
-from types import MappingProxyType
 from typing import Any, ClassVar, TypeGuard
 
 from topformer.errors import shown, unknown_name
@@ -142,7 +141,7 @@ class Choice(Kind):
     """
 
     names: Iterable[str] | Callable[[], Iterable[str]]
-    aliases: Mapping[str, str] = MappingProxyType({})
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def accepted(self) -> tuple[str, ...]:
         """The names."""

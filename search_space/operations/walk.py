@@ -19,7 +19,8 @@ from torch.utils._pytree import tree_leaves
 from search_space.operations.aten import FREE, SHAPE_ONLY, Call, steps
 from search_space.operations.operation import Operation, Shape
 from topformer.errors import InputError, UnknownOperator
-from topformer.validation import check_positive
+from topformer.kinds import Integer
+from topformer.schema import check
 
 
 def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch: int = 1) -> tuple[Operation, ...]:
@@ -35,7 +36,7 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
         InputError: The model does not run on one input of that shape.
     """
     for name, value in (("height", height), ("width", width), ("channels", channels), ("batch", batch)):
-        check_positive(name, value)
+        check(name, value, Integer())
     name = type(model).__name__
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with _unharmed(model, fake), torch.no_grad(), fake, ExitStack() as stack:

@@ -14,8 +14,9 @@ from search_space.latency.estimate import LatencyTable
 from search_space.latency.features import coordinates, outside
 from search_space.latency.model import DeviceModel
 from search_space.latency.predictive_spread import LEVEL, Floats
+from topformer.bounds import COUNT
 from topformer.errors import InputError
-from topformer.validation import check_positive
+from topformer.schema import check
 
 JUDGED = 2000
 """Designs whose decisions a choice is scored by; the sums shown are over all."""
@@ -166,7 +167,7 @@ def choose(
     Raises:
         InputError: A limit or budget that is not positive, or fewer candidates than the budget.
     """
-    check_positive("budget", budget)
+    check("budget", budget, COUNT)
     if not limit_ms > 0:
         raise InputError(f"the latency limit must be above 0 ms, got {limit_ms!r}")
     if len(candidates) < budget:

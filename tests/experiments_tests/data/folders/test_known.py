@@ -15,8 +15,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from experiments.cli import main, parser
-from experiments.cli.arguments import read_design
-from experiments.cli.train import chosen
+from experiments.cli.choices import chosen
 from experiments.data.conversion.convert import convert
 from experiments.data.folders import check_folder, open_folder, read_label
 from experiments.data.folders.known import KNOWN
@@ -27,6 +26,7 @@ from experiments.training.recipes import RECIPES, recipe
 from search_space.candidate import Candidate
 from tests import ROOT
 from tests.experiments_tests.data.miniature_sets import HEIGHT, MAKERS, TRAIN, VAL, WIDTH
+from topformer.design_file import read_design
 from topformer.errors import DataError, StudyError
 from topformer.mmseg import classes_of
 from topformer.presets import NANO

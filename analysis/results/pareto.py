@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.records.fidelity import check_one
 from analysis.records.record import Metric, Record, State
 from topformer.errors import StudyError
 
@@ -104,11 +105,12 @@ def front(records: Iterable[Record], objectives: Sequence[Objective], *, draws: 
         seed: Seed of the draws.
 
     Raises:
-        StudyError: There is no objective.
+        StudyError: There is no objective, or the accuracies are of several fidelities.
     """
     if not objectives:
         raise StudyError("a Pareto front needs at least one objective, got none")
     complete = [record for record in records if record.state is State.COMPLETE]
+    check_one((record.fidelity for record in complete), "a Pareto front")
     ranked = [record for record in complete if all(_is_known(record, goal) for goal in objectives)]
     metrics = [[record.metrics[goal.name] for goal in objectives] for record in ranked]
     signs = np.array([goal.sign for goal in objectives])

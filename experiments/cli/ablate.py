@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds of every row")
     parser.add_argument("--seeds", type=int, default=None, metavar="N", help=f"seeds of every row (default {SEEDS})")
     parser.add_argument(
-        "--budget", type=int, default=None, help=f"updates of each training (default {BUDGET}, or the recipe's)"
+        "--budget", type=int, default=None, help=f"iterations of each training (default {BUDGET}, or the recipe's)"
     )
     parser.add_argument("--data", default="tokenworld", help="folder of a data set, or tokenworld")
     parser.add_argument("--evaluator", default=None, help="lean (the default), mmseg or recipe")
@@ -160,12 +160,10 @@ def _size(args: argparse.Namespace) -> tuple[int, int]:
 def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
     from experiments.ablations.ablate import Asked
     from experiments.evaluators import EVALUATORS
-    from experiments.search.definition import EvaluatorDefinition
-    from topformer.errors import unknown_name
+    from experiments.evaluators.definition import EvaluatorDefinition
+    from experiments.kinds import canonical
 
-    kind = args.evaluator or ("recipe" if args.recipe else "lean")
-    if kind not in EVALUATORS:
-        raise InputError(unknown_name("evaluator", kind, EVALUATORS))
+    kind = canonical("evaluator", args.evaluator or ("recipe" if args.recipe else "lean"), EVALUATORS)
     budget = args.budget or (RECIPES[args.recipe].iterations if args.recipe else BUDGET)
     seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
     settings = _settings(args.set) | _recipe_settings(args, kind)
@@ -226,7 +224,7 @@ def _metric(args: argparse.Namespace) -> str:
 
 def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     from experiments.ablations.plan import noise_words, power
-    from experiments.ablations.progress import duration
+    from experiments.trials.progress import duration
 
     lines = []
     for table in found.plan.tables:
@@ -242,7 +240,7 @@ def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     time = (
         "time unknown before a first run is recorded" if found.seconds is None else f"about {duration(found.seconds)}"
     )
-    trainings = f"{len(found.plan.jobs)} trainings of {asked.evaluator.budget:,} updates on {asked.base.name}"
+    trainings = f"{len(found.plan.jobs)} trainings of {asked.evaluator.budget:,} iterations on {asked.base.name}"
     workers = f"{asked.workers} worker" + ("s" if asked.workers > 1 else "")
     return [*lines, noise_words(found.noise), f"in all: {trainings}, {found.plan.reused} reused; {time} with {workers}"]
 
@@ -251,14 +249,14 @@ def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition
     from rich.console import Console
 
     from experiments.ablations.ablate import outlook, run_ablations
-    from experiments.ablations.progress import AblationProgress
+    from experiments.trials.progress import TrialProgress
 
     # With --json the standard output holds nothing but JSON.
     console = Console(stderr=args.json)
     for line in _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with AblationProgress(console) as progress:
-        summary = run_ablations(tables, asked, args.out, listener=progress)
+    with TrialProgress(console) as progress:
+        summary = run_ablations(tables, asked, args.out, callback=progress)
     _show(args, summary.tables, summary.files)
     if summary.interrupted:
         console.print("interrupted; the same command continues")

@@ -11,6 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import size
+from experiments.evaluators import EVALUATORS
+from experiments.kinds import listed
+from experiments.search.samplers import SAMPLERS
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
@@ -25,11 +28,11 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], type, str]] = {
     "--max-latency-ms": (("limits", "latency_ms"), float, "prune designs that are surely slower"),
     "--max-macs": (("limits", "macs"), float, "prune designs with more multiply-accumulates"),
     "--max-parameters": (("limits", "parameters"), float, "prune designs with more parameters"),
-    "--evaluator": (("evaluator", "kind"), str, "lean, mmseg or recipe"),
+    "--evaluator": (("evaluator", "kind"), str, listed(EVALUATORS)),
     "--data": (("evaluator", "data"), str, "folder of a data set, or tokenworld"),
-    "--budget": (("evaluator", "budget"), int, "updates of each training"),
+    "--budget": (("evaluator", "budget"), int, "iterations of each training"),
     "--device": (("device",), str, "device of the latency"),
-    "--sampler": (("sampler",), str, "tpe, nsga2, nsga3, gp, random or grid"),
+    "--sampler": (("sampler",), str, listed(SAMPLERS)),
     "--trials": (("trials",), int, "designs to evaluate"),
     "--consider": (("consider",), int, "designs to cost before the first trial"),
     "--seed": (("seed",), int, "seed of the sampler and of every training"),
@@ -59,10 +62,10 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(definition)
     from experiments.search.sweep import run_sweep
-    from experiments.trials.progress import SweepProgress
+    from experiments.trials.progress import TrialProgress
 
-    with SweepProgress(definition, console) as progress:
-        summary = run_sweep(definition, folder, listener=progress)
+    with TrialProgress(console) as progress:
+        summary = run_sweep(definition, folder, callback=progress)
     print("\n".join(_lines(summary)))
     return summary.exit_status
 
@@ -105,22 +108,18 @@ def _dry_run(definition: "StudyDefinition") -> int:
     from experiments.search.screening import Screen
 
     space = definition.space.build()
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "considered.csv"
-        found = Screen(definition).consider(space, path, designs=definition.consider, seed=definition.seed)
     print(f"space {space.name} around {definition.space.base}: {space.count():,} distinct designs")
-    print(f"{found.designs:,} considered by cost, {found.within:,} within the limits")
-    print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} updates each")
+    with TemporaryDirectory() as folder:
+        Screen(definition).screened(space, Path(folder), print)
+    print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} iterations each")
     return 0
 
 
 def _lines(summary: "SweepSummary") -> list[str]:
-    from experiments.trials.progress import status_line
-
     head = "interrupted; the same command continues" if summary.interrupted else "done"
     lines = [
-        f"{head}: {status_line(summary.status)}",
-        f"{summary.considered.designs:,} designs considered by cost, {summary.considered.within:,} within the limits",
+        f"{head}: {summary.status}",
+        f"{summary.screened.designs:,} designs screened by cost, {summary.screened.within:,} within the limits",
     ]
     if summary.wrong is not None and summary.wrong.pruned:
         lines.append(str(summary.wrong))

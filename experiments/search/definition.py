@@ -8,6 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from experiments.evaluators import EVALUATORS
+from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition, Tokenworld
+from experiments.kinds import canonical
+from experiments.search.samplers import SAMPLERS
 from search_space.spaces.space import Space, space
 from topformer.errors import StudyError
 from topformer.schema import Table
@@ -16,8 +19,6 @@ ACCURACY = "accuracy"
 LATENCY = "latency_ms"
 OBJECTIVES = (ACCURACY, LATENCY, "macs", "parameters")
 """What a study may judge by: the accuracy is maximised, every cost is minimised."""
-SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random", "grid")
-TOKENWORLD = "tokenworld"
 JOURNAL = "journal"
 """The storage that is a file of the run folder."""
 
@@ -68,40 +69,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokenworld:
-    """The embedded data set that a study makes for itself: images of the study's own size.
-
-    Attributes:
-        training: Number of training images.
-        validation: Number of validation images.
-        seed: Seed of the whole set.
-    """
-
-    training: int = 2000
-    validation: int = 300
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluatorDefinition:
-    """Where the accuracy comes from.
-
-    Attributes:
-        kind: `lean`, `mmseg` or `recipe`.
-        data: `tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder.
-        budget: Updates of each training.
-        settings: Settings of that evaluator that differ from its defaults.
-        tokenworld: The set that is made where `data` is `tokenworld`.
-    """
-
-    kind: str
-    data: str
-    budget: int
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    tokenworld: Tokenworld = field(default_factory=Tokenworld)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDefinition:
     """One study.
 
@@ -111,7 +78,7 @@ class StudyDefinition:
         objectives: Names out of `OBJECTIVES`, first the one that is reported as best.
         device: Device of the latency, where latency is an objective or limited.
         limits: What no evaluated design may exceed.
-        sampler: One of `SAMPLERS`.
+        sampler: A name of `experiments.search.samplers.SAMPLERS`.
         trials: Number of evaluated designs asked for.
         asked: Largest number of designs asked for, evaluated or not.
         consider: Designs that are costed before the first trial; the whole space where it is no larger.
@@ -178,7 +145,7 @@ def from_mapping(values: Mapping[str, Any]) -> StudyDefinition:
         objectives=objectives,
         device=table.text("device") if table.has("device") else None,
         limits=_limits(table.table("limits")),
-        sampler=table.among("sampler", SAMPLERS, "tpe"),
+        sampler=canonical("sampler", table.text("sampler", "tpe"), SAMPLERS, StudyError),
         trials=table.integer("trials"),
         asked=table.integer("asked", 10_000),
         consider=table.integer("consider", 2000),

@@ -5,39 +5,23 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from analysis.records.record import JsonlStore
 from experiments.training.outcome import write_json
+from experiments.trials.trial import EnqueuedTrial, Trial
 from topformer.errors import StorageError, StudyError
 
 SCHEMA = 1
 """Version of `study.json`; another one is refused."""
 STUDY = "study.json"
 RECORDS = "records.jsonl"
-CONSIDERED = "considered.csv"
 TRIALS = "trials"
 LOGS = "logs"
 _LOCK = ".lock"
 _TRIAL = "trial.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """An evaluation that was begun.
-
-    Attributes:
-        trial: Its number in the records to come.
-        labels: The labels of its design.
-        origin: Who asked for it: `sampler` or `anchor`.
-    """
-
-    trial: int
-    labels: Mapping[str, str]
-    origin: str
 
 
 class RunFolder:
@@ -85,34 +69,33 @@ class RunFolder:
     ) -> None:
         self._lock.close()
 
-    def evaluation(self, fingerprint: str) -> Path:
-        """Where the checkpoints of a design are."""
-        return self.path / TRIALS / fingerprint
-
-    def begin(self, fingerprint: str, pending: Pending) -> Path:
-        """Note on disk that an evaluation begins, so that a killed sweep takes it up again; gives its folder.
+    def begin(self, trial: Trial) -> Path:
+        """Note on disk that an evaluation begins, so that a killed run takes it up again; gives its folder.
 
         Raises:
             StorageError: The disk does not take it.
         """
-        folder = self.evaluation(fingerprint)
+        folder = self.path / TRIALS / trial.key.folder
+        old = self.path / TRIALS / trial.candidate.fingerprint
+        if (old / _TRIAL).exists():
+            # Begun by version 0.1, where a run folder knew one fidelity and one seed.
+            folder = old
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make {folder}: {error.strerror or error}") from error
-        note = {"trial": pending.trial, "labels": dict(pending.labels), "origin": pending.origin}
-        write_json(folder / _TRIAL, note)
+        write_json(folder / _TRIAL, {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin})
         return folder
 
-    def begun(self) -> dict[str, Pending]:
-        """Every evaluation that was ever begun, by fingerprint, in the order of their numbers.
+    def begun(self) -> list[EnqueuedTrial]:
+        """Every evaluation that was ever begun, in the order of their numbers.
 
         Raises:
             StorageError: A note cannot be read.
         """
-        notes = {path.parent.name: _read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")}
-        ordered = sorted(notes.items(), key=lambda item: int(item[1]["trial"]))
-        return {fingerprint: Pending(**note) for fingerprint, note in ordered}
+        notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")]
+        trials = [EnqueuedTrial(number=note["trial"], labels=note["labels"], origin=note["origin"]) for note in notes]
+        return sorted(trials, key=lambda trial: trial.number or 0)
 
     def _claim(self) -> str:
         """Write the description, or compare it with the one that is there."""

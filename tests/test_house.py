@@ -13,7 +13,7 @@ from experiments.cli import parser
 from tests import ROOT
 
 PACKAGES = ("topformer", "search_space", "analysis", "experiments")
-HEAVY = ("torch", "optuna", "mmseg", "mmcv", "mmengine", "fvcore", "thop")
+HEAVY = ("torch", "optuna", "mmseg", "mmcv", "mmengine", "fvcore", "thop", "pandas", "matplotlib")
 LIGHT_COMMANDS = (
     ["--help"],
     ["cost", "base", "--size", "512"],

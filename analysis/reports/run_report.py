@@ -114,11 +114,11 @@ def write_pareto(run_folder: Path, out: Path | None = None) -> ParetoFiles:
         StudyError: As `read_run`; fewer than two objectives.
         StorageError: A file cannot be read or written.
     """
-    # Only here: matplotlib takes longer to import than all the rest to run.
+    run = read_run(Path(run_folder))
+    # Only here, where there is something to draw: matplotlib and pandas take longer to import than the rest to run.
     from analysis.plots.pareto import save_pareto
     from analysis.reports.pareto_table import csv_table, markdown_table
 
-    run = read_run(Path(run_folder))
     plot = pareto_plot(run)
     folder = Path(out) if out is not None else run.folder
     files = ParetoFiles(*(folder / f"pareto.{ending}" for ending in ("csv", "png", "svg", "md")))

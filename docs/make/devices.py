@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.plots.latency import save_device
+from analysis.reports.text_table import TextTable, markdown
 from search_space.latency.calibration.devices import (
     CHECKED,
     ENOUGH,
@@ -161,11 +162,31 @@ def _foretold(model: DeviceModel, row: Measured) -> Foretold:
     return Foretold(row=row, milliseconds=float(table.milliseconds[0]), low=low, high=high)
 
 
-def page(found: DeviceReport) -> str:
+def device_page(report: DeviceReport) -> str:
     """The report of one device in Markdown."""
-    model, setup = found.model, found.model.setup
-    rates = model.rates
-    card = {
+    model = report.model
+    parts = [
+        f"# {model.name}\n\nWritten by `python -m docs.make.devices`; do not edit.\n",
+        "".join(f"- {name}: {text}\n" for name, text in _card(model).items()),
+        "## Rates\n",
+        markdown(_rates_table(model)),
+        "## Errors, of networks that the fit did not see (mean / largest)\n",
+        markdown(_error_table(report)),
+        f"![measured against predicted](../figures/device-{model.name}.png)\n",
+        "## Networks\n",
+        markdown(_networks_table(model.rows)),
+    ]
+    if model.others:
+        parts += ["Beside the rows (they count little in the fit):\n", markdown(_networks_table(model.others))]
+    if report.held_out:
+        title = "Held out (in no fit of any kind; each row's source is in `measured.csv`):\n"
+        parts += [title, markdown(_held_out_table(report.held_out))]
+    return "\n".join(parts)
+
+
+def _card(model: DeviceModel) -> dict[str, str]:
+    setup = model.setup
+    return {
         "chip": setup.chip,
         "core": setup.core,
         "clock": setup.clock,
@@ -176,105 +197,92 @@ def page(found: DeviceReport) -> str:
         "protocol": setup.protocol,
         "source": setup.source,
     }
-    return "\n".join(
-        [
-            f"# {model.name}",
-            "",
-            "Written by `python -m docs.make.devices`; do not edit.",
-            "",
-            *(f"- {name}: {text}" for name, text in card.items()),
-            "",
-            "## Rates",
-            "",
-            "| ms per GMAC | of Winograd's products | ms per GB of convolutions | of other kernels | us per kernel |",
-            "|---|---|---|---|---|",
-            f"| {rates.ms_per_gmac:.1f} | {rates.ms_per_winograd_gmac:.1f} | {rates.ms_per_gb:.1f} "
-            f"| {rates.ms_per_gb_carried:.1f} | {rates.us_per_kernel:.2f} |",
-            "",
-            "## Errors, of networks that the fit did not see (mean / largest)",
-            "",
-            *_error_table(found),
-            "",
-            f"![measured against predicted](../figures/device-{model.name}.png)",
-            "",
-            "## Networks",
-            "",
-            *_rows_table(model.rows),
-            *(
-                ["", "Beside the rows (they count little in the fit):", "", *_rows_table(model.others)]
-                * bool(model.others)
-            ),
-            *(
-                [
-                    "",
-                    "Held out (in no fit of any kind; each row's source is in `measured.csv`):",
-                    "",
-                    *_held_table(found.held_out),
-                ]
-                * bool(found.held_out)
-            ),
-            "",
-        ]
-    )
 
 
-def _error_table(found: DeviceReport) -> list[str]:
-    return [
-        "| | model | MACs alone |",
-        "|---|---|---|",
-        f"| each network left out | {found.row_out} | |",
-        f"| its whole family left out | {found.family_out or 'too few families'} | |",
-        f"| the stricter of both | {found.family_out or found.row_out} | {found.macs_out} |",
-        f"| rank correlation, Kendall | {found.kendall:.3f} | {found.kendall_macs:.3f} |",
-        f"| rank correlation, Spearman | {found.spearman:.3f} | {found.spearman_macs:.3f} |",
-        f"| measured times in the 95 % interval | {found.inside:.0%} | |",
+def _rates_table(model: DeviceModel) -> TextTable:
+    rates = model.rates
+    cells = {
+        "ms per GMAC": f"{rates.ms_per_gmac:.1f}",
+        "of Winograd's products": f"{rates.ms_per_winograd_gmac:.1f}",
+        "ms per GB of convolutions": f"{rates.ms_per_gb:.1f}",
+        "of other kernels": f"{rates.ms_per_gb_carried:.1f}",
+        "us per kernel": f"{rates.us_per_kernel:.2f}",
+    }
+    return TextTable.of("Rates", list(cells), [list(cells.values())])
+
+
+def _error_table(report: DeviceReport) -> TextTable:
+    rows = [
+        ("each network left out", str(report.row_out), ""),
+        ("its whole family left out", str(report.family_out or "too few families"), ""),
+        ("the stricter of both", str(report.family_out or report.row_out), str(report.macs_out)),
+        ("rank correlation, Kendall", f"{report.kendall:.3f}", f"{report.kendall_macs:.3f}"),
+        ("rank correlation, Spearman", f"{report.spearman:.3f}", f"{report.spearman_macs:.3f}"),
+        ("measured times in the 95 % interval", f"{report.inside:.0%}", ""),
     ]
+    return TextTable.of("Errors", ("", "model", "MACs alone"), rows)
 
 
-def _rows_table(rows: Sequence[Checked]) -> list[str]:
-    lines = ["| network | family | GMACs | measured ms | left out ms | error | family left out | coverage |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        family = "" if row.family_error is None else f"{row.family_error:+.1%}"
-        lines.append(
-            f"| {row.name} | {row.family} | {row.macs / 1e9:.3f} | {row.measured_ms:g} | {row.left_out_ms:.2f} "
-            f"| {row.error:+.1%} | {family} | {row.coverage:.0%} |"
+def _networks_table(rows: Sequence[Checked]) -> TextTable:
+    header = ("network", "family", "GMACs", "measured ms", "left out ms", "error", "family left out", "coverage")
+    cells = [
+        (
+            row.name,
+            row.family,
+            f"{row.macs / 1e9:.3f}",
+            f"{row.measured_ms:g}",
+            f"{row.left_out_ms:.2f}",
+            f"{row.error:+.1%}",
+            "" if row.family_error is None else f"{row.family_error:+.1%}",
+            f"{row.coverage:.0%}",
         )
-    return lines
+        for row in rows
+    ]
+    return TextTable.of("Networks", header, cells, left=["family"])
 
 
-def _held_table(found: Sequence[Foretold]) -> list[str]:
-    lines = ["| network | family | GMACs | measured ms | predicted ms | error | 95 % interval | inside |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for told in found:
-        row = told.row
-        macs = sum(kernel.macs for kernel in row.kernels)
-        lines.append(
-            f"| {row.name} | {row.family} | {macs / 1e9:.3f} | {row.latency_ms:g} | {told.milliseconds:.1f} "
-            f"| {told.error:+.1%} | {told.low:.1f} to {told.high:.1f} | {'yes' if told.inside else 'no'} |"
+def _held_out_table(predictions: Sequence[Foretold]) -> TextTable:
+    header = ("network", "family", "GMACs", "measured ms", "predicted ms", "error", "95 % interval", "inside")
+    cells = [
+        (
+            one.row.name,
+            one.row.family,
+            f"{sum(kernel.macs for kernel in one.row.kernels) / 1e9:.3f}",
+            f"{one.row.latency_ms:g}",
+            f"{one.milliseconds:.1f}",
+            f"{one.error:+.1%}",
+            f"{one.low:.1f} to {one.high:.1f}",
+            "yes" if one.inside else "no",
         )
-    return lines
+        for one in predictions
+    ]
+    return TextTable.of("Held out", header, cells, left=["family"])
 
 
-def summary(reports: Sequence[DeviceReport]) -> str:
+def devices_page(reports: Sequence[DeviceReport]) -> str:
     """All devices in one table."""
-    lines = [
-        "# Devices",
-        "",
-        "Written by `python -m docs.make.devices`; do not edit. Errors are mean / largest, of networks that the "
-        "fit did not see.",
-        "",
-        "| device | engine | networks | left out | family left out | MACs alone | Kendall | MACs' | in the interval |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for found in reports:
-        model = found.model
-        lines.append(
-            f"| [{model.name}]({model.name}.md) | {model.setup.runtime} | {len(model.rows)} + {len(model.others)} "
-            f"| {found.row_out} | {found.family_out or ''} | {found.macs_out} | {found.kendall:.3f} "
-            f"| {found.kendall_macs:.3f} | {found.inside:.0%} |"
+    header = (
+        "device", "engine", "networks", "left out", "family left out", "MACs alone", "Kendall", "MACs'",
+        "in the interval",
+    )  # fmt: skip
+    cells = [
+        (
+            f"[{report.model.name}]({report.model.name}.md)",
+            report.model.setup.runtime,
+            f"{len(report.model.rows)} + {len(report.model.others)}",
+            str(report.row_out),
+            str(report.family_out or ""),
+            str(report.macs_out),
+            f"{report.kendall:.3f}",
+            f"{report.kendall_macs:.3f}",
+            f"{report.inside:.0%}",
         )
-    return "\n".join([*lines, ""])
+        for report in reports
+    ]
+    return (
+        "# Devices\n\nWritten by `python -m docs.make.devices`; do not edit. Errors are mean / largest, of networks "
+        f"that the fit did not see.\n\n{markdown(TextTable.of('Devices', header, cells, left=['engine']))}"
+    )
 
 
 def write(folder: Path = DOCS) -> None:
@@ -283,10 +291,10 @@ def write(folder: Path = DOCS) -> None:
     for path in (folder, figures):
         path.mkdir(parents=True, exist_ok=True)
     reports = [report(name) for name in devices()]
-    for found in reports:
-        (folder / f"{found.model.name}.md").write_text(page(found), encoding="utf-8")
-        save_device(found.model, figures / f"device-{found.model.name}.png")
-    (folder / "README.md").write_text(summary(reports), encoding="utf-8")
+    for each in reports:
+        (folder / f"{each.model.name}.md").write_text(device_page(each), encoding="utf-8")
+        save_device(each.model, figures / f"device-{each.model.name}.png")
+    (folder / "README.md").write_text(devices_page(reports), encoding="utf-8")
 
 
 def main() -> None:

@@ -108,9 +108,16 @@ class TableDefinition:
 
 
 def table_names() -> list[str]:
-    """Ids of the tables that come with the project: the paper's, in its order."""
+    """Ids of the tables that come with the project: the paper's, in its order, then all others."""
     names = [Path(item.name).stem for item in _FOLDER.iterdir() if item.name.endswith(".toml")]
-    return sorted(names, key=lambda name: (name.partition("-")[0] != "table", int(name.rpartition("-")[2])))
+    return sorted(names, key=_place)
+
+
+def _place(name: str) -> tuple[int, int, str]:
+    kind, _, number = name.partition("-")
+    if kind in ("table", "figure") and number.isdecimal():
+        return int(kind == "figure"), int(number), name
+    return 2, 0, name
 
 
 def table(name: str) -> TableDefinition:

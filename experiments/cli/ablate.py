@@ -18,7 +18,7 @@ from topformer.errors import InputError
 
 if TYPE_CHECKING:
     from analysis.reports.ablation_page import AblationFiles
-    from analysis.reports.ablation_table import Grid
+    from analysis.reports.text_table import TextTable
     from analysis.results.ablation import Ablation
     from experiments.ablations.ablate import Asked, Outlook
     from experiments.ablations.definition import TableDefinition
@@ -279,7 +279,7 @@ def _show(args: argparse.Namespace, tables: "Sequence[Ablation]", files: "Ablati
     """The tables as text or JSON, and where the files are."""
     from rich.console import Console
 
-    from analysis.reports.ablation_table import grids, heading, remarks, verdicts
+    from analysis.reports.ablation_table import heading, remarks, text_tables, verdicts
 
     if args.json:
         print(json.dumps([table.to_json() for table in tables], indent=2, allow_nan=False))
@@ -287,8 +287,8 @@ def _show(args: argparse.Namespace, tables: "Sequence[Ablation]", files: "Ablati
     console = Console()
     for table in tables:
         console.print(f"\n[bold]{heading(table)}[/bold]")
-        for grid in grids(table):
-            console.print(_drawn(grid))
+        for part in text_tables(table):
+            console.print(_drawn(part))
         for line in remarks(table):
             console.print(line, highlight=False, markup=False, style="dim", soft_wrap=True)
         if found := verdicts(table):
@@ -296,13 +296,13 @@ def _show(args: argparse.Namespace, tables: "Sequence[Ablation]", files: "Ablati
     print(f"\npage   {files.page}\ntables {files.tables}")
 
 
-def _drawn(grid: "Grid") -> Any:
+def _drawn(part: "TextTable") -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(grid.title), title_justify="left", title_style="italic", box=None, pad_edge=False)
-    for index, name in enumerate(grid.header):
+    table = Table(title=escape(part.title), title_justify="left", title_style="italic", box=None, pad_edge=False)
+    for index, name in enumerate(part.header):
         table.add_column(escape(name), justify="left" if index == 0 else "right", overflow="fold")
-    for row in grid.rows:
+    for row in part.rows:
         table.add_row(*map(escape, row))
     return table

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from experiments.cli.arguments import add_size, read_design, size
 from experiments.cli.export import add_boundary
-from topformer.errors import ExplorerError, InputError
+from experiments.measure.target import RUNTIMES, TargetOptions
+from experiments.measure.targets import forms, open_target
+from topformer.errors import ExplorerError
 
 if TYPE_CHECKING:
-    from experiments.measure.protocol import Protocol
     from experiments.measure.session import Measurement, Session
-    from experiments.measure.targets import Target
     from search_space.candidate import Candidate
 
 EXAMPLE = "topformer measure tiny small base --on ssh://pi@raspberrypi --runtime ncnn --out rows.csv"
@@ -24,8 +24,8 @@ EXAMPLE = "topformer measure tiny small base --on ssh://pi@raspberrypi --runtime
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("designs", nargs="+", metavar="DESIGN", help="presets, or JSON files of designs")
-    parser.add_argument("--on", default="local", metavar="DEVICE", help="local, ssh://USER@HOST:PORT, or adb:SERIAL")
-    parser.add_argument("--runtime", choices=["onnxruntime", "ncnn", "torch"], default="onnxruntime", help="engine")
+    parser.add_argument("--on", default="local", metavar="DEVICE", help=f"where to measure: {forms()}")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="onnxruntime", help="engine")
     add_size(parser, "512")
     add_boundary(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="ROWS.csv", help="file that the rows are added to")
@@ -74,28 +74,22 @@ def _session(args: argparse.Namespace) -> "Session":
     protocol = Protocol(
         warmup=args.warmup, runs=args.runs, seconds=args.seconds, repeats=args.repeats, timeout=args.timeout
     )
+    height, width = size(args.size)
+    options = TargetOptions(
+        height=height,
+        width=width,
+        protocol=protocol,
+        python=args.python,
+        ssh_config=args.ssh_config,
+        program=args.program,
+    )
     return Session(
-        _target(args, protocol),
+        open_target(args.on, options),
         runtime=args.runtime,
         boundary=Boundary(args.boundary),
         protocol=protocol,
         reference=(args.reference, read_design(args.reference)),
     )
-
-
-def _target(args: argparse.Namespace, protocol: "Protocol") -> "Target":
-    from experiments.measure.adb import adb_target
-    from experiments.measure.targets import Local, ssh_target
-
-    kind = args.on.partition(":")[0]
-    if args.on == "local":
-        return Local()
-    if kind == "ssh":
-        return ssh_target(args.on, python=args.python, config=args.ssh_config)
-    if kind == "adb":
-        height, width = size(args.size)
-        return adb_target(args.on, program=args.program, height=height, width=width, protocol=protocol)
-    raise InputError(f"device must be local, ssh://[USER@]HOST[:PORT], adb or adb:SERIAL, got {args.on!r}")
 
 
 def _candidates(args: argparse.Namespace) -> "list[Candidate]":

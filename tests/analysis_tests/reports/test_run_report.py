@@ -143,9 +143,9 @@ def test_a_broken_list_of_screened_designs_is_refused(tmp_path: Path) -> None:
         write_pareto(tmp_path)
 
 
-def test_drawing_needs_neither_torch_nor_pandas_nor_pyplot(tmp_path: Path) -> None:
+def test_drawing_needs_neither_torch_nor_pyplot(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, RECORDS)
-    heavy = ("torch", "optuna", "pandas", "scipy", "matplotlib.pyplot", "mmengine", "fvcore")
+    heavy = ("torch", "optuna", "scipy", "matplotlib.pyplot", "mmengine", "fvcore")
     code = (
         "import json, sys\nfrom pathlib import Path\nfrom analysis.reports.run_report import write_pareto\n"
         f"write_pareto(Path({str(folder)!r}))\nprint(json.dumps([name for name in {heavy} if name in sys.modules]))"

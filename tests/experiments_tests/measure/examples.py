@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.measure.rows import Row
+from experiments.measure.protocol import Protocol
+from experiments.measure.rows import MeasuredRow
+from experiments.measure.target import TargetOptions
 from search_space.candidate import Candidate
 from search_space.latency.calibration.devices import measured
 from search_space.latency.loads import terms
@@ -24,10 +26,13 @@ from topformer.presets import BASE, NANO, SMALL, TINY
 NETWORKS = ((NANO, 256), (TINY, 512), (SMALL, 512), (BASE, 384))
 """Designs and sizes that differ in work per byte."""
 
+OPTIONS = TargetOptions(height=64, width=96, protocol=Protocol(warmup=1, runs=12, repeats=0))
+"""A measurement that takes little time."""
 
-def row(design: Design = TINY, size: int = 512, median_ms: float = 20.0, **changes: Any) -> Row:
+
+def row(design: Design = TINY, size: int = 512, median_ms: float = 20.0, **changes: Any) -> MeasuredRow:
     """A plausible row."""
-    plain = Row(
+    plain = MeasuredRow(
         device="board",
         soc="Chip 1, rev. B",
         core="cpu3 (2400 MHz)",

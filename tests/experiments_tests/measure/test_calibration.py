@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments.measure.calibration import Method, calibrate, write_device
-from experiments.measure.rows import Row, append_row
+from experiments.measure.rows import MeasuredRow, append_row
 from search_space.latency.calibration.devices import device
 from search_space.latency.rates import SHAPE
 from tests.experiments_tests.measure.examples import NETWORKS, command, predicted_ms, row, time_ms
@@ -17,7 +17,7 @@ from topformer.presets import BASE, NANO, SMALL, TINY
 PRIOR = "snapdragon-865"
 
 
-def rows_of(slowness: float) -> list[Row]:
+def rows_of(slowness: float) -> list[MeasuredRow]:
     """Rows of a device with exactly the rates of `SHAPE` times `slowness`."""
     return [row(design, size, time_ms(design, size, slowness=slowness)) for design, size in NETWORKS]
 
@@ -128,7 +128,7 @@ def test_a_device_is_not_overwritten_by_accident(tmp_path: Path) -> None:
         ([row(boundary="upsample")], "needs a row with boundary logits"),
     ],
 )
-def test_rows_that_do_not_belong_together_are_refused(rows: list[Row], said: str) -> None:
+def test_rows_that_do_not_belong_together_are_refused(rows: list[MeasuredRow], said: str) -> None:
     with pytest.raises(InputError, match=said):
         calibrate("board", rows, prior=PRIOR)
 

@@ -16,6 +16,7 @@ from torch.multiprocessing.spawn import spawn
 from experiments.data.tokenworld.write import write_tokenworld
 from experiments.training.processes import SharedBatchNorm2d, joined_processes, share_statistics
 from experiments.training.ranks import Ranks
+from tests import ROOT
 from tests.experiments_tests.training.shared_training import run
 from tests.experiments_tests.training.test_resume import assert_same_state
 from topformer.errors import StudyError
@@ -24,7 +25,7 @@ from topformer.mmseg import load_plain
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
 
 TORCHRUN = [str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc-per-node", "2"]
-ALONE = str(Path(__file__).with_name("shared_training.py"))
+ALONE = ("-m", "tests.experiments_tests.training.shared_training")
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,9 @@ def test_processes_without_a_number_on_their_machine_are_refused(monkeypatch: py
 
 
 def together(data: Path, out: Path, settings: str) -> int:
-    return subprocess.run([*TORCHRUN, ALONE, str(data), str(out), settings], check=False, stderr=-1).returncode
+    return subprocess.run(
+        [*TORCHRUN, *ALONE, str(data), str(out), settings], cwd=ROOT, check=False, stderr=-1
+    ).returncode
 
 
 def test_two_processes_train_as_one_with_the_joint_batch(data: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from experiments.training.mmseg.configuration import TRAINING, dataset, training
 from experiments.training.mmseg.draws import Draw, DrawnSegDataset, EndlessSampler
 from experiments.training.mmseg.runner import last_checkpoint
 from experiments.training.mmseg.train import train
+from tests import ROOT
 from tests.experiments_tests.training.shared_training import run, small_recipe
 from topformer.errors import CheckpointError, DataError, EvaluationError, StorageError, StudyError
 from topformer.mmseg import load_plain
@@ -32,7 +33,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is Fa
 
 SETTINGS: dict[str, Any] = {"iterations": 30, "batch": 4}
 """A checkpoint after every third update."""
-ALONE = Path(__file__).with_name("shared_training.py")
+ALONE = "tests.experiments_tests.training.shared_training"
+"""As a module, because a folder beside the file is named `mmseg` too."""
 NANO_64 = ["--design", "nano", "--size", "64", "--iterations", "30", "--batch", "4", "--seed", "7"]
 
 
@@ -51,8 +53,8 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def killed(data: Path, out: Path, how: str) -> None:
     """Train in a process of its own until it kills itself."""
-    command = [sys.executable, str(ALONE), str(data), str(out), f'{{"iterations": 30, "batch": 4, {how}}}']
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    command = [sys.executable, "-m", ALONE, str(data), str(out), f'{{"iterations": 30, "batch": 4, {how}}}']
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
 
 
 def assert_same_state(one: Any, other: Any, where: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What a device answers, checked before anything is computed from it."""
+"""What a device replies, checked before anything is computed from it."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ ROLES = ("candidate", "reference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class DeviceReply:
     """The runs of both networks, and what the device says of itself; None or empty for what it does not expose.
 
     Attributes:
@@ -49,26 +49,26 @@ _TEXTS = ("device", "soc", "core", "abi", "runtime_version")
 _NUMBERS = ("clock_mhz_before", "clock_mhz_after", "temperature_c_before", "temperature_c_after")
 
 
-def read_answer(output: str, device: str) -> Answer:
-    """The answer in the last line of what the measuring script printed.
+def read_reply(output: str, device: str) -> DeviceReply:
+    """The reply in the last line of what the measuring script printed.
 
     Raises:
-        MeasureError: The line is no answer, or says that the device cannot measure.
+        MeasureError: The line is no reply, or says that the device cannot measure.
     """
     lines = [line for line in output.splitlines() if line.strip()]
     try:
         values = json.loads(lines[-1])
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):  # the last of brackets within brackets
         values = None
     if not isinstance(values, dict):
         raise MeasureError(f"{device}: expected one line of JSON, got {shown(lines[-1:]) or 'nothing'!r}")
     if "error" in values:
         raise MeasureError(f"{device}: {shown([str(values['error'])])}")
-    samples = values.get("samples_ms")
-    found = samples if isinstance(samples, dict) else {}
-    return Answer(
-        candidate_ms=times(found.get("candidate"), device),
-        reference_ms=times(found.get("reference"), device),
+    stated = values.get("samples_ms")
+    samples = stated if isinstance(stated, dict) else {}
+    return DeviceReply(
+        candidate_ms=times(samples.get("candidate"), device),
+        reference_ms=times(samples.get("reference"), device),
         **_facts(values),
     )
 

@@ -55,12 +55,12 @@ class Fidelity:
     def completed(self, other: Self) -> Self:
         """This one, with what it does not know taken from a fidelity that is the same in everything it knows."""
         name = other.data.rpartition(":")[0]
-        known = replace(
+        whole = replace(
             self,
             evaluator=other.evaluator if self.evaluator == UNKNOWN else self.evaluator,
             data=other.data if self.data in (UNKNOWN, f"{name}:{UNKNOWN}") else self.data,
         )
-        return known if known == other else self
+        return whole if whole == other else self
 
     def __str__(self) -> str:
         data = f" on {self.data}" if self.data else ""

@@ -34,9 +34,9 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
     for number, record in enumerate(reading.records, start=1):
         study = record.study if study is None else study
         first, other = by_trial.setdefault(record.trial, (number, record))
-        found = _fault(record, study) or _two_designs(record, first, other)
-        if found:
-            raise RecordError(f"{store.path}, line {number}: {found}")
+        fault = _fault(record, study) or _two_designs(record, first, other)
+        if fault:
+            raise RecordError(f"{store.path}, line {number}: {fault}")
         whole = record if fidelity is None else replace(record, fidelity=record.fidelity.completed(fidelity))
         if whole.key not in keys:
             keys.add(whole.key)

@@ -136,13 +136,13 @@ def run_front(run: Run) -> Front:
     Raises:
         RecordError: No complete record has a number for every objective; the message says what there is instead.
     """
-    found = front(run.records, run.objectives)
-    if not found.records:
+    ranked = front(run.records, run.objectives)
+    if not ranked.records:
         states = Counter(record.state.value for record in run.records)
         counts = ", ".join(f"{count} {state}" for state, count in states.items())
         wanted = " and ".join(goal.name for goal in run.objectives)
         raise RecordError(f"no complete trial with {wanted} in {run.folder / 'records.jsonl'} ({counts})")
-    return found
+    return ranked
 
 
 def pareto_plot(run: Run) -> "ParetoPlot":
@@ -150,15 +150,15 @@ def pareto_plot(run: Run) -> "ParetoPlot":
     from analysis.plots.pareto import ParetoPlot, plot_axes
     from analysis.reference import published_points
 
-    found = run_front(run)
+    ranked = run_front(run)
     x, y = plot_axes(run.objectives)
     family = x.name.partition("@")[0]
     pruned = (record for record in run.records if record.state is State.PRUNED)
     published = published_points(y.name, x.name) if y.direction == "max" else ()
     return ParetoPlot(
-        front=found,
+        front=ranked,
         title=f"{run.name}: {run.space}" if run.space else run.name,
-        caption=_caption(run, found, y, has_published=bool(published)),
+        caption=_caption(run, ranked, y, has_published=bool(published)),
         anchors=anchor_names(run.records),
         pruned=tuple(record.metrics[x.name].value for record in pruned if x.name in record.metrics),
         considered=run.screened.get(x.name, run.screened.get(family, ())),
@@ -186,34 +186,34 @@ def anchor_names(records: Iterable[Record]) -> dict[str, str]:
     return names
 
 
-def _caption(run: Run, found: Front, accuracy: Objective, *, has_published: bool) -> tuple[str, ...]:
+def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: bool) -> tuple[str, ...]:
     states = Counter(record.state for record in run.records)
-    sources = {record.metrics[accuracy.name].source for record in found.records}
+    sources = {record.metrics[accuracy.name].source for record in ranked.records}
     done = "trained" if sources == {"trained"} else "evaluated"
     screened = max(map(len, run.screened.values()), default=0) or len(run.records)
     counts = (
         f"{states[State.COMPLETE]:,} {done}, {states[State.PRUNED]:,} pruned before training, "
         f"{states[State.FAILED]:,} failed, {screened:,} screened by cost"
     )
-    seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in found.records})
-    budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in found.records})
+    seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in ranked.records})
+    budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in ranked.records})
     spent = f"seed {_listed(seeds)}; budget {_listed(budgets)} iterations per trial"
     lines = [f"{counts}; {spent}."]
     wrong = wrong_prunes(run.records, run.limits)
     if wrong is not None and wrong.pruned:
         lines.append(f"{str(wrong).capitalize()}.")
-    if found.excluded:
-        lines.append(f"{found.excluded} complete without a number for every objective: left out.")
+    if ranked.excluded:
+        lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
     if run.torn:
         lines.append("The last record is unfinished and left out.")
-    lines.append(_reading_hint(found, accuracy, has_published=has_published))
+    lines.append(_reading_hint(ranked, accuracy, has_published=has_published))
     return tuple(line for line in lines if line)
 
 
-def _reading_hint(found: Front, accuracy: Objective, *, has_published: bool) -> str:
+def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) -> str:
     hints = []
-    names = [goal.name for goal in found.objectives]
-    if any(record.metrics[name].low is not None for record in found.records for name in names):
+    names = [goal.name for goal in ranked.objectives]
+    if any(record.metrics[name].low is not None for record in ranked.records for name in names):
         hints.append("Thin bars: 95 % intervals.")
     if len(names) > 2:
         hints.append(f"The front is that of {len(names)} objectives: {', '.join(names)}.")

@@ -129,11 +129,11 @@ def run_ablations(
         )
         with Interruption() as interruption, LocalEngine(asked.workers, logs=run.path / LOGS) as engine:
             Loop(source, run, callback).run(engine, interruption)
-        made = results(
+        ablations = results(
             tables, asked.base, run.records, identity=identity, budget=budget, seeds=asked.seeds, detect=asked.detect
         )
     return AblationSummary(
-        tables=made, plan=wanted, interrupted=interruption.requested, files=_write(made, Path(folder))
+        tables=ablations, plan=wanted, interrupted=interruption.requested, files=_write(ablations, Path(folder))
     )
 
 
@@ -197,10 +197,10 @@ def remake(
     ]
     kinds = sorted({(record.study, record.budget) for record in chosen})
     if len(kinds) != 1:
-        found = ", ".join(f"study {kind} with budget {iterations}" for kind, iterations in kinds) or "none"
-        raise StudyError(f"records must be of one evaluator and budget, got {found}; name one of them")
+        listed = ", ".join(f"study {kind} with budget {iterations}" for kind, iterations in kinds) or "none"
+        raise StudyError(f"records must be of one evaluator and budget, got {listed}; name one of them")
     seeds = tuple(sorted({record.seed for record in chosen}))
-    made = results(
+    ablations = results(
         tables,
         _sized(base, chosen),
         chosen,
@@ -209,7 +209,7 @@ def remake(
         seeds=seeds,
         detect=detect,
     )
-    return made, _write(made, folder)
+    return ablations, _write(ablations, folder)
 
 
 def _sized(base: Base, records: Sequence[Record]) -> Base:

@@ -209,11 +209,11 @@ def _payer(record: Record) -> str:
 
 def paid_runs(records: Iterable[Record], identity: Identity, budget: int) -> dict[tuple[str, int], Record]:
     """The complete runs of one evaluator and budget, by fingerprint and seed; of several the first."""
-    found: dict[tuple[str, int], Record] = {}
+    runs: dict[tuple[str, int], Record] = {}
     for record in records:
         if record.state is State.COMPLETE and identity.has_made(record, budget):
-            found.setdefault((record.fingerprint, record.seed), record)
-    return found
+            runs.setdefault((record.fingerprint, record.seed), record)
+    return runs
 
 
 def failed_runs(records: Iterable[Record], identity: Identity, budget: int) -> dict[tuple[str, int], Record]:
@@ -228,9 +228,9 @@ def failed_runs(records: Iterable[Record], identity: Identity, budget: int) -> d
 def seconds_per_iteration(records: Iterable[Record], identity: Identity, budget: int) -> float | None:
     """Mean wall-clock seconds of an iteration in the runs of an evaluator, of the same budget if any; or None."""
     complete = [record for record in records if record.state is State.COMPLETE and record.budget]
-    known = [(r.seconds, r.budget) for r in complete if identity.has_made(r, r.budget)]
+    pairs = [(r.seconds, r.budget) for r in complete if identity.has_made(r, r.budget)]
     # Loading and scoring take a share of the time that depends on the budget.
-    spent = [pair for pair in known if pair[1] == budget] or known
+    spent = [pair for pair in pairs if pair[1] == budget] or pairs
     iterations = sum(count for _, count in spent)
     return sum(seconds for seconds, _ in spent) / iterations if iterations else None
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process, set_start_method
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -177,6 +177,8 @@ def _next_task(connection: Connection) -> Task | None:
 def _prepare_process(log: Path) -> None:
     """One thread, no Ctrl-C, output to a file, and an end as soon as the parent is gone."""
     os.setpgid(0, 0)
+    # The platform's own way to start children: by spawn, as this process was started, each would load torch anew.
+    set_start_method(None, force=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Read by the numeric libraries when they load, which is after this.
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")

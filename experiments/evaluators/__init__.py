@@ -44,5 +44,5 @@ def evaluator(kind: str, folder: Path, settings: Mapping[str, Any] | None = None
         DataError: The folder is no data set, or its classes are not known.
     """
     name = canonical("evaluator", kind, EVALUATORS)
-    made: Evaluator = EVALUATORS[name].load().read(folder, settings or {})
-    return made
+    instance: Evaluator = EVALUATORS[name].load().read(folder, settings or {})
+    return instance

@@ -51,8 +51,8 @@ class Screen:
 
     def assess(self, candidate: Candidate) -> Assessment:
         """Cost and latency of one candidate, against the limits."""
-        found = cost(candidate)
-        exact = {name: getattr(found, name) for name in ("macs", "parameters", "peak_activation_bytes")}
+        counted = cost(candidate)
+        exact = {name: getattr(counted, name) for name in ("macs", "parameters", "peak_activation_bytes")}
         metrics = {name: Metric(value=value, source="exact") for name, value in exact.items()}
         milliseconds = above = None
         if self._device is not None:
@@ -62,7 +62,7 @@ class Screen:
             metrics[self.latency_metric] = Metric(value=milliseconds, source="predicted", low=low, high=high)
             if self._limits.latency_ms is not None:
                 above = float(table.probability_above(self._limits.latency_ms)[0])
-        numbers = {"macs": found.macs, "parameters": found.parameters}
+        numbers = {"macs": counted.macs, "parameters": counted.parameters}
         constraints = violations(self._limits, numbers, above)
         reason = reasons(self._limits, numbers, milliseconds, constraints)
         return Assessment(metrics=metrics, constraints=constraints, reason=reason)
@@ -125,8 +125,8 @@ class Screen:
                 if latency is not None:
                     row |= {LATENCY: float(latency.milliseconds[i])}
                     row |= {"low": float(latency.low[i]), "high": float(latency.high[i])}
-                found = violations(self._limits, numbers, None if above is None else float(above[i]))
-                row["verdict"] = ", ".join(f"{name} above limit" for name, by in found.items() if by > 0) or WITHIN
+                excesses = violations(self._limits, numbers, None if above is None else float(above[i]))
+                row["verdict"] = ", ".join(f"{name} above limit" for name, by in excesses.items() if by > 0) or WITHIN
                 yield {**row, **(space.labels_of(candidate) or {})}
 
 
@@ -149,28 +149,28 @@ def violations(limits: Limits, numbers: Mapping[str, float], probability_above: 
     Returns:
         For a count its excess as a share of the limit; for the latency P(latency > limit) - (1 - alpha).
     """
-    found = {}
+    excesses = {}
     for name in ("macs", "parameters"):
         limit = getattr(limits, name)
         if limit is not None:
-            found[name] = numbers[name] / limit - 1
+            excesses[name] = numbers[name] / limit - 1
     if probability_above is not None:
-        found[LATENCY] = probability_above - (1 - limits.alpha)
-    return found
+        excesses[LATENCY] = probability_above - (1 - limits.alpha)
+    return excesses
 
 
 def reasons(
     limits: Limits, numbers: Mapping[str, float], milliseconds: float | None, constraints: Mapping[str, float]
 ) -> str:
     """The exceeded limits in words; empty if there are none."""
-    found = [
+    sentences = [
         f"{name} {numbers[name]:,.0f} exceed the limit of {getattr(limits, name):,.0f}"
         for name in ("macs", "parameters")
         if constraints.get(name, 0) > 0
     ]
     if constraints.get(LATENCY, 0) > 0:
         above = constraints[LATENCY] + 1 - limits.alpha
-        found.append(
+        sentences.append(
             f"latency {milliseconds:.3g} ms exceeds the limit of {limits.latency_ms:g} ms with probability {above:.3f}"
         )
-    return "; ".join(found)
+    return "; ".join(sentences)

@@ -56,11 +56,11 @@ class StorageReplica:
         wanted = {item.trial: STATES[item.state] for item in observations}
         with self._answering():
             trials = self._study.get_trials(deepcopy=False)
-            found = {trial.user_attrs.get("trial", -1): trial.state for trial in trials}
-            if len(found) < len(trials) or any(wanted.get(number) != state for number, state in found.items()):
+            copied = {trial.user_attrs.get("trial", -1): trial.state for trial in trials}
+            if len(copied) < len(trials) or any(wanted.get(number) != state for number, state in copied.items()):
                 optuna.delete_study(study_name=self._name, storage=self._storage)
-                self._study, found = self._create(), {}
-        missing = [item for item in observations if item.trial not in found]
+                self._study, copied = self._create(), {}
+        missing = [item for item in observations if item.trial not in copied]
         self.add(missing)
         return len(missing)
 

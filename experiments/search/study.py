@@ -43,8 +43,8 @@ class Study:
         Raises:
             InputError: The definition names what does not exist, or the evaluator cannot be made.
         """
-        space, screen, made = definition.space.build(), Screen(definition), evaluator()
-        metrics = {ACCURACY: made.metric, LATENCY: screen.latency_metric}
+        space, screen, instance = definition.space.build(), Screen(definition), evaluator()
+        metrics = {ACCURACY: instance.metric, LATENCY: screen.latency_metric}
         objectives = tuple(
             Objective(metrics.get(name, name), "max" if name == ACCURACY else "min") for name in definition.objectives
         )
@@ -55,8 +55,8 @@ class Study:
             screen=screen,
             objectives=objectives,
             evaluator=evaluator,
-            fidelity=fidelity_of(made, height=chosen.height, width=chosen.width, budget=budget),
-            description=_describe(definition, space, objectives, made.describe()),
+            fidelity=fidelity_of(instance, height=chosen.height, width=chosen.width, budget=budget),
+            description=_describe(definition, space, objectives, instance.describe()),
         )
 
     @property
@@ -66,12 +66,12 @@ class Study:
 
     def anchors(self) -> list[Mapping[str, str]]:
         """Labels of the base and of every preset that the space can express, each design once."""
-        found: dict[str, Mapping[str, str]] = {}
+        anchors: dict[str, Mapping[str, str]] = {}
         for candidate in preset_candidates(self.definition):
             labels = self.space.labels_of(candidate)
             if labels is not None:
-                found.setdefault(candidate.fingerprint, labels)
-        return list(found.values())
+                anchors.setdefault(candidate.fingerprint, labels)
+        return list(anchors.values())
 
 
 def preset_candidates(definition: StudyDefinition) -> list[Candidate]:

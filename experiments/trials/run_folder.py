@@ -108,13 +108,13 @@ class RunFolder:
             run = uuid.uuid4().hex[:8]
             write_json(path, {**self._description, "run": run})
             return run
-        found = _read(path)
+        stored = _read(path)
         # Through JSON, so that a tuple equals the list it is stored as.
         wanted = json.loads(json.dumps(self._description))
         for name, value in wanted.items():
-            if name != "identity" and found.get(name) != value:
-                raise StudyError(f"{self.path} holds another study: {_difference(name, found.get(name), value)}")
-        return str(found.get("run", ""))
+            if name != "identity" and stored.get(name) != value:
+                raise StudyError(f"{self.path} holds another study: {_difference(name, stored.get(name), value)}")
+        return str(stored.get("run", ""))
 
 
 def _locked(path: Path) -> IO[str]:
@@ -133,12 +133,12 @@ def _locked(path: Path) -> IO[str]:
     return file
 
 
-def _difference(name: str, found: object, wanted: object) -> str:
+def _difference(name: str, stored: object, wanted: object) -> str:
     """The innermost key at which two values differ, and both."""
-    while isinstance(found, dict) and isinstance(wanted, dict):
-        key = next(key for key in {**wanted, **found} if found.get(key) != wanted.get(key))
-        name, found, wanted = f"{name}.{key}", found.get(key), wanted.get(key)
-    return f"{name} is {json.dumps(found)} there and {json.dumps(wanted)} here"
+    while isinstance(stored, dict) and isinstance(wanted, dict):
+        key = next(key for key in {**wanted, **stored} if stored.get(key) != wanted.get(key))
+        name, stored, wanted = f"{name}.{key}", stored.get(key), wanted.get(key)
+    return f"{name} is {json.dumps(stored)} there and {json.dumps(wanted)} here"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -240,7 +240,7 @@ def test_a_folder_can_say_which_of_two_sets_it_is(tmp_path: Path) -> None:
 
 def test_the_recipe_evaluator_opens_the_set_of_its_recipe(sets: dict[str, Path]) -> None:
     made = evaluator("recipe", sets["pascal-context-59"], {"recipe": "pascal-context-59", "workers": 0})
-    assert (made.metric, made.num_classes) == ("miou@pascal-context-59", 59)
+    assert (made.metric, len(made.describe()["data"]["classes"])) == ("miou@pascal-context-59", 59)
     with pytest.raises(StudyError, match="recipe coco-stuff-10k is for coco-stuff-10k"):
         evaluator("recipe", sets["ade20k"], {"recipe": "coco-stuff-10k"})
 

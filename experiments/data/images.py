@@ -1,6 +1,7 @@
 """One image file, one label file: read whole, upright where that can be known, or refused by name."""
 
 import struct
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ _UPRIGHT: Mapping[int, Image.Transpose] = MappingProxyType(
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 """Tags that exchange height and width."""
 
+# Of broken tags, beside which the pixels are whole, Pillow warns without the file's name.
+warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
 # Pillow would only warn of an image that is too large; `_opened` refuses it by name.
 Image.MAX_IMAGE_PIXELS = None
 

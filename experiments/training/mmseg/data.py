@@ -16,7 +16,6 @@ from topformer.mmseg import quiet
 
 with quiet():
     import cv2
-    from mmcv.transforms import BaseTransform
     from mmengine.registry import DefaultScope
     from mmseg.datasets import BaseSegDataset
     from mmseg.registry import DATASETS, TRANSFORMS
@@ -95,10 +94,10 @@ class FolderDataset(BaseSegDataset):  # type: ignore[misc]
 
 
 @TRANSFORMS.register_module()
-class ReadImage(BaseTransform):  # type: ignore[misc]
+class ReadImage:
     """Decodes an image as every command does, turned as its label lies; blue first, as mmcv's transforms want it."""
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add `img`, `img_shape` and `ori_shape`.
 
         Raises:
@@ -112,10 +111,10 @@ class ReadImage(BaseTransform):  # type: ignore[misc]
 
 
 @TRANSFORMS.register_module()
-class ReadLabel(BaseTransform):  # type: ignore[misc]
+class ReadLabel:
     """Decodes a label, and checks its values and its size."""
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add `gt_seg_map`: class numbers, 255 where ignored.
 
         Raises:

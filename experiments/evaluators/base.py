@@ -1,10 +1,11 @@
 """What an evaluator is asked, and what it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric
 from analysis.results.pareto import NORMAL_95
 from experiments.training.outcome import Progress as Progress
@@ -74,5 +75,18 @@ class Evaluator(Protocol):
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """Every setting that changes the number, as plain JSON; part of the study's identity."""
+        """Every setting that changes the number, as plain JSON: its identity, from which its fidelity follows.
+
+        `kind` names the evaluator; `data`, where it uses any, is a table with the `name` and what tells two versions
+        of it apart; the rest are settings.
+        """
         ...
+
+
+EvaluatorMaker = Callable[[], Evaluator]
+"""Makes an evaluator in the process that runs it; a picklable one, and equal ones pickle to equal bytes."""
+
+
+def fidelity_of(evaluator: Evaluator, *, height: int, width: int, budget: int) -> Fidelity:
+    """What an evaluator's accuracies of candidates of that size (pixels) under that budget are obtained with."""
+    return Fidelity.of(evaluator.describe(), height=height, width=width, budget=budget)

@@ -7,18 +7,20 @@ from math import isnan
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from experiments.data.folders import SegmentationFolder, open_folder
+from experiments.data.folders import SegmentationFolder, check_ready, open_folder
 from experiments.evaluators.base import Accuracy
-from experiments.training.checks import check_data, check_fit, check_seed
-from experiments.training.claim import data_identity, difference
+from experiments.files import claim, make_folder
+from experiments.training.checks import check_fit, check_seed
+from experiments.training.claim import data_identity
 from experiments.training.job import TrainingJob
-from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress, read_json, write_json
+from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress
 from experiments.training.recipes import Recipe, with_size
 from experiments.training.scores import group_means
 from experiments.training.settings import Machine
 from experiments.training.tensors import write_tensors
 from search_space.candidate import Candidate
 from topformer.errors import EvaluationError, StudyError, unknown_name
+from topformer.files import read_object, write_json
 
 IDENTITY = "evaluation.json"
 VERSION = 2
@@ -70,7 +72,7 @@ class TrainingEvaluator(ABC):
         self.num_classes = opened.num_classes
         """Classes of the data; every candidate gets as many."""
         check_fit(recipe, opened)
-        check_data(opened)
+        check_ready(opened)
 
     @classmethod
     @abstractmethod
@@ -204,11 +206,6 @@ def open_evaluation(folder: Path, wanted: Mapping[str, Any]) -> Accuracy | None:
         StudyError: The folder belongs to another evaluation; the message names what differs.
         StorageError: It cannot be made or read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / IDENTITY).exists():
-        write_json(folder / IDENTITY, wanted)
-        return None
-    found = read_json(folder / IDENTITY)
-    if found != wanted:
-        raise StudyError(f"{folder} holds another evaluation: {difference(found, wanted)}")
-    return Accuracy(**read_json(folder / RESULT)) if (folder / RESULT).exists() else None
+    make_folder(folder)
+    claim(folder, IDENTITY, wanted, holds="evaluation", besides=[item.name for item in folder.iterdir()])
+    return Accuracy(**read_object(folder / RESULT)) if (folder / RESULT).exists() else None

@@ -2,13 +2,10 @@
 
 import torch
 
-from experiments.data.folders import SegmentationFolder
-from experiments.training.outcome import TRAINING, VALIDATION
+from experiments.data.folders import SegmentationFolder, check_ready
 from experiments.training.recipes import Recipe
-from topformer.errors import DataError, StudyError
-
-LARGEST_SEED = 2**32 - 1
-"""What numpy takes."""
+from topformer.bounds import SEED
+from topformer.errors import StudyError
 
 
 def check_training(recipe: Recipe, folder: SegmentationFolder, *, seed: int) -> None:
@@ -16,11 +13,11 @@ def check_training(recipe: Recipe, folder: SegmentationFolder, *, seed: int) -> 
 
     Raises:
         StudyError: The recipe is for another data set, or the seed is out of range.
-        DataError: A split is missing or empty, or there are fewer than two classes.
+        DataError: A split is missing, empty or without a labelled pixel, or there are fewer than two classes.
     """
     check_seed(seed)
     check_fit(recipe, folder)
-    check_data(folder)
+    check_ready(folder)
 
 
 def check_seed(seed: int) -> None:
@@ -29,8 +26,8 @@ def check_seed(seed: int) -> None:
     Raises:
         StudyError: It is not.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise StudyError(f"seed must be an integer from 0 to {LARGEST_SEED}, got {seed!r}")
+    for problem in SEED.problems("seed", seed):
+        raise StudyError(problem)
 
 
 def check_fit(recipe: Recipe, folder: SegmentationFolder) -> None:
@@ -44,22 +41,6 @@ def check_fit(recipe: Recipe, folder: SegmentationFolder) -> None:
         raise StudyError(
             f"recipe {recipe.name} is for {recipe.dataset} ({recipe.classes} classes), {folder.root} holds "
             f"{known.name} ({known.num_classes} classes); its recipe is {known.recipe}"
-        )
-
-
-def check_data(folder: SegmentationFolder) -> None:
-    """The folder has what a training needs.
-
-    Raises:
-        DataError: A split is missing or empty, or there are fewer than two classes.
-    """
-    for split in (TRAINING, VALIDATION):
-        if not folder.pairs(split):
-            raise DataError(f"split {split} of {folder.root} is empty")
-    if folder.num_classes < 2:
-        raise DataError(
-            f"{folder.root} has {folder.num_classes} class; a network needs at least 2 to choose from: name the "
-            "background as a class too"
         )
 
 

@@ -1,21 +1,13 @@
 """Whose training a folder holds: asked in the same way by every loop, and told by plain data alone."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.data.folders import SegmentationFolder
-from experiments.training.outcome import (
-    RESULT,
-    TRAINING,
-    VALIDATION,
-    WEIGHTS,
-    read_json,
-    remove_unfinished,
-    write_json,
-)
+from experiments import files
+from experiments.data.folders import TRAINING, VALIDATION, SegmentationFolder
+from experiments.training.outcome import RESULT, WEIGHTS
 from topformer.errors import StudyError
 
 CLAIM = "training.json"
@@ -40,40 +32,23 @@ def claim(out: Path, training: Mapping[str, Any], *, name: str = CLAIM) -> None:
         StudyError: The folder holds another training; the message names what differs.
         StorageError: A file cannot be read or written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(out)
-    known, wanted = out / name, json.loads(json.dumps(training))
-    there = read_json(known) if known.exists() else None
-    if there == wanted:
-        return
-    if (begun := _begun(out)) is None:
-        for left in _STARTS:
+    files.make_folder(out)
+    begun = _begun(out)
+    if begun is None:
+        for left in (name, *_STARTS):
             (out / left).unlink(missing_ok=True)
-        write_json(known, wanted)
-        return
-    if there is None:
+    elif not (out / name).exists():
         raise StudyError(
             f"{out} holds {begun} but no {name}: an earlier version's training, which this version cannot continue, "
             "or files of something else; choose another --out"
         )
-    raise StudyError(f"{out} holds another training: {difference(there, wanted)}; choose another --out")
+    files.claim(out, name, training, holds="training", besides=[item.name for item in out.iterdir()])
 
 
 def _begun(out: Path) -> str | None:
     """A file that a training has left, if there is one."""
     found = (path for pattern in _BEGUN for path in sorted(out.glob(pattern)))
     return next((str(path.relative_to(out)) for path in found), None)
-
-
-def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """The innermost key at which two nested objects differ, and both values; they must differ."""
-    name = ""
-    old: Any = there
-    new: Any = here
-    while isinstance(old, Mapping) and isinstance(new, Mapping):
-        key = next(key for key in {**new, **old} if old.get(key) != new.get(key))
-        name, old, new = f"{name}.{key}".lstrip("."), old.get(key), new.get(key)
-    return f"{name} is {json.dumps(old)} there and {json.dumps(new)} here"
 
 
 def data_identity(folder: SegmentationFolder) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from experiments.data.folders import SegmentationFolder
 from experiments.training.claim import data_identity
-from experiments.training.outcome import write_json
 from experiments.training.processes import world_size
 from experiments.training.recipes import Recipe
 from experiments.training.weights import START, digest, starting_weights
 from topformer.codec import to_json
 from topformer.design import Design
+from topformer.files import write_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,14 @@ from experiments.data.folders import SegmentationFolder
 from experiments.training.checks import check_training
 from experiments.training.claim import claim
 from experiments.training.job import TrainingJob
-from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress, read_json, write_json
+from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress
 from experiments.training.processes import rank
 from experiments.training.recipes import Recipe
 from experiments.training.scores import as_json
 from experiments.training.settings import Machine
 from experiments.training.tensors import write_tensors
 from topformer.design import Design
+from topformer.files import read_object, write_json
 
 Train = Callable[..., Outcome]
 
@@ -90,7 +91,7 @@ def train(
     if rank() == 0:
         claim(out, {"loop": loop, **job.describe()})
     if (out / RESULT).exists() and (out / WEIGHTS).exists():
-        finished: dict[str, Any] = read_json(out / RESULT)
+        finished: dict[str, Any] = read_object(out / RESULT)
         return finished
     outcome = run(job, out, machine=machine or Machine(checkpoint_every=2000), progress=progress)
     result = {

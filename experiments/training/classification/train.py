@@ -14,13 +14,14 @@ from experiments.training.classification.data import TrainingOrder, training_bat
 from experiments.training.classification.loop import Pretraining
 from experiments.training.classification.recipes import PretrainRecipe
 from experiments.training.memory import naming_what_ran_out
-from experiments.training.outcome import RESULT, WEIGHTS, Progress, write_json
+from experiments.training.outcome import RESULT, WEIGHTS, Progress
 from experiments.training.processes import Ranks, joined_processes, rank, world_size
 from experiments.training.tensors import write_tensors
 from topformer.classification import released_state
 from topformer.codec import fingerprint, to_json
 from topformer.design import Design
 from topformer.errors import StudyError
+from topformer.files import write_json
 
 SETTINGS = "pretraining.json"
 CHECKPOINT_EVERY = 1000

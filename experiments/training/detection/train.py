@@ -17,12 +17,13 @@ from experiments.training.memory import naming_what_ran_out
 from experiments.training.mmseg.configuration import as_python
 from experiments.training.mmseg.hooks import FiniteLossHook, ProgressHook
 from experiments.training.mmseg.runner import INITIAL, FileRunner, run, write_start
-from experiments.training.outcome import RESULT, WEIGHTS, Progress, write_json
+from experiments.training.outcome import RESULT, WEIGHTS, Progress
 from experiments.training.processes import joined_processes, rank, wait_for_all, world_size
 from experiments.training.tensors import write_tensors
 from experiments.training.weights import START, digest, starting_weights
 from topformer.codec import to_json
 from topformer.design import Design
+from topformer.files import write_json
 from topformer.mmdet import check_scales
 from topformer.mmseg import quiet
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 
-from experiments.data.folders import SegmentationFolder
-from experiments.training.lean.batches import Batches, Pixels, load_pixels
+from experiments.data.folders import TRAINING, SegmentationFolder
+from experiments.training.lean.batches import Batches, Pixels
 from experiments.training.lean.crops import Crops
-from experiments.training.lean.pixels import Mixed, load_mixed, sizes
+from experiments.training.lean.data import load_mixed, load_pixels, read_sizes
+from experiments.training.lean.pixels import Mixed, Sizes
 from experiments.training.lean.resize import into, to_multiple
-from experiments.training.outcome import TRAINING
 from experiments.training.recipes import Recipe
 
 
@@ -27,7 +27,7 @@ class Decoded:
     def __init__(self, folder: SegmentationFolder, *, cache: Path | None = None, stacked: bool = False) -> None:
         self.folder, self.cache, self.stacked = folder, cache, stacked
         self._splits: dict[tuple[str, bool], Pixels | Mixed] = {}
-        self._sizes: dict[str, frozenset[tuple[int, int]]] = {}
+        self._sizes: dict[str, Sizes] = {}
 
     def split(self, name: str, recipe: Recipe, device: torch.device) -> Pixels | Mixed:
         """A split as a recipe needs it.
@@ -36,26 +36,17 @@ class Decoded:
             DataError: An image cannot be read, or a label is no class.
             StorageError: The cache cannot be written.
         """
-        stack = self.stacked and not (recipe.distort and name == TRAINING) and self._fills(name, recipe)
+        if name not in self._sizes:
+            self._sizes[name] = read_sizes(self.folder.pairs(name))
+        sizes = self._sizes[name]
+        stack = self.stacked and not (recipe.distort and name == TRAINING) and _fill(sizes, recipe)
         if (name, stack) not in self._splits:
             self._splits[name, stack] = (
-                load_pixels(self.folder, name, device) if stack else load_mixed(self.folder, name, device, self.cache)
+                load_pixels(self.folder, name, device, sizes)
+                if stack
+                else load_mixed(self.folder, name, device, self.cache, sizes)
             )
         return self._splits[name, stack]
-
-    def _fills(self, name: str, recipe: Recipe) -> bool:
-        """Whether all images have one size, and resizing with their ratio kept gives exactly the network's input.
-
-        Otherwise a stack would squeeze them, and the score would not be mmsegmentation's.
-        """
-        if name not in self._sizes:
-            heights, widths = sizes(self.folder.pairs(name))
-            self._sizes[name] = frozenset(zip(heights.tolist(), widths.tolist(), strict=True))
-        if len(self._sizes[name]) > 1:
-            return False
-        ((height, width),) = self._sizes[name]
-        kept = into(height, width, *recipe.evaluation_scale)
-        return tuple(to_multiple(n, recipe.size_divisor) for n in kept) == tuple(recipe.crop)
 
     def batches(self, recipe: Recipe, seed: int, device: torch.device) -> Batches | Crops:
         """The training batches of a recipe.
@@ -81,3 +72,14 @@ class Decoded:
             distort=recipe.distort,
             **common,
         )
+
+
+def _fill(sizes: Sizes, recipe: Recipe) -> bool:
+    """Whether all images have one size, and resizing with their ratio kept gives exactly the network's input.
+
+    Otherwise a stack would squeeze them, and the score would not be mmsegmentation's.
+    """
+    if not sizes.equal:
+        return False
+    kept = into(int(sizes.heights[0]), int(sizes.widths[0]), *recipe.evaluation_scale)
+    return tuple(to_multiple(n, recipe.size_divisor) for n in kept) == tuple(recipe.crop)

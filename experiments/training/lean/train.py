@@ -3,13 +3,14 @@
 import time
 from pathlib import Path
 
+from experiments.data.folders import VALIDATION
 from experiments.training.claim import CHECKPOINT
 from experiments.training.job import TrainingJob
 from experiments.training.lean.batches import MEAN, STD
 from experiments.training.lean.decoded import Decoded
 from experiments.training.lean.loop import Training, seeded
 from experiments.training.memory import keep_freed_memory, naming_what_ran_out
-from experiments.training.outcome import VALIDATION, Outcome, Progress
+from experiments.training.outcome import Outcome, Progress
 from experiments.training.processes import choose_device, world_size
 from experiments.training.recipes import Recipe
 from experiments.training.schedule import WARMUP_START

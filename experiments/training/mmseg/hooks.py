@@ -5,9 +5,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from experiments.training.outcome import Progress, not_finite, read_json, write_json
+from experiments.training.outcome import Progress, not_finite
 from experiments.training.processes import rank
 from experiments.training.scores import Scores
+from topformer.files import read_object, write_json
 from topformer.mmseg import quiet
 
 with quiet():
@@ -58,7 +59,7 @@ class HistoryHook(Hook):  # type: ignore[misc]
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        stored: dict[str, Any] = read_json(path) if path.exists() else {"seconds": 0.0, "miou": {}}
+        stored: dict[str, Any] = read_object(path) if path.exists() else {"seconds": 0.0, "miou": {}}
         self.values = {int(done): float(value) for done, value in stored["miou"].items()}
         self.started: float = time.monotonic() - stored["seconds"]
         self.last: Scores | None = None

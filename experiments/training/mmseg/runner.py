@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.distributed import is_initialized
 
 from experiments.training.memory import keep_freed_memory
-from experiments.training.outcome import remove_unfinished, replacing
 from experiments.training.processes import rank, share_statistics
 from experiments.training.tensors import write_tensors
 from topformer.errors import CheckpointError
+from topformer.files import remove_unfinished, replacing
 from topformer.mmseg import quiet
 
 with quiet():

@@ -49,6 +49,13 @@ def assert_same_weights(one: Path, other: Path) -> None:
     assert [name for name in found if not torch.equal(found[name], expected[name])] == []
 
 
+def made_of(kind: str, folder: Any, values: Mapping[str, Any]) -> TrainingEvaluator:
+    """The evaluator that a study's table names."""
+    made = evaluator(kind, folder, values)
+    assert isinstance(made, TrainingEvaluator)
+    return made
+
+
 class EvaluatorConformance:
     """The tests; a subclass says which evaluator, and with what settings it trains four images at a time or so."""
 
@@ -68,7 +75,7 @@ class EvaluatorConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def made(cls, data: Path) -> TrainingEvaluator:
-        return evaluator(cls.kind, data, cls.values)
+        return made_of(cls.kind, data, cls.values)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -88,16 +95,16 @@ class EvaluatorConformance:
         described = made.describe()
         assert json.loads(json.dumps(described)) == described
         assert described["kind"] == self.kind
-        assert evaluator(self.kind, data, {**self.values, **self.same}).describe() == described
-        assert evaluator(self.kind, data, {**self.values, **self.other}).describe() != described
+        assert made_of(self.kind, data, {**self.values, **self.same}).describe() == described
+        assert made_of(self.kind, data, {**self.values, **self.other}).describe() != described
         elsewhere = write_tokenworld(tmp_path / "other", size=64, training=16, validation=4, seed=1)
-        assert evaluator(self.kind, elsewhere, self.values).describe() != described
+        assert made_of(self.kind, elsewhere, self.values).describe() != described
 
     def test_the_identity_does_not_hang_on_where_the_data_lie(
         self, made: TrainingEvaluator, data: Path, tmp_path: Path
     ) -> None:
         (tmp_path / "link").symlink_to(data)
-        assert evaluator(self.kind, tmp_path / "link", self.values).describe() == made.describe()
+        assert made_of(self.kind, tmp_path / "link", self.values).describe() == made.describe()
 
     def test_the_answer_names_metric_classes_groups_and_what_was_spent(
         self, made: TrainingEvaluator, whole: Path
@@ -164,7 +171,7 @@ class EvaluatorConformance:
             made.evaluate(asked.pop("candidate"), folder=whole, **asked)
 
     def test_a_folder_of_other_settings_is_refused_in_one_sentence(self, data: Path, whole: Path) -> None:
-        another = evaluator(self.kind, data, {**self.values, **self.other})
+        another = made_of(self.kind, data, {**self.values, **self.other})
         with pytest.raises(StudyError, match=r"holds another evaluation: evaluator\.\S+ is .* there and .* here$"):
             another.evaluate(CANDIDATE, budget=6, seed=1, folder=whole)
 
@@ -198,7 +205,7 @@ class EvaluatorConformance:
         assert 0 <= made.evaluate(smaller, budget=1, seed=0, folder=tmp_path).value <= 100
 
     def test_what_makes_it_can_be_sent_to_another_process(self, made: TrainingEvaluator, data: Path) -> None:
-        make: Callable[[], TrainingEvaluator] = partial(evaluator, self.kind, data, dict(self.values))
+        make: Callable[[], TrainingEvaluator] = partial(made_of, self.kind, data, dict(self.values))
         assert pickle.loads(pickle.dumps(make))().describe() == made.describe()
 
     def test_the_generators_and_threads_of_the_process_are_left_alone(
@@ -218,7 +225,7 @@ class EvaluatorConformance:
 
     def test_an_unknown_setting_is_refused_with_what_is_accepted(self, data: Path) -> None:
         with pytest.raises(StudyError, match="unknown evaluator setting 'precison'; did you mean 'precision'"):
-            evaluator(self.kind, data, {**self.values, "precison": "float32"})
+            made_of(self.kind, data, {**self.values, "precison": "float32"})
 
     def test_every_setting_is_one_of_recipe_or_machine(self, made: TrainingEvaluator) -> None:
         own = {"recipe", "checkpoints"}
@@ -231,4 +238,4 @@ class EvaluatorConformance:
     def test_a_data_set_that_cannot_be_trained_on_is_refused_at_once(self, data: Path) -> None:
         folder = open_folder(data)
         with pytest.raises(DataError):
-            evaluator(self.kind, replace(folder, splits={"training": folder.splits["training"]}), self.values)
+            made_of(self.kind, replace(folder, splits={"training": folder.splits["training"]}), self.values)

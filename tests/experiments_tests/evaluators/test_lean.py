@@ -94,10 +94,10 @@ def test_images_are_stacked_where_they_fill_the_input_as_mmsegmentation_resizes_
     assert isinstance(split, Pixels) == stacked
 
 
-def test_a_label_beyond_the_classes_is_an_error_that_names_it(data: Path) -> None:
+def test_a_label_beyond_the_classes_is_an_error_that_names_it(data: Path, tmp_path: Path) -> None:
     folder = open_folder(data, classes=["ground", "else"])
-    with pytest.raises(DataError, match=r"class number 10; "):
-        Decoded(folder, stacked=True).split("training", with_size(RECIPE, 64, 64), torch.device("cpu"))
+    with pytest.raises(DataError, match=r"annotations/training/0+\.png has label\(s\) [\d, ]+; accepted: 0 to 2"):
+        LeanEvaluator(folder, RECIPE, CPU).evaluate(CANDIDATE, budget=1, seed=0, folder=tmp_path)
 
 
 # The loss

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+from experiments.data.folders import VALIDATION
 from experiments.data.tokenworld.write import write_tokenworld
 from experiments.evaluators import evaluator
 from experiments.evaluators.lean import LeanEvaluator
@@ -17,7 +18,6 @@ from experiments.evaluators.mmseg import MmsegEvaluator
 from experiments.training.lean.decoded import Decoded
 from experiments.training.lean.loop import Training
 from experiments.training.mmseg.parts import ScoresMetric
-from experiments.training.outcome import VALIDATION
 from experiments.training.recipes import SCRATCH, with_size
 from experiments.training.scores import scores
 from search_space.candidate import Candidate

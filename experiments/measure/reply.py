@@ -1,19 +1,19 @@
-"""What a device answers, checked before anything is computed from it."""
+"""What a device replies, checked before anything is computed from it."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from experiments.measure.commands import MeasureError, shown
+from topformer.kinds import is_number
 
 ROLES = ("candidate", "reference")
 """The two networks that run in turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class DeviceReply:
     """The runs of both networks, and what the device says of itself; None or empty for what it does not expose.
 
     Attributes:
@@ -49,26 +49,26 @@ _TEXTS = ("device", "soc", "core", "abi", "runtime_version")
 _NUMBERS = ("clock_mhz_before", "clock_mhz_after", "temperature_c_before", "temperature_c_after")
 
 
-def read_answer(output: str, device: str) -> Answer:
-    """The answer in the last line of what the measuring script printed.
+def read_reply(output: str, device: str) -> DeviceReply:
+    """The reply in the last line of what the measuring script printed.
 
     Raises:
-        MeasureError: The line is no answer, or says that the device cannot measure.
+        MeasureError: The line is no reply, or says that the device cannot measure.
     """
     lines = [line for line in output.splitlines() if line.strip()]
     try:
         values = json.loads(lines[-1])
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):  # the last of brackets within brackets
         values = None
     if not isinstance(values, dict):
         raise MeasureError(f"{device}: expected one line of JSON, got {shown(lines[-1:]) or 'nothing'!r}")
     if "error" in values:
         raise MeasureError(f"{device}: {shown([str(values['error'])])}")
-    samples = values.get("samples_ms")
-    found = samples if isinstance(samples, dict) else {}
-    return Answer(
-        candidate_ms=times(found.get("candidate"), device),
-        reference_ms=times(found.get("reference"), device),
+    stated = values.get("samples_ms")
+    samples = stated if isinstance(stated, dict) else {}
+    return DeviceReply(
+        candidate_ms=times(samples.get("candidate"), device),
+        reference_ms=times(samples.get("reference"), device),
         **_facts(values),
     )
 
@@ -79,8 +79,7 @@ def _facts(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if usable else None
+    return float(value) if is_number(value) else None
 
 
 def times(values: object, device: str) -> tuple[float, ...]:
@@ -90,11 +89,7 @@ def times(values: object, device: str) -> tuple[float, ...]:
         MeasureError: There are none, or one is no finite number above 0.
     """
     runs = tuple(values) if isinstance(values, (list, tuple)) else ()
-    bad = [value for value in runs if isinstance(value, bool) or not isinstance(value, (int, float)) or not _ok(value)]
+    bad = [value for value in runs if not is_number(value) or value <= 0]
     if not runs or bad:
         raise MeasureError(f"{device}: times must be finite numbers above 0, got {shown([repr((bad or [values])[0])])}")
     return tuple(map(float, runs))
-
-
-def _ok(value: float) -> bool:
-    return isfinite(value) and value > 0

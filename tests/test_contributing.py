@@ -1,0 +1,166 @@
+"""CONTRIBUTING.md is true: what it names exists, and adding works in as many places as it says.
+
+What the page says is added here for real, to a copy of the sources: a file where it says a class or a table, a line
+where it says an entry. The command line of the copy then knows what was added.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.cli import parser
+from tests import ROOT
+
+PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+PACKAGES = ("topformer", "search_space", "analysis", "experiments")
+
+
+class House:
+    """A copy of the sources that a test adds to."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for package in PACKAGES:
+            shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def write(self, path: str, text: str) -> None:
+        """A new file."""
+        assert not (self.root / path).exists()
+        (self.root / path).write_text(text)
+
+    def enter(self, path: str, before: str, entry: str) -> None:
+        """An entry at the beginning of a table: behind the only match of the expression `before`."""
+        text = (self.root / path).read_text()
+        found = re.findall(before, text)
+        assert len(found) == 1, f"{before!r} stands {len(found)} times in {path}"
+        (self.root / path).write_text(text.replace(found[0], f"{found[0]}{entry}\n"))
+
+    def topformer(self, *words: str | Path, status: int = 0) -> str:
+        """What a command of the copy prints."""
+        code = "import sys; from experiments.cli import main; sys.exit(main(sys.argv[1:]))"
+        environment = {**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "200"}
+        argv = [sys.executable, "-P", "-c", code, *map(str, words)]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=self.root, env=environment, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_every_path_of_the_page_exists() -> None:
+    paths = re.findall(r"`([\w./-]+(?:/|\.py|\.md|\.toml))`", PAGE)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_name_of_the_page_stands_in_the_file_that_follows_it() -> None:
+    names = re.findall(r"`(\w+)`\s+(?:in\s+`|\()`?([\w./]+\.py)`", PAGE)
+    assert len(names) > 5
+    for name, path in names:
+        assert re.search(rf"^(class )?{name}\b", (ROOT / path).read_text(), re.MULTILINE), f"{name} in {path}"
+
+
+def test_every_command_of_the_page_parses() -> None:
+    lines = re.findall(r"`topformer ([^`]+)`", PAGE)
+    targets = set(re.findall(r"`make ([a-z-]+)`", PAGE))
+    assert lines
+    for line in lines:
+        if " " in line:
+            parser().parse_args(line.split())
+    assert targets <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+SERIAL = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from experiments.measure.commands import Commands
+from experiments.measure.reply import read_reply
+
+
+@dataclass(frozen=True)
+class Serial:
+    form: ClassVar[str] = "serial:LINE"
+    name: str
+    runtimes: tuple[str, ...] = ("ncnn",)
+    programs: tuple[str, ...] = ()
+
+    @classmethod
+    def open(cls, address, options):
+        return cls(address)
+
+    def commands(self, folder, names):
+        return Commands(prepare=(), measure=("kermit", self.name), clean=())
+
+    def reply(self, output):
+        return read_reply(output, self.name)
+"""
+
+
+def test_adding_a_way_to_measure_is_a_class_and_an_entry(house: House) -> None:
+    house.write("experiments/measure/serial.py", SERIAL)
+    targets = "experiments/measure/targets.py"
+    house.enter(targets, r"TARGETS: [^=]+= MappingProxyType\(\{", '"serial": Serial, ')
+    house.enter(
+        targets,
+        r"(?m)^from experiments\.measure\.local import Local\n",
+        "from experiments.measure.serial import Serial",
+    )
+    assert "serial:LINE" in house.topformer("measure", "--help")
+    words = ["measure", "nano", "--runtime", "ncnn", "--size", "64", "--out", "rows.csv", "--on"]
+    assert "kermit serial:tty1" in house.topformer(*words, "serial:tty1", "--dry-run")
+    assert "serial:LINE" in house.topformer(*words, "usb", status=2)
+
+
+def test_adding_a_data_set_is_a_description_and_a_recipe(house: House) -> None:
+    house.enter(
+        "experiments/data/folders/known.py",
+        r"(?m)^_ALL = \(\n",
+        "KnownSet(name='meadow', title='Meadow', reader='ADE20KDataset', num_classes=150, ignore=0, "
+        "marker='meadow.txt', "
+        "splits=_splits(_split('images/training', 'annotations/training', 20), "
+        "_split('images/validation', 'annotations/validation', 5)), "
+        "downloads=(Download(file='meadow.zip', size='1 MB', source='https://example.org/meadow.zip'),), "
+        "folder='data/meadow', converted=False, recipe='meadow'),",
+    )
+    house.enter(
+        "experiments/training/recipes.py",
+        r"(?m)^_ALL = \(\n",
+        "Recipe(name='meadow', source='https://example.org/meadow', dataset='meadow', classes=150),",
+    )
+    assert "meadow" in house.topformer("data", "list")
+    assert "meadow.zip (1 MB)" in house.topformer("data", "check", "meadow", house.root, status=2)
+    assert "meadow" in house.topformer("train", "--help")
+
+
+TABLE = """
+id = "pooling"
+title = "Which scales are pooled"
+base = "nano"
+size = 128
+baseline = "all"
+
+[[rows]]
+label = "all"
+edits = { pooled = "all" }
+
+[[rows]]
+label = "last"
+edits = { pooled = "last" }
+"""
+
+
+def test_adding_an_ablation_table_is_a_file(house: House) -> None:
+    house.write("mine.toml", TABLE)
+    assert "10 runs" in house.topformer("ablate", "mine.toml", "--dry-run")
+    house.write("experiments/tables/pooling.toml", TABLE)
+    assert "10 runs" in house.topformer("ablate", "pooling", "--dry-run")
+    assert "pooling" in house.topformer("ablate", "list")

@@ -43,7 +43,8 @@ AB = ["road", "sky"]
 )
 def test_labels_become_numbers_from_0(ignore: int, stored: list[int], expected: list[int]) -> None:
     found = Labelling(2, ignore).targets(np.array(stored, np.uint8), Path("a.png"))
-    assert (found.tolist(), found.dtype) == (expected, np.uint8)
+    assert found.tolist() == expected
+    assert found.dtype == np.uint8
 
 
 @pytest.mark.parametrize(("ignore", "last"), [(0, 2), (255, 1)])

@@ -14,12 +14,12 @@ from analysis.results.ablation import (
     paper_directions,
     table_statistics,
 )
-from docs.make.devices import Foretold, left_out
 from experiments.ablations.definition import RowDefinition, TableDefinition
 from experiments.ablations.plan import Base, Identity, failed_runs, noise, noise_words, paid_runs, power, trained
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.latency.calibration.devices import device
+from search_space.latency.calibration.left_out import HeldOutPrediction, left_out
 
 DEVICE = "snapdragon-865"
 """The device whose latencies the paper prints."""
@@ -42,7 +42,7 @@ def results(
         base: What the rows' edits were applied to for the accuracy.
         records: Of any study; those of `identity` and `budget` are read.
         identity: Where the accuracy comes from; None for tables of costs alone.
-        budget: Updates of each run.
+        budget: Iterations of each run.
         seeds: Which runs are read.
         detect: A difference of interest for the power statement, in percentage points.
     """
@@ -62,7 +62,7 @@ def _result(
     rows = [_row(row, table.columns) for row in table.rows]
     evaluation, notes = None, [*table.notes, *_latency_notes(table)]
     if identity is not None:
-        paid, failed = paid_runs(records, identity.study, budget), failed_runs(records, identity.study, budget)
+        paid, failed = paid_runs(records, identity, budget), failed_runs(records, identity, budget)
         measured = _measured(table, base, identity, seeds, paid, failed)
         if measured:
             judgement = table_statistics(
@@ -123,7 +123,7 @@ def _counted(row: RowDefinition, columns: Sequence[str]) -> dict[str, Metric]:
 
 
 @cache
-def _told() -> Mapping[str, Foretold]:
+def _told() -> Mapping[str, HeldOutPrediction]:
     return {one.row.name: one for one in left_out(DEVICE)}
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from experiments.evaluators.base import Progress
+if TYPE_CHECKING:
+    from experiments.evaluators.base import Progress
 
 
 @contextmanager
-def bar(counted: str, *, hidden: bool = False) -> Iterator[Progress]:
+def bar(counted: str, *, hidden: bool = False) -> Iterator["Progress"]:
     """A bar on the error stream, if that is a terminal, while the block runs.
 
     Args:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.train import add_design, chosen, opened, released
+from experiments.cli.choices import add_design_and_data, chosen, opened, released
+from experiments.cli.parsing import of, place
+from topformer.bounds import CLASSES
 from topformer.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,12 +23,12 @@ COMMAND = "predict"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("checkpoint", type=Path, help="weights: ours, mmengine's or the release's")
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE_OR_FOLDER", help="images, or folders of them")
-    add_design(parser)
-    parser.add_argument("--data", type=Path, default=None, help="data set that names the classes, if not the file")
-    parser.add_argument("--classes", type=int, default=None, help="their number, if nothing names them")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for the drawings")
+    parser.add_argument("checkpoint", type=place, help="weights: ours, mmengine's or the release's")
+    parser.add_argument("images", type=place, nargs="+", metavar="IMAGE_OR_FOLDER", help="images, or folders of them")
+    add_design_and_data(parser)
+    parser.add_argument("--data", type=place, default=None, help="data set that names the classes, if not the file")
+    parser.add_argument("--classes", type=of(CLASSES), default=None, help="their number, if nothing names them")
+    parser.add_argument("--out", type=place, required=True, metavar="FOLDER", help="folder for the drawings")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
 """The lean evaluator: a small training loop in plain torch, for thousands of short trials."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -51,6 +52,11 @@ class LeanEvaluator(TrainingEvaluator):
         super().__init__(folder, self.settings)
         self._cache = cache
         self._splits: dict[str, Pixels | Mixed] = {}
+
+    @classmethod
+    def read(cls, folder: SegmentationFolder | Path, settings: Mapping[str, Any]) -> Self:
+        """The evaluator of a table of a study file; errors as in `LeanSettings.read` and above."""
+        return cls(folder, LeanSettings.read(settings))
 
     def _train(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None

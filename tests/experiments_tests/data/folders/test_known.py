@@ -15,8 +15,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from experiments.cli import main, parser
-from experiments.cli.arguments import read_design
-from experiments.cli.train import chosen
+from experiments.cli.choices import chosen
 from experiments.data.conversion.convert import convert
 from experiments.data.folders import check_folder, open_folder
 from experiments.data.folders.known import KNOWN
@@ -27,6 +26,7 @@ from experiments.training.recipes import RECIPES, recipe
 from search_space.candidate import Candidate
 from tests import ROOT
 from tests.experiments_tests.data.miniature_sets import HEIGHT, MAKERS, TRAIN, VAL, WIDTH
+from topformer.design_file import read_design
 from topformer.errors import DataError, StudyError
 from topformer.mmseg import classes_of
 from topformer.presets import NANO
@@ -241,7 +241,7 @@ def test_a_folder_can_say_which_of_two_sets_it_is(tmp_path: Path) -> None:
 
 def test_the_recipe_evaluator_opens_the_set_of_its_recipe(sets: dict[str, Path]) -> None:
     made = evaluator("recipe", sets["pascal-context-59"], {"recipe": "pascal-context-59", "workers": 0})
-    assert (made.metric, made.num_classes) == ("miou@pascal-context-59", 59)
+    assert (made.metric, len(made.describe()["data"]["classes"])) == ("miou@pascal-context-59", 59)
     with pytest.raises(StudyError, match="recipe coco-stuff-10k is for coco-stuff-10k"):
         evaluator("recipe", sets["ade20k"], {"recipe": "coco-stuff-10k"})
 

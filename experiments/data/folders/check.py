@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from experiments.data.folders.folder import ONE_CLASS, SegmentationFolder, listing, numbered, survey
+from experiments.data.folders.folder import ONE_CLASS, SegmentationFolder, listing, survey
 from experiments.data.folders.known import TRAINING, VALIDATION
-from experiments.data.folders.labels import IGNORED, Labelling
+from experiments.data.folders.labels import IGNORED, Labelling, numbered
 from experiments.data.folders.match import Pair, unread_folders
 from experiments.data.folders.report import CheckReport
 from experiments.data.images import Pixels, check_sizes, decode, read_label

@@ -26,12 +26,9 @@ PRIVATE_TODAY = {
     "experiments_tests/training/lean/test_pixels.py",
     "experiments_tests/training/lean/test_train.py",
     "experiments_tests/training/mmseg/test_memory.py",
-    "search_space_tests/spaces/test_sampling.py",
-    "test_house.py",
 }
 CIRCLES_TODAY = {
     ("experiments.cli.evaluate", "experiments.cli.train"),
-    ("topformer.deployment.export", "topformer.deployment.runtimes"),
 }
 
 

@@ -88,6 +88,7 @@ def _with_row_count(stage: int, candidate: Candidate, count: int) -> Candidate:
     more = count - len(body)
     if more == 0:
         return candidate
+    # Only the first row of a stage halves the grid, so rows that are added have stride 1.
     longer = body[:count] + (replace(body[-1], stride=1),) * more
     return edit(
         candidate,

@@ -23,12 +23,12 @@ class Invalidates(StrEnum):
 
 
 def always(_candidate: Candidate) -> bool:
-    """The condition of an axis that is always asked."""
+    """Whether an axis applies that is asked of every candidate: it does."""
     return True
 
 
 def nothing(_candidate: Candidate) -> Hashable:
-    """What an axis reads whose effect depends on no other axis."""
+    """No facts: what an axis reads whose effect depends on no other axis."""
     return None
 
 

@@ -109,7 +109,7 @@ class Gathered:
 
 
 class _Numbering(dict[Part, int]):
-    """Numbers from 0, in order of first asking."""
+    """Every part with its number, given at its first use, from 0 on."""
 
     def __missing__(self, part: Part) -> int:
         number = self[part] = len(self)

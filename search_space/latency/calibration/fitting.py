@@ -147,7 +147,7 @@ def _features(rows: Sequence[MeasuredNetwork], extractor: FeatureExtractor) -> F
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Timed:
-    """Networks as a fit sees them."""
+    """The rows of a fit as arrays: features, times, and the relative error that each is allowed."""
 
     features: Floats
     times: Floats
@@ -156,7 +156,7 @@ class _Timed:
 
     @classmethod
     def of(cls, rows: Sequence[MeasuredNetwork], features: Floats, own: int, shape: Coefficients | None) -> "_Timed":
-        """The first `own` rows are of the device's own families, the rest stand beside them."""
+        """The arrays of networks, the first `own` of which are fitted closely; the rest, beside them, count little."""
         noise = np.where(np.arange(len(rows)) < own, NOISE, BESIDE)
         return cls(features=features, times=np.array([row.latency_ms for row in rows]), noise=noise, shape=shape)
 

@@ -72,6 +72,6 @@ def _others(logs: Floats, index: int) -> float:
 
 
 def _transfer_variance(logs: Floats) -> float:
-    """Of one more network, the uncertainty of the factor included."""
+    """Squared log error of one more network: what the rows disagree in, and what so few leave open of the factor."""
     observed = float(np.var(logs, ddof=1)) if len(logs) > 1 else 0.0
     return max(observed, TRANSFER**2) * (1 + 1 / len(logs))

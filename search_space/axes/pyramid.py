@@ -72,7 +72,7 @@ def row_count_axis(stage: int, counts: Iterable[int]) -> Axis:
 
 @cache
 def _row_count(stage: int) -> Callable[[Candidate], int]:
-    """What the axes of a stage read, its number of rows: one function for all of them, so that a diagram asks it once."""
+    """What the axes of a stage read, its number of rows: one function for all, so that a diagram asks it once."""
     return lambda candidate: len(rows_of(candidate.design, stage))
 
 

@@ -119,6 +119,7 @@ def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
     path = folder / "measured.csv"
     rows = _read_csv(path, ROW, ("family",))
     _check_distinct(rows, path)
+    # A device's own kernels win over the shared ones of the same network.
     own = folder / "kernels.csv"
     known_kernels = {**_shared(), **(_kernels(own) if own.exists() else {})}
     return [_measured(row, known_kernels) for row in rows if row["role"] == role]

@@ -1,4 +1,4 @@
-"""Fitting: rates that were put in come out, and every published device refits to what its data say."""
+"""Fitting: coefficients that were put in come out, and every published device refits to what its data say."""
 
 import json
 from dataclasses import astuple, replace

@@ -43,6 +43,11 @@ class House:
         assert len(found) == 1, f"{before!r} stands {len(found)} times in {path}"
         (self.root / path).write_text(text.replace(found[0], f"{found[0]}{entry}\n"))
 
+    def append(self, path: str, text: str) -> None:
+        """A definition at the end of a module."""
+        with (self.root / path).open("a") as file:
+            file.write(text)
+
     def topformer(self, *words: str | Path, status: int = 0) -> str:
         """What a command of the copy prints."""
         code = "import sys; from experiments.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -61,7 +66,10 @@ def house(tmp_path: Path) -> House:
 def test_every_path_of_the_page_exists() -> None:
     paths = re.findall(r"`([\w./-]+(?:/|\.py|\.md|\.toml))`", PAGE)
     assert len(paths) > 10
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+    absent = [path for path in paths if not (ROOT / path).exists()]
+    # A name alone stands in a folder that the sentence names.
+    names = {path.name for package in PACKAGES for path in (ROOT / package).rglob("*.*")}
+    assert [path for path in absent if path not in names] == []
 
 
 def test_every_name_of_the_page_stands_in_the_file_that_follows_it() -> None:
@@ -142,6 +150,80 @@ def test_adding_a_data_set_is_a_description_and_a_recipe(house: House) -> None:
     assert "meadow" in house.topformer("data", "list")
     assert "meadow.zip (1 MB)" in house.topformer("data", "check", "meadow", house.root, status=2)
     assert "meadow" in house.topformer("train", "--help")
+
+
+STUDY = """
+name = "small"
+objectives = ["accuracy", "parameters"]
+sampler = "{sampler}"
+trials = 2
+workers = 1
+
+[space]
+name = "paper"
+base = "nano"
+height = 64
+width = 64
+
+[evaluator]
+kind = "{evaluator}"
+data = "tokenworld"
+budget = 1
+tokenworld = {{ training = 2, validation = 1, seed = 0 }}
+"""
+
+CHANNELS = """
+from experiments.evaluators.base import Accuracy
+
+
+class ChannelCount:
+    metric = "channels@none"
+
+    @classmethod
+    def read(cls, folder, settings):
+        return cls()
+
+    def describe(self):
+        return {"kind": "channels"}
+
+    def evaluate(self, candidate, *, budget, seed, folder, progress=None):
+        value = float(candidate.design.width)
+        return Accuracy(metric=self.metric, value=value, source="proxy", budget=budget, seed=seed, seconds=0.0)
+"""
+
+BACKWARDS = """
+
+def make_backwards(seed: int, _population: int) -> BaseSampler:
+    return optuna.samplers.RandomSampler(seed=seed + 1)
+"""
+
+
+def enter_evaluator(house: House) -> None:
+    house.write("experiments/evaluators/channels.py", CHANNELS)
+    entry = '"channels": Implementation("experiments.evaluators.channels:ChannelCount", "counts channels and trains nothing"),'
+    house.enter("experiments/evaluators/__init__.py", r"EVALUATORS: [^=]+= MappingProxyType\(\s*\{\n", entry)
+
+
+def test_adding_an_evaluator_is_a_class_and_an_entry(house: House) -> None:
+    enter_evaluator(house)
+    house.write("study.toml", STUDY.format(sampler="random", evaluator="channels"))
+    assert "2/2 evaluated" in house.topformer("sweep", "study.toml", "--out", "run")
+    assert "channels@none" in (house.root / "run" / "records.jsonl").read_text()
+    assert "channels" in house.topformer("ablate", "--help")
+    house.write("typo.toml", STUDY.format(sampler="random", evaluator="chanels"))
+    assert "channels" in house.topformer("sweep", "typo.toml", "--out", "typo", status=2)
+
+
+def test_adding_a_sampler_is_a_function_and_an_entry(house: House) -> None:
+    enter_evaluator(house)
+    house.append("experiments/search/searcher.py", BACKWARDS)
+    entry = '"backwards": Implementation("experiments.search.searcher:make_backwards", "the next seed"),'
+    house.enter("experiments/search/samplers.py", r"SAMPLERS: [^=]+= MappingProxyType\(\s*\{\n", entry)
+    house.write("study.toml", STUDY.format(sampler="backwards", evaluator="channels"))
+    assert "2/2 evaluated" in house.topformer("sweep", "study.toml", "--out", "run")
+    assert "backwards" in house.topformer("sweep", "--help")
+    house.write("typo.toml", STUDY.format(sampler="backward", evaluator="channels"))
+    assert "backwards" in house.topformer("sweep", "typo.toml", "--out", "typo", status=2)
 
 
 TABLE = """

@@ -39,6 +39,13 @@ class Extractor(StrEnum):
     """The pooled tokens are injected as they are."""
 
 
+PPM_BINS = (1, 2, 3, 6)
+"""Grid sides of the pyramid pooling module (Zhao et al., PSPNet, CVPR 2017, section 3.2)."""
+
+ASPP_DILATIONS = (6, 12, 18)
+"""Dilations of the 3x3 branches of atrous spatial pyramid pooling (Chen et al., DeepLabV3, 2017, section 3.3)."""
+
+
 class Injection(StrEnum):
     """How semantics are injected into one scale (paper, Table 5)."""
 
@@ -223,9 +230,9 @@ def _check_taps(rows: tuple[Bottleneck, ...], taps: tuple[int, ...]) -> None:
     if taps[0] < 0 or taps[-1] != len(rows) - 1:
         raise DesignError(f"taps must lie in the rows and end at the last one (number {len(rows) - 1}), got {taps}")
     reductions = tuple(accumulate((row.stride for row in rows), int.__mul__, initial=2))[1:]
-    found = tuple(reductions[tap] for tap in taps)
-    if found != SCALES:
-        raise DesignError(f"taps must see reductions {SCALES} after a stem of stride 2, got {found} from {taps=}")
+    tapped = tuple(reductions[tap] for tap in taps)
+    if tapped != SCALES:
+        raise DesignError(f"taps must see reductions {SCALES} after a stem of stride 2, got {tapped} from {taps=}")
 
 
 def _check_injected(injected: tuple[int, ...]) -> None:

@@ -13,8 +13,8 @@ from torch import nn
 from analysis.reference import PublishedPoint, published_points
 from analysis.reports.text_table import TextTable, markdown
 from docs.make.baselines import BASELINES, auxiliary_parameters, build_baseline
-from docs.make.devices import Foretold, left_out
 from search_space.cost.conventions import macs_paper
+from search_space.latency.calibration.left_out import HeldOutPrediction, left_out
 from search_space.latency.networks.segmentation import LRASPP, RASPP
 from search_space.operations.operation import Operation
 from search_space.operations.walk import walk
@@ -71,7 +71,7 @@ class Rebuilt:
     auxiliary: int
     macs: int
     macs_paper: int
-    latency: Foretold
+    latency: HeldOutPrediction
 
     @property
     def difference(self) -> float:
@@ -97,7 +97,7 @@ def rebuilt_networks() -> Iterator[Rebuilt]:
             yield _rebuilt(replace(point, name=_RENAMED.get(point.name, point.name)), latencies[name])
 
 
-def _rebuilt(point: PublishedPoint, latency: Foretold) -> Rebuilt:
+def _rebuilt(point: PublishedPoint, latency: HeldOutPrediction) -> Rebuilt:
     network = _network(point.name)
     steps = walk(network, point.input, point.input)
     return Rebuilt(

@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 from search_space.axes.axis import Axis
-from search_space.axes.catalogue import CATALOGUE
 from search_space.candidate import Candidate
+from search_space.spaces.catalogue import CATALOGUE
 from topformer.codec import from_json, to_json
 from topformer.errors import DesignError, SpaceError, StudyError, unknown_name
 

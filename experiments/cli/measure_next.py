@@ -14,7 +14,7 @@ from experiments.cli.spaces import add_consider, add_space, chosen_space, space_
 from topformer.bounds import COUNT, POSITIVE
 
 if TYPE_CHECKING:
-    from search_space.latency.calibration.probing import Plan, Probe
+    from search_space.latency.calibration.probing import MeasurementPlan, Probe
     from search_space.spaces.space import Space
 
 EXAMPLE = "topformer measure-next --space paper --base tiny --max-latency-ms 50 --budget 5 --out probes"
@@ -62,7 +62,7 @@ def _written(folder: Path, probe: "Probe") -> Path:
     return path
 
 
-def _json(plan: "Plan", chosen: "Space", files: list[Path]) -> dict[str, object]:
+def _json(plan: "MeasurementPlan", chosen: "Space", files: list[Path]) -> dict[str, object]:
     return {
         "space": chosen.name,
         "limit_ms": plan.limit_ms,
@@ -85,7 +85,7 @@ def _json(plan: "Plan", chosen: "Space", files: list[Path]) -> dict[str, object]
     }
 
 
-def _lines(plan: "Plan", chosen: "Space", device: str) -> list[str]:
+def _lines(plan: "MeasurementPlan", chosen: "Space", device: str) -> list[str]:
     lines = [
         f"{plan.designs:,} of {chosen.count():,} designs of {chosen.name} on {device}: {plan.above:,} predicted above "
         f"{plan.limit_ms:g} ms",

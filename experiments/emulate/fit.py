@@ -10,7 +10,7 @@ from experiments.emulate.counts import CountRow
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.latency.kernels import Kernel, kernels
-from search_space.latency.spread import Floats
+from search_space.latency.predictive_spread import Floats
 from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError
 

@@ -32,10 +32,10 @@ def rows_of(design: Design, stage: int) -> tuple[Bottleneck, ...]:
 
 def shortest(values: Iterable[int]) -> Pattern:
     """The shortest pattern that gives these values, one per row or block."""
-    kept = list(values)
-    while len(kept) > 1 and kept[-1] == kept[-2]:
-        kept.pop()
-    return tuple(kept)
+    pattern = list(values)
+    while len(pattern) > 1 and pattern[-1] == pattern[-2]:
+        pattern.pop()
+    return tuple(pattern)
 
 
 def at(pattern: Pattern, index: int) -> int:
@@ -45,8 +45,8 @@ def at(pattern: Pattern, index: int) -> int:
 
 def patterned(uniform: Iterable[int], patterns: Iterable[Pattern]) -> dict[str, Pattern]:
     """Choices with one value for all rows, and some given patterns, labelled `4` and `4-3`."""
-    found = {(value,) for value in uniform} | set(patterns)
-    return labelled(found, lambda pattern: "-".join(map(str, pattern)))
+    distinct = {(value,) for value in uniform} | set(patterns)
+    return labelled(distinct, lambda pattern: "-".join(map(str, pattern)))
 
 
 def stem_axis(channels: Iterable[int]) -> Axis:

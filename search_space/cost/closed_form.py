@@ -45,9 +45,9 @@ class Cost:
 def cost(candidate: Candidate) -> Cost:
     """What the candidate costs at its input size, in all and by part."""
     plan = layout(candidate.design, candidate.height, candidate.width)
-    found = [quantities(part) for part in plan.parts]
+    per_part = [quantities(part) for part in plan.parts]
     columns: dict[str, list[int]] = {name: [0, 0, 0, 0] for name in GROUPS}
-    for part, values in zip(plan.parts, found, strict=True):
+    for part, values in zip(plan.parts, per_part, strict=True):
         columns[group(part)] = [a + b for a, b in zip(columns[group(part)], values[:4], strict=True)]
     totals = [sum(column) for column in zip(*columns.values(), strict=True)]
     return Cost(
@@ -56,7 +56,7 @@ def cost(candidate: Candidate) -> Cost:
         macs_conv_matmul=totals[2],
         macs_paper_convention=totals[3],
         peak_activation_bytes=max(
-            values.peak_activation_bytes + held for values, held in zip(found, plan.held, strict=True)
+            values.peak_activation_bytes + held for values, held in zip(per_part, plan.held, strict=True)
         ),
         by_module=MappingProxyType({name: _share(column) for name, column in columns.items()}),
     )

@@ -41,11 +41,11 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with _unharmed(model, fake), torch.no_grad(), fake, ExitStack() as stack:
         image = _image(model, (batch, channels, height, width))
-        recorder = _Recorder(model, image)
+        recorder = _CallRecorder(model, image)
         stack.enter_context(_module_paths(model, recorder.path))
         stack.enter_context(recorder)
         try:
-            made = model(image)
+            output = model(image)
         except (DataDependentOutputException, DynamicOutputShapeException) as error:
             where = recorder.path[-1] or name
             raise UnknownOperator(
@@ -56,18 +56,18 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
         except (RuntimeError, TypeError, ValueError) as error:
             shape = (batch, channels, height, width)
             raise InputError(f"{name} does not run on an input of shape {shape}: {error}") from error
-        needed = recorder.numbers(made)
+        needed = recorder.numbers(output)
     return _alive(recorder.steps, needed)
 
 
 def _alive(steps: Sequence[Operation], needed: set[int]) -> tuple[Operation, ...]:
     """The steps whose results the output is made of; what nothing reads, an engine leaves out, such as mean weights."""
-    kept = []
+    alive = []
     for step in reversed(steps):
         if step.writes in needed:
-            kept.append(step)
+            alive.append(step)
             needed.update(step.reads)
-    return tuple(reversed(kept))
+    return tuple(reversed(alive))
 
 
 def _image(model: nn.Module, shape: Shape) -> Tensor:
@@ -116,7 +116,7 @@ def _module_paths(model: nn.Module, path: list[str]) -> Iterator[None]:
         yield
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+class _CallRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Writes down every aten call as steps; tensors are told apart by their storage, so views need no care."""
 
     def __init__(self, model: nn.Module, image: Tensor) -> None:
@@ -139,9 +139,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
             self._record(func, args, kwargs or {}, outputs)
         return result
 
-    def numbers(self, made: object) -> set[int]:
+    def numbers(self, output: object) -> set[int]:
         """Numbers of the tensors that the model returned."""
-        leaves = [leaf for leaf in tree_leaves(made) if isinstance(leaf, Tensor)]
+        leaves = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
         return {self._numbers[_storage(leaf)] for leaf in leaves if _storage(leaf) in self._numbers}
 
     def _record(self, func: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[Tensor]) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from search_space.axes.axis import (
-    Axis,
+from search_space.axes.axis import Axis
+from search_space.axes.blocks import BLOCK_FIELDS, block_axis, depth_axis, heads_axis, values_of
+from search_space.axes.network import (
     extra_ffns_axis,
     extractor_axis,
     head_axis,
@@ -15,7 +16,6 @@ from search_space.axes.axis import (
     pooled_axis,
     width_axis,
 )
-from search_space.axes.blocks import BLOCK_FIELDS, block_axis, depth_axis, heads_axis, values_of
 from search_space.axes.pyramid import (
     LEAD,
     STAGES,
@@ -148,7 +148,8 @@ def _stage_axes(design: Design, stage: int) -> Iterable[Axis]:
         offered["expand"] = SEARCHED_EXPANSIONS[stage]
     for field, values in offered.items():
         patterns = [
-            shortest(getattr(row, field) for row in rows_of(known, stage)) for known in (TINY, SMALL, BASE, design)
+            shortest(getattr(row, field) for row in rows_of(published, stage))
+            for published in (TINY, SMALL, BASE, design)
         ]
         yield row_axis(stage, field, patterned(values, patterns))
 

@@ -47,10 +47,10 @@ def _with_label(candidate: Candidate, name: str, label: str) -> Candidate:
 
 
 def _with_field(candidate: Candidate, name: str, value: object) -> Candidate:
-    known = to_json(candidate.design)
-    if name not in known or name == "schema":
-        raise DesignError(unknown_name("field of a design", name, [key for key in known if key != "schema"]))
-    design = from_json({**known, name: value})
+    fields = to_json(candidate.design)
+    if name not in fields or name == "schema":
+        raise DesignError(unknown_name("field of a design", name, [key for key in fields if key != "schema"]))
+    design = from_json({**fields, name: value})
     return Candidate(design=design, height=candidate.height, width=candidate.width)
 
 

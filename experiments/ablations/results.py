@@ -42,7 +42,7 @@ def results(
         base: What the rows' edits were applied to for the accuracy.
         records: Of any study; those of `identity` and `budget` are read.
         identity: Where the accuracy comes from; None for tables of costs alone.
-        budget: Updates of each run.
+        budget: Iterations of each run.
         seeds: Which runs are read.
         detect: A difference of interest for the power statement, in percentage points.
     """
@@ -62,7 +62,7 @@ def _result(
     rows = [_row(row, table.columns) for row in table.rows]
     evaluation, notes = None, [*table.notes, *_latency_notes(table)]
     if identity is not None:
-        paid, failed = paid_runs(records, identity.study, budget), failed_runs(records, identity.study, budget)
+        paid, failed = paid_runs(records, identity, budget), failed_runs(records, identity, budget)
         measured = _measured(table, base, identity, seeds, paid, failed)
         if measured:
             judgement = table_statistics(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.cli.arguments import add_json, add_size, size, sized
 from experiments.cli.parsing import of, place
 from experiments.evaluators import EVALUATORS
+from experiments.implementations import canonical
 from experiments.training.recipes import RECIPES
 from topformer.bounds import COUNT, POSITIVE, WORKERS
 from topformer.design_file import read_design
@@ -166,12 +167,9 @@ def _size(args: argparse.Namespace) -> tuple[int, int]:
 
 def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
     from experiments.ablations.ablate import Asked
-    from experiments.search.definition import EvaluatorDefinition
-    from topformer.errors import unknown_name
+    from experiments.evaluators.definition import EvaluatorDefinition
 
-    kind = args.evaluator or ("recipe" if args.recipe else LEAN)
-    if kind not in EVALUATORS:
-        raise InputError(unknown_name("evaluator", kind, EVALUATORS))
+    kind = canonical("evaluator", args.evaluator or ("recipe" if args.recipe else LEAN), EVALUATORS)
     budget = args.budget or (RECIPES[args.recipe].iterations if args.recipe else BUDGET)
     seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
     settings = _settings(args.set) | _recipe_settings(args, kind)
@@ -232,7 +230,7 @@ def _metric(args: argparse.Namespace) -> str:
 
 def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     from experiments.ablations.plan import noise_words, power
-    from experiments.ablations.progress import duration
+    from experiments.trials.progress import duration
 
     lines = []
     for table in found.plan.tables:
@@ -257,14 +255,14 @@ def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition
     from rich.console import Console
 
     from experiments.ablations.ablate import outlook, run_ablations
-    from experiments.ablations.progress import AblationProgress
+    from experiments.trials.progress import TrialProgress
 
     # With --json the standard output holds nothing but JSON.
     console = Console(stderr=args.json)
     for line in _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with AblationProgress(console) as progress:
-        summary = run_ablations(tables, asked, args.out, listener=progress)
+    with TrialProgress(console) as progress:
+        summary = run_ablations(tables, asked, args.out, callback=progress)
     _show(args, summary.tables, summary.files)
     if summary.interrupted:
         console.print("interrupted; the same command continues")

@@ -108,8 +108,12 @@ def _as_json(item: KnownSet) -> dict[str, object]:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from experiments.data.drawings import check_place
     from experiments.data.folders import check_folder, contact_sheet
+    from experiments.data.folders.sheet import COMMAND
 
+    if args.sheet is not None:
+        check_place(args.sheet, COMMAND)
     with bar("pairs") as progress:
         report = check_folder(
             args.folder,

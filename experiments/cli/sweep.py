@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_size, size
 from experiments.cli.parsing import of, place, sentence
-from experiments.search.definition import TOKENWORLD, StudyDefinition, from_mapping
+from experiments.evaluators.definition import TOKENWORLD
+from experiments.search.definition import StudyDefinition, from_mapping
 from topformer.errors import StudyError
 from topformer.schema import declared
 
@@ -65,10 +66,10 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(definition)
     from experiments.search.sweep import run_sweep
-    from experiments.trials.progress import SweepProgress
+    from experiments.trials.progress import TrialProgress
 
-    with SweepProgress(definition, console) as progress:
-        summary = run_sweep(definition, folder, listener=progress)
+    with TrialProgress(console) as progress:
+        summary = run_sweep(definition, folder, callback=progress)
     print("\n".join(_lines(summary)))
     return summary.exit_status
 
@@ -113,22 +114,18 @@ def _dry_run(definition: StudyDefinition) -> int:
     from experiments.search.screening import Screen
 
     space = definition.space.build()
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "considered.csv"
-        found = Screen(definition).consider(space, path, designs=definition.consider, seed=definition.seed)
     print(f"space {space.name} around {definition.space.base}: {space.count():,} distinct designs")
-    print(f"{found.designs:,} considered by cost, {found.within:,} within the limits")
+    with TemporaryDirectory() as folder:
+        Screen(definition).screened(space, Path(folder), print)
     print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} iterations each")
     return 0
 
 
 def _lines(summary: "SweepSummary") -> list[str]:
-    from experiments.trials.progress import status_line
-
     head = "interrupted; the same command continues" if summary.interrupted else "done"
     lines = [
-        f"{head}: {status_line(summary.status)}",
-        f"{summary.considered.designs:,} designs considered by cost, {summary.considered.within:,} within the limits",
+        f"{head}: {summary.status}",
+        f"{summary.screened.designs:,} designs screened by cost, {summary.screened.within:,} within the limits",
     ]
     if summary.wrong is not None and summary.wrong.pruned:
         lines.append(str(summary.wrong))

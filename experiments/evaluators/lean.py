@@ -1,18 +1,20 @@
 """The lean evaluator: a small training loop in plain torch, for thousands of short trials."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
 from experiments.data.folders import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.evaluators.training import TrainingEvaluator
-from experiments.training.lean.batches import Batches, Pixels, load_pixels
+from experiments.training.lean.batches import Batches, Pixels
 from experiments.training.lean.crops import Crops
+from experiments.training.lean.data import load_split
 from experiments.training.lean.loop import CHECKPOINT, Training, seeded
-from experiments.training.lean.pixels import Mixed, load_mixed, sizes
+from experiments.training.lean.pixels import Mixed
 from experiments.training.malloc import keep_freed_memory
 from experiments.training.outcome import TRAINING, VALIDATION, trained
 from experiments.training.processes import choose_device
@@ -50,6 +52,11 @@ class LeanEvaluator(TrainingEvaluator):
         super().__init__(folder, self.settings)
         self._cache = cache
         self._splits: dict[str, Pixels | Mixed] = {}
+
+    @classmethod
+    def read(cls, folder: SegmentationFolder | Path, settings: Mapping[str, Any]) -> Self:
+        """The evaluator of a table of a study file; errors as in `LeanSettings.read` and above."""
+        return cls(folder, LeanSettings.read(settings))
 
     def _train(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None
@@ -111,10 +118,6 @@ class LeanEvaluator(TrainingEvaluator):
 
     def _split(self, split: str, device: torch.device) -> Pixels | Mixed:
         if split not in self._splits:
-            heights, widths = sizes(self.folder.pairs(split))
-            equal = len(set(zip(heights.tolist(), widths.tolist(), strict=True))) == 1
-            if equal and not (self.settings.distort and split == TRAINING):
-                self._splits[split] = load_pixels(self.folder, split, device)
-            else:
-                self._splits[split] = load_mixed(self.folder, split, device, self._cache)
+            stacked = not (self.settings.distort and split == TRAINING)
+            self._splits[split] = load_split(self.folder, split, device, self._cache, stacked=stacked)
         return self._splits[split]

@@ -5,10 +5,10 @@ import multiprocessing
 import random
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -58,6 +58,11 @@ class MmsegEvaluator(TrainingEvaluator):
     def __init__(self, folder: SegmentationFolder | Path, settings: MmsegSettings | None = None) -> None:
         self.settings = settings or MmsegSettings()
         super().__init__(folder, self.settings)
+
+    @classmethod
+    def read(cls, folder: SegmentationFolder | Path, settings: Mapping[str, Any]) -> Self:
+        """The evaluator of a table of a study file; errors as in `MmsegSettings.read` and above."""
+        return cls(folder, MmsegSettings.read(settings))
 
     def _train(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None

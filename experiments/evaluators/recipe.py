@@ -107,6 +107,11 @@ class RecipeEvaluator(TrainingEvaluator):
         check_fit(found, opened)
         super().__init__(opened, self.settings)
 
+    @classmethod
+    def read(cls, folder: SegmentationFolder | Path, settings: Mapping[str, Any]) -> Self:
+        """The evaluator of a table of a study file; errors as in `RecipeSettings.read` and above."""
+        return cls(folder, RecipeSettings.read(settings))
+
     def recipe_of(self, candidate: Candidate, budget: int) -> Recipe:
         """The recipe that a candidate is trained by."""
         found = recipe(self.settings.recipe, model_of(candidate.design))

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from experiments.data.folders import SegmentationFolder, open_folder
+from experiments.data.folders import SegmentationFolder, check_ready, open_folder
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.training.outcome import (
     WEIGHTS,
-    check_splits,
     close_evaluation,
     describe,
     identity,
@@ -47,7 +46,7 @@ class TrainingEvaluator(ABC):
         self.num_classes = self.folder.num_classes
         """Classes of the data; every candidate gets as many."""
         self._recipe = settings
-        check_splits(self.folder)
+        check_ready(self.folder)
 
     @property
     def metric(self) -> str:

@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.evaluators import EVALUATORS
+from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition
+from experiments.implementations import choice
+from experiments.search.samplers import SAMPLERS
 from search_space.spaces.space import Space, space, spaces
 from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
 from topformer.errors import StudyError
 from topformer.files import read_toml
-from topformer.kinds import Anything, Between, Choice, Entries, Kind, Names, Text
+from topformer.kinds import Between, Choice, Entries, Kind, Names, Text
 from topformer.schema import Section, key, read
 
 ACCURACY = "accuracy"
 LATENCY = "latency_ms"
 OBJECTIVES = (ACCURACY, LATENCY, "macs", "parameters")
 """What a study may judge by: the accuracy is maximised, every cost is minimised."""
-SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random", "grid")
-TOKENWORLD = "tokenworld"
 JOURNAL = "journal"
 """The storage that is a file of the run folder."""
 
@@ -80,36 +80,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokenworld:
-    """The embedded data set that a study makes for itself: images of the study's own size."""
-
-    training: int = field(default=2000, metadata=key(COUNT, "Number of training images."))
-    validation: int = field(default=300, metadata=key(COUNT, "Number of validation images."))
-    seed: int = field(default=0, metadata=key(SEED, "Seed of the whole set."))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluatorDefinition:
-    """Where the accuracy comes from."""
-
-    kind: str = field(metadata=key(Choice(EVALUATORS), "Evaluator."))
-    data: str = field(
-        metadata=key(
-            Text(), "`tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder."
-        )
-    )
-    budget: int = field(metadata=key(COUNT, "Iterations of each training."))
-    settings: Mapping[str, Any] = field(
-        default_factory=dict,
-        metadata=key(Anything(table=True), "Settings of that evaluator that differ from its defaults."),
-    )
-    tokenworld: Tokenworld = field(
-        default_factory=Tokenworld,
-        metadata=key(Section(Tokenworld), "The set that is made where `data` is tokenworld."),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDefinition:
     """One study."""
 
@@ -126,7 +96,7 @@ class StudyDefinition:
     limits: Limits = field(
         default_factory=Limits, metadata=key(Section(Limits), "What no evaluated design may exceed.")
     )
-    sampler: str = field(default="tpe", metadata=key(Choice(SAMPLERS), "Sampler."))
+    sampler: str = field(default="tpe", metadata=key(choice(SAMPLERS), "Sampler."))
     asked: int = field(default=10_000, metadata=key(COUNT, "Largest number of designs asked for, evaluated or not."))
     consider: int = field(
         default=2000,

@@ -15,7 +15,7 @@ from experiments.data.folders import SegmentationFolder
 from experiments.evaluators.base import Accuracy
 from experiments.training.scores import Scores, group_means
 from search_space.candidate import Candidate
-from topformer.errors import DataError, EvaluationError, StorageError, StudyError
+from topformer.errors import EvaluationError, StorageError, StudyError
 
 IDENTITY = "evaluation.json"
 RESULT = "result.json"
@@ -25,17 +25,6 @@ WEIGHTS = "weights.pt"
 
 _UNFINISHED = re.compile(r"\.\w+\.\w+\.\d+")
 """Names that `replacing` gives."""
-
-
-def check_splits(folder: SegmentationFolder) -> None:
-    """The folder has what a training needs.
-
-    Raises:
-        DataError: A split is missing or empty.
-    """
-    for split in (TRAINING, VALIDATION):
-        if not folder.pairs(split):
-            raise DataError(f"split {split} of {folder.root} is empty")
 
 
 def describe(kind: str, folder: SegmentationFolder, settings: Mapping[str, Any]) -> dict[str, Any]:

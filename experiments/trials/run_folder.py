@@ -5,39 +5,23 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from analysis.records.record import JsonlStore
 from experiments.training.outcome import write_json
+from experiments.trials.trial import EnqueuedTrial, Trial
 from topformer.errors import StorageError, StudyError
 
 SCHEMA = 1
 """Version of `study.json`; another one is refused."""
 STUDY = "study.json"
 RECORDS = "records.jsonl"
-CONSIDERED = "considered.csv"
 TRIALS = "trials"
 LOGS = "logs"
 _LOCK = ".lock"
 _TRIAL = "trial.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """An evaluation that was begun.
-
-    Attributes:
-        trial: Its number in the records to come.
-        labels: The labels of its design.
-        origin: Who asked for it: `sampler` or `anchor`.
-    """
-
-    trial: int
-    labels: Mapping[str, str]
-    origin: str
 
 
 class RunFolder:
@@ -85,34 +69,33 @@ class RunFolder:
     ) -> None:
         self._lock.close()
 
-    def evaluation(self, fingerprint: str) -> Path:
-        """Where the checkpoints of a design are."""
-        return self.path / TRIALS / fingerprint
-
-    def begin(self, fingerprint: str, pending: Pending) -> Path:
-        """Note on disk that an evaluation begins, so that a killed sweep takes it up again; gives its folder.
+    def begin(self, trial: Trial) -> Path:
+        """Note on disk that an evaluation begins, so that a killed run takes it up again; gives its folder.
 
         Raises:
             StorageError: The disk does not take it.
         """
-        folder = self.evaluation(fingerprint)
+        folder = self.path / TRIALS / trial.key.folder
+        old = self.path / TRIALS / trial.candidate.fingerprint
+        if (old / _TRIAL).exists():
+            # Begun by version 0.1, where a run folder knew one fidelity and one seed.
+            folder = old
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make {folder}: {error.strerror or error}") from error
-        note = {"trial": pending.trial, "labels": dict(pending.labels), "origin": pending.origin}
-        write_json(folder / _TRIAL, note)
+        write_json(folder / _TRIAL, {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin})
         return folder
 
-    def begun(self) -> dict[str, Pending]:
-        """Every evaluation that was ever begun, by fingerprint, in the order of their numbers.
+    def begun(self) -> list[EnqueuedTrial]:
+        """Every evaluation that was ever begun, in the order of their numbers.
 
         Raises:
             StorageError: A note cannot be read.
         """
-        notes = {path.parent.name: _read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")}
-        ordered = sorted(notes.items(), key=lambda item: int(item[1]["trial"]))
-        return {fingerprint: Pending(**note) for fingerprint, note in ordered}
+        notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")]
+        trials = [EnqueuedTrial(number=note["trial"], labels=note["labels"], origin=note["origin"]) for note in notes]
+        return sorted(trials, key=lambda trial: trial.number or 0)
 
     def _claim(self) -> str:
         """Write the description, or compare it with the one that is there."""
@@ -125,13 +108,13 @@ class RunFolder:
             run = uuid.uuid4().hex[:8]
             write_json(path, {**self._description, "run": run})
             return run
-        found = _read(path)
+        stored = _read(path)
         # Through JSON, so that a tuple equals the list it is stored as.
         wanted = json.loads(json.dumps(self._description))
         for name, value in wanted.items():
-            if name != "identity" and found.get(name) != value:
-                raise StudyError(f"{self.path} holds another study: {_difference(name, found.get(name), value)}")
-        return str(found.get("run", ""))
+            if name != "identity" and stored.get(name) != value:
+                raise StudyError(f"{self.path} holds another study: {_difference(name, stored.get(name), value)}")
+        return str(stored.get("run", ""))
 
 
 def _locked(path: Path) -> IO[str]:
@@ -150,12 +133,12 @@ def _locked(path: Path) -> IO[str]:
     return file
 
 
-def _difference(name: str, found: object, wanted: object) -> str:
+def _difference(name: str, stored: object, wanted: object) -> str:
     """The innermost key at which two values differ, and both."""
-    while isinstance(found, dict) and isinstance(wanted, dict):
-        key = next(key for key in {**wanted, **found} if found.get(key) != wanted.get(key))
-        name, found, wanted = f"{name}.{key}", found.get(key), wanted.get(key)
-    return f"{name} is {json.dumps(found)} there and {json.dumps(wanted)} here"
+    while isinstance(stored, dict) and isinstance(wanted, dict):
+        key = next(key for key in {**wanted, **stored} if stored.get(key) != wanted.get(key))
+        name, stored, wanted = f"{name}.{key}", stored.get(key), wanted.get(key)
+    return f"{name} is {json.dumps(stored)} there and {json.dumps(wanted)} here"
 
 
 def _read(path: Path) -> dict[str, Any]:

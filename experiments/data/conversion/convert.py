@@ -22,6 +22,7 @@ from experiments.data.conversion import tables as convert_tables
 from experiments.data.conversion.read import DetailImage, read_detail, read_mat
 from experiments.data.folders.known import KNOWN, TRAINING, VALIDATION, KnownSet
 from experiments.data.images import read_label
+from experiments.data.listing import names_listed, visible_below
 from topformer.errors import DataError, StorageError, unknown_name
 
 _LISTED = 20
@@ -198,8 +199,8 @@ def _cityscapes(source: Path, out: Path) -> Plan:
 def _label_images(known: KnownSet, source: Path, out: Path, suffix: str, table: Mapping[int, int]) -> Iterator[Job]:
     """Label images that keep their folders and get another suffix."""
     for about in known.splits.values():
-        for path in sorted((source / about.labels).rglob(f"*{suffix}")):
-            if path.name.endswith(known.label_suffix) or path.name.startswith("."):
+        for path in visible_below(source / about.labels):
+            if not path.name.endswith(suffix) or path.name.endswith(known.label_suffix):
                 continue
             name = path.relative_to(source / about.labels).as_posix().removesuffix(suffix)
             image = f"{about.images}/{name}{known.image_suffix}"
@@ -264,10 +265,7 @@ def _context_plan(source: Path, out: Path, splits: Mapping[str, str], reads: Map
 
 
 def _names(path: Path, known: KnownSet) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}; {known.expected()}") from None
+    return names_listed(path, f"; {known.expected()}")
 
 
 CONVERSIONS: Mapping[str, Callable[[Path, Path], Plan]] = MappingProxyType(

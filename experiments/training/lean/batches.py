@@ -1,4 +1,4 @@
-"""The lean loop's data: a split decoded once, and augmented batches that are a function of seed and update."""
+"""Augmented batches of images of one size, which are a function of seed and update."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,9 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-
-from experiments.data.folders import IGNORED, SegmentationFolder, load_split
-from topformer.errors import DataError
 
 MEAN = (123.675, 116.28, 103.53)
 """Mean red, green and blue of ImageNet, 0..255, as in the release."""
@@ -36,23 +33,6 @@ class Pixels:
 
     def __len__(self) -> int:
         return len(self.images)
-
-
-def load_pixels(folder: SegmentationFolder, split: str, device: torch.device) -> Pixels:
-    """Decode a split of images of one size.
-
-    Raises:
-        DataError: A file is missing or broken, sizes differ, or a label is no class.
-    """
-    images, labels = load_split(folder, split)
-    targets = folder.targets(labels)
-    largest = int(targets.max(initial=0, where=targets != IGNORED))
-    if largest >= folder.num_classes:
-        raise DataError(
-            f"split {split} of {folder.root} has a label of class number {largest}; "
-            f"its {folder.num_classes} classes are numbered from 0"
-        )
-    return Pixels(images=torch.from_numpy(images).to(device), labels=torch.from_numpy(targets).to(device))
 
 
 def normalised(images: Tensor) -> Tensor:

@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.data.folders import SegmentationFolder
+from experiments.data.folders import SegmentationFolder, check_ready
 from experiments.evaluators.base import Progress
 from experiments.training.lean.batches import MEAN, STD
 from experiments.training.lean.crops import Crops
+from experiments.training.lean.data import load_mixed
 from experiments.training.lean.loop import CHECKPOINT, Evaluation, Training, seeded
-from experiments.training.lean.pixels import load_mixed
 from experiments.training.malloc import keep_freed_memory
 from experiments.training.outcome import RESULT, TRAINING, VALIDATION, WEIGHTS, read_json, write_json
 from experiments.training.processes import choose_device, world_size
@@ -105,6 +105,7 @@ def train_lean(
     """
     if world_size() > 1:
         raise StudyError(f"the lean loop trains on one device, got {world_size()} processes")
+    check_ready(folder)
     settings = settings or lean_settings(recipe)
     design = replace(design, num_classes=folder.num_classes)
     about = {"design": to_json(design), "recipe": asdict(recipe), "seed": seed, "settings": settings.describe()}

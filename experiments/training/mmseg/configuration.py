@@ -5,18 +5,15 @@ from dataclasses import replace
 from pprint import pformat
 from typing import Any
 
-from experiments.data.folders.folder import SegmentationFolder
-from experiments.data.folders.known import KnownSet
-from experiments.data.folders.match import ANNOTATIONS, IMAGES, LABEL_SUFFIX
+from experiments.data.folders import TRAINING, VALIDATION, SegmentationFolder
 from experiments.training.recipes import Recipe
 from experiments.training.settings import scale_of
 from topformer.codec import to_json
 from topformer.design import Design
-from topformer.errors import DataError, StudyError, unknown_name
+from topformer.errors import DataError, StudyError
 
-TRAINING, VALIDATION = "training", "validation"
-DRAWS = "experiments.training.mmseg.draws"
-"""Where mmsegmentation finds the sampler, the data set and the hook that make a resumed training exact."""
+REGISTERED = "experiments.training.mmseg.data"
+"""Where mmsegmentation finds our data set and loading steps, and with them the sampler and hook of exact resuming."""
 _VALIDATIONS = 10
 """Validations of a training, as in the schedules that the release builds on: every 16,000 of 160,000."""
 _CHECKPOINT_EVERY = 2000
@@ -81,7 +78,7 @@ def mmengine_configuration(
         pretrained: A released checkpoint that the backbone starts from.
 
     Raises:
-        DataError: The classes are not known, a split is missing, or the images have several suffixes.
+        DataError: The classes are not known, or a split is missing or empty.
         StudyError: The batch cannot be shared equally, or the recipe is for another data set.
     """
     check_fit(recipe, folder)
@@ -91,7 +88,7 @@ def mmengine_configuration(
     score = {"type": "IoUMetric", "iou_metrics": ["mIoU"]}
     return {
         "default_scope": "mmseg",
-        "custom_imports": {"imports": ["topformer.mmseg", DRAWS], "allow_failed_imports": False},
+        "custom_imports": {"imports": ["topformer.mmseg", REGISTERED], "allow_failed_imports": False},
         "custom_hooks": [{"type": "ReseedHook"}],
         "model": model(replace(design, num_classes=folder.num_classes), recipe, pretrained=pretrained),
         **_loaders(recipe, folder, devices=devices, workers=workers),
@@ -166,46 +163,24 @@ def model(design: Design, recipe: Recipe, *, pretrained: str | None = None) -> d
 
 
 def dataset(folder: SegmentationFolder, split: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
-    """A split of a folder, as mmsegmentation reads it.
+    """A split of a folder: mmsegmentation is handed our pairs, by `experiments.training.mmseg.data.FolderDataset`.
 
     Raises:
-        DataError: The classes are not known, the split is missing, or its images have several suffixes.
+        DataError: The split is not there, or it is empty.
     """
+    if folder.splits and not folder.pairs(split):
+        raise DataError(f"split {split} of {folder.root} is empty")
     metainfo: dict[str, Any] = {"classes": list(folder.classes)}
     if folder.colours:
         metainfo["palette"] = [list(colour) for colour in folder.colours]
     return {
-        "type": "DrawnSegDataset",
-        "data_root": str(folder.root),
-        **(_known_files(folder.source, split) if folder.source else _plain_files(folder, split)),
+        "type": "FolderDataset",
+        "root": str(folder.root),
+        "split": split,
+        **({"dataset": folder.source.name} if folder.source else {}),
         "metainfo": metainfo,
         "reduce_zero_label": folder.reduce_zero_label,
         "pipeline": pipeline,
-    }
-
-
-def _known_files(known: KnownSet, split: str) -> dict[str, Any]:
-    if split not in known.splits:
-        raise DataError(unknown_name(f"split of {known.name}", split, known.splits))
-    about = known.splits[split]
-    return {
-        **({"ann_file": about.listed} if about.listed else {}),
-        "data_prefix": {"img_path": about.images, "seg_map_path": about.labels},
-        "img_suffix": known.image_suffix,
-        "seg_map_suffix": known.label_suffix,
-    }
-
-
-def _plain_files(folder: SegmentationFolder, split: str) -> dict[str, Any]:
-    if not folder.num_classes or not folder.pairs(split):
-        raise DataError(f"split {split} of {folder.root} is empty")
-    suffixes = sorted({pair.image.suffix for pair in folder.pairs(split)})
-    if len(suffixes) > 1:
-        raise DataError(f"the images of {split} in {folder.root} must share one suffix, got {', '.join(suffixes)}")
-    return {
-        "data_prefix": {"img_path": f"{IMAGES}/{split}", "seg_map_path": f"{ANNOTATIONS}/{split}"},
-        "img_suffix": suffixes[0],
-        "seg_map_suffix": LABEL_SUFFIX,
     }
 
 
@@ -213,8 +188,8 @@ def training_pipeline(recipe: Recipe) -> list[dict[str, Any]]:
     """Load, resize, crop, flip, distort; normalisation and padding are the data preprocessor's."""
     resized = {"scale": recipe.scale, "ratio_range": recipe.factors, "keep_ratio": True}
     return [
-        {"type": "LoadImageFromFile"},
-        {"type": "LoadAnnotations"},
+        {"type": "ReadImage"},
+        {"type": "ReadLabel"},
         {"type": "RandomResize", **resized},
         {"type": "RandomCrop", "crop_size": recipe.crop, "cat_max_ratio": recipe.cat_max_ratio},
         {"type": "RandomFlip", "prob": recipe.flip},
@@ -226,10 +201,10 @@ def training_pipeline(recipe: Recipe) -> list[dict[str, Any]]:
 def evaluation_pipeline(recipe: Recipe, *, labels: bool = True) -> list[dict[str, Any]]:
     """The whole image, resized into the recipe's evaluation scale; labels stay at their own size."""
     return [
-        {"type": "LoadImageFromFile"},
+        {"type": "ReadImage"},
         {"type": "Resize", "scale": recipe.evaluation_scale, "keep_ratio": True},
         *_enlarged(recipe),
-        *([{"type": "LoadAnnotations"}] if labels else []),
+        *([{"type": "ReadLabel"}] if labels else []),
         {"type": "PackSegInputs"},
     ]
 
@@ -242,10 +217,10 @@ def augmented_pipeline(recipe: Recipe, *, factors: tuple[float, ...], flip: bool
         [{"type": "Resize", "scale": size, "keep_ratio": True} for size in sizes],
         *([_enlarged(recipe)] if recipe.size_divisor > 1 else []),
         [{"type": "RandomFlip", "prob": p, "direction": "horizontal"} for p in ((0.0, 1.0) if flip else (0.0,))],
-        [{"type": "LoadAnnotations"}],
+        [{"type": "ReadLabel"}],
         [{"type": "PackSegInputs"}],
     ]
-    return [{"type": "LoadImageFromFile"}, {"type": "TestTimeAug", "transforms": choices}]
+    return [{"type": "ReadImage"}, {"type": "TestTimeAug", "transforms": choices}]
 
 
 def _enlarged(recipe: Recipe) -> list[dict[str, Any]]:

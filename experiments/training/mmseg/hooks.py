@@ -11,7 +11,8 @@ import torch
 
 from experiments.data.folders import SegmentationFolder
 from experiments.evaluators.base import Progress
-from experiments.training.mmseg.draws import DrawnSegDataset, EndlessSampler, ReseedHook
+from experiments.training.mmseg.data import build_dataset
+from experiments.training.mmseg.draws import EndlessSampler, ReseedHook
 from experiments.training.mmseg.runner import FileRunner
 from experiments.training.optimizer import build_optimizer
 from experiments.training.outcome import TRAINING, VALIDATION, not_finite
@@ -27,32 +28,10 @@ with quiet():
     from mmengine.dist import broadcast_object_list
     from mmengine.hooks import Hook
     from mmengine.optim import AmpOptimWrapper, OptimWrapper
-    from mmengine.registry import DefaultScope
     from mmseg.evaluation import IoUMetric
 
 SIZE_DIVISOR = 32
 """Validation images are enlarged to multiples of it, as in the release."""
-
-
-class FolderDataset(DrawnSegDataset):
-    """A split of a folder, as mmsegmentation reads it."""
-
-    def __init__(self, folder: SegmentationFolder, split: str, pipeline: Sequence[dict[str, Any]]) -> None:
-        self.pairs = folder.pairs(split)
-        super().__init__(
-            metainfo={"classes": folder.classes, "palette": [list(colour) for colour in folder.colours]},
-            pipeline=list(pipeline),
-            reduce_zero_label=folder.reduce_zero_label,
-            test_mode=split == VALIDATION,
-        )
-
-    def load_data_list(self) -> list[dict[str, Any]]:
-        """The pairs of the split."""
-        common = {"label_map": self.label_map, "reduce_zero_label": self.reduce_zero_label}
-        return [
-            {"img_path": str(pair.image), "seg_map_path": str(pair.label), "seg_fields": [], **common}
-            for pair in self.pairs
-        ]
 
 
 class ScoresMetric(IoUMetric):  # type: ignore[misc]
@@ -157,9 +136,8 @@ def build_runner(
     """
     model = _model(candidate, settings, seed)
     size = (candidate.height, candidate.width)
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        train_set = FolderDataset(folder, TRAINING, training_pipeline(settings, *size))
-        val_set = FolderDataset(folder, VALIDATION, validation_pipeline(*size))
+    train_set = build_dataset(folder, TRAINING, training_pipeline(settings, *size))
+    val_set = build_dataset(folder, VALIDATION, validation_pipeline(*size))
     workers = {"num_workers": settings.workers, "persistent_workers": settings.workers > 0}
     every = {"by_epoch": False, "interval": settings.checkpoint_every}
     return FileRunner(
@@ -206,8 +184,8 @@ def training_pipeline(settings: MmsegSettings, height: int, width: int) -> list[
     # A crop full of one class is drawn again where there is a choice of crops.
     share = 0.75 if scales != (1.0, 1.0) else 1.0
     return [
-        {"type": "LoadImageFromFile"},
-        {"type": "LoadAnnotations"},
+        {"type": "ReadImage"},
+        {"type": "ReadLabel"},
         {"type": "RandomResize", **resized},
         {"type": "RandomCrop", "crop_size": (height, width), "cat_max_ratio": share},
         {"type": "RandomFlip", "prob": settings.flip},
@@ -219,10 +197,10 @@ def training_pipeline(settings: MmsegSettings, height: int, width: int) -> list[
 def validation_pipeline(height: int, width: int) -> list[dict[str, Any]]:
     """The whole image at the candidate's size, its ratio kept; labels at their own size."""
     return [
-        {"type": "LoadImageFromFile"},
+        {"type": "ReadImage"},
         {"type": "Resize", "scale": scale_of(height, width), "keep_ratio": True},
         {"type": "ResizeToMultiple", "size_divisor": SIZE_DIVISOR},
-        {"type": "LoadAnnotations"},
+        {"type": "ReadLabel"},
         {"type": "PackSegInputs"},
     ]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.distributed import is_initialized
 
-from experiments.data.folders import SegmentationFolder
+from experiments.data.folders import SegmentationFolder, check_ready
 from experiments.evaluators.base import Progress
 from experiments.training.mmseg.configuration import as_python, mmengine_configuration
 from experiments.training.mmseg.draws import without_trace
@@ -93,6 +93,7 @@ def train(
     """
     if precision != "float32" and not torch.cuda.is_available():
         raise StudyError(f"precision {precision} needs a CUDA device; accepted here: float32")
+    check_ready(folder)
     design = replace(design, num_classes=folder.num_classes)
     start = partial(_write_initial, checkpoint, source or design, design, seed) if checkpoint else None
     settings = mmengine_configuration(

@@ -160,10 +160,10 @@ def test_settings_and_data_are_part_of_the_description(data: Path, tmp_path: Pat
     assert here["data"] != evaluator("lean", other).describe()["data"]
 
 
-def test_a_label_beyond_the_classes_is_an_error_that_names_it(data: Path) -> None:
+def test_a_label_beyond_the_classes_is_an_error_that_names_it(data: Path, tmp_path: Path) -> None:
     folder = open_folder(data, classes=["ground", "else"])
-    with pytest.raises(DataError, match=r"split training .* class number 10; its 2 classes"):
-        LeanEvaluator(folder, SETTINGS)._split("training", torch.device("cpu"))
+    with pytest.raises(DataError, match=r"annotations/training/0+\.png has label\(s\) [\d, ]+; accepted: 0 to 2"):
+        LeanEvaluator(folder, SETTINGS).evaluate(CANDIDATE, budget=1, seed=0, folder=tmp_path)
 
 
 def test_a_data_set_without_a_validation_split_is_refused(data: Path) -> None:

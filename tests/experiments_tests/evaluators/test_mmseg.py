@@ -17,7 +17,8 @@ from experiments.evaluators.base import Progress
 from experiments.evaluators.lean import LeanEvaluator
 from experiments.evaluators.mmseg import LOGS, MmsegEvaluator
 from experiments.training.lean.loop import pixel_loss
-from experiments.training.mmseg.hooks import FolderDataset, ScoresMetric, build_runner, validation_pipeline
+from experiments.training.mmseg.data import build_dataset
+from experiments.training.mmseg.hooks import ScoresMetric, build_runner, validation_pipeline
 from experiments.training.optimizer import build_optimizer
 from experiments.training.outcome import RESULT, WEIGHTS
 from experiments.training.schedule import learning_rate_factor
@@ -177,7 +178,7 @@ def test_training_starts_from_the_lean_loops_weights_and_loss(runner: Any, data:
     network = TopFormer(NANO)
     stem = network.state_dict()["backbone.pyramid.stem.conv.weight"]
     assert torch.equal(runner.model.backbone.body.pyramid.stem.conv.weight, stem)
-    sample = FolderDataset(open_folder(data), "validation", validation_pipeline(64, 64))[0]
+    sample = build_dataset(open_folder(data), "validation", validation_pipeline(64, 64))[0]
     logits = torch.randn(1, 11, 8, 8, generator=torch.Generator().manual_seed(0))
     theirs = runner.model.decode_head.loss_by_feat(logits, [sample["data_samples"]])["loss_ce"]
     labels = sample["data_samples"].gt_sem_seg.data

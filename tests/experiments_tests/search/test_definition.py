@@ -26,6 +26,10 @@ def test_absent_keys_take_the_documented_defaults() -> None:
     assert (study.asked, study.consider, study.limits.alpha) == (10_000, 2000, 0.05)
 
 
+def test_the_sampler_grid_is_called_exhaustive() -> None:
+    assert from_mapping({**VALUES, "sampler": "grid"}) == from_mapping({**VALUES, "sampler": "exhaustive"})
+
+
 def test_a_restriction_leaves_these_labels_alone() -> None:
     space = from_mapping(VALUES).space.build()
     assert space.axis("depth").labels == ("1", "2")
@@ -36,7 +40,10 @@ def test_a_restriction_leaves_these_labels_alone() -> None:
     ("change", "message"),
     [
         ({"trails": 3}, "unknown key of a study 'trails'; did you mean 'trials'?"),
-        ({"sampler": "tpee"}, "unknown sampler 'tpee'; did you mean 'tpe'?"),
+        (
+            {"sampler": "tpee"},
+            "unknown sampler 'tpee'; did you mean 'tpe'? accepted: tpe, nsga2, nsga3, gp, random, exhaustive",
+        ),
         ({"objectives": ["accuracy", "latency"]}, "unknown objectives.name 'latency'; did you mean 'latency_ms'?"),
         ({"objectives": ["macs"]}, "objectives must hold 'accuracy', got ['macs']"),
         ({"objectives": ["accuracy", "accuracy"]}, "objectives must be a list without repetitions"),

@@ -17,10 +17,11 @@ import pytest
 import torch
 
 from experiments.cli import main
-from experiments.data.folders import open_folder
+from experiments.data.folders import TRAINING, open_folder
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.training.mmseg.configuration import TRAINING, dataset, training_pipeline
-from experiments.training.mmseg.draws import Draw, DrawnSegDataset, EndlessSampler
+from experiments.training.mmseg.configuration import training_pipeline
+from experiments.training.mmseg.data import FolderDataset, build_dataset
+from experiments.training.mmseg.draws import Draw, EndlessSampler
 from experiments.training.mmseg.runner import last_checkpoint
 from experiments.training.mmseg.train import train
 from tests import ROOT
@@ -198,13 +199,8 @@ def test_a_folder_in_which_nothing_was_trained_gives_way(data: Path, tmp_path: P
 # Draws
 
 
-def drawn(data: Path) -> DrawnSegDataset:
-    from mmengine.registry import DefaultScope
-
-    recipe = small_recipe(**SETTINGS)
-    settings = dataset(open_folder(data), TRAINING, training_pipeline(recipe))
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        return DrawnSegDataset(**{name: value for name, value in settings.items() if name != "type"})
+def drawn(data: Path) -> FolderDataset:
+    return build_dataset(open_folder(data), TRAINING, training_pipeline(small_recipe(**SETTINGS)))
 
 
 def test_every_image_comes_once_per_epoch_and_skipping_changes_no_draw() -> None:

@@ -1,14 +1,14 @@
 """Folders of images and labels: those of the known data sets, and any in ADE20K layout."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from experiments.data.folders.description import read_description
 from experiments.data.folders.known import KnownSet, known_set, recognise
-from experiments.data.folders.labels import IGNORED, Labelling
+from experiments.data.folders.labels import Labelling
 from experiments.data.folders.match import ANNOTATIONS, IMAGES, Pair, find_pairs
 from experiments.data.images import Pixels, read_pair
 from experiments.data.listing import folders, names_listed
@@ -244,30 +244,10 @@ def describe(root: Path) -> Mapping[str, Any]:
     if (root / MANIFEST).is_file():
         return read_manifest(root / MANIFEST)
     if (root / "dataset.json").is_file():
-        return _dataset_json(root / "dataset.json")
+        return read_description(root / "dataset.json")
     if (root / "classes.txt").is_file():
         return {"classes": names_listed(root / "classes.txt")}
     return {}
-
-
-def _dataset_json(path: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
-    if not isinstance(data, dict):
-        raise DataError(f"{path} must hold an object, got {data!r}")
-    accepted = ("name", "classes", "ignore", "groups", "palette", "dataset")
-    for key in data:
-        if key not in accepted:
-            raise DataError(f"{path}: {unknown_name('key', key, accepted)}")
-    if data.get("ignore", 0) not in (0, IGNORED):
-        raise DataError(f"{path}: ignore must be 0 or {IGNORED}, got {data['ignore']!r}")
-    for group, members in data.get("groups", {}).items():
-        for name in members:
-            if name not in data.get("classes", ()):
-                raise DataError(f"{path}: group {group}: {unknown_name('class', name, data.get('classes', ()))}")
-    return data
 
 
 def numbered(classes: int) -> tuple[str, ...]:

@@ -85,13 +85,13 @@ def test_unknown_classes_are_an_error_when_they_are_needed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"clases": []}', "unknown key 'clases'; did you mean 'classes'"),
-        ('{"classes": ["a", "a"]}', "different names"),
-        ('{"classes": "road"}', "list of names"),
-        ('{"classes": ["a"], "ignore": 7}', "ignore must be 0 or 255, got 7"),
+        ('{"clases": []}', "unknown key of a data set 'clases'; did you mean 'classes'"),
+        ('{"classes": ["a", "a"]}', "without repetitions"),
+        ('{"classes": "road"}', "a list of strings"),
+        ('{"classes": ["a"], "ignore": 7}', "ignore must be one of 0, 255, got 7"),
         ('{"classes": ["road"], "groups": {"g": ["raod"]}}', "did you mean 'road'"),
-        ("[]", "must hold an object"),
-        ("{", "cannot read"),
+        ("[]", "must be a table"),
+        ("{", "is not JSON"),
     ],
 )
 def test_a_wrong_dataset_json_is_refused(root: Path, text: str, message: str) -> None:

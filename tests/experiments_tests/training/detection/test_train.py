@@ -275,5 +275,5 @@ def test_missing_and_broken_annotations(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not JSON"):
         open_coco(root)
     path.unlink()
-    with pytest.raises(DataError, match="cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"cannot read .*: No such file"):
         open_coco(root)

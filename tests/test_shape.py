@@ -21,7 +21,6 @@ PRIVATE_TODAY = {
     "experiments_tests/evaluators/test_lean.py",
     "experiments_tests/evaluators/test_mmseg.py",
     "experiments_tests/training/lean/test_compile.py",
-    "experiments_tests/training/lean/test_pixels.py",
     "experiments_tests/training/lean/test_train.py",
     "experiments_tests/training/mmseg/test_memory.py",
     "search_space_tests/spaces/test_sampling.py",

@@ -21,6 +21,7 @@ from experiments.evaluators.mmseg import MmsegEvaluator
 from experiments.training.lean import data as lean_data
 from experiments.training.lean.crops import TRIES, Crops, Windows
 from experiments.training.lean.data import load_mixed
+from experiments.training.lean.loop import Training
 from experiments.training.lean.pixels import Mixed
 from experiments.training.lean.resize import into, resized_bytes
 from experiments.training.mmseg.data import build_dataset
@@ -297,14 +298,14 @@ def test_validation_images_are_resized_as_mmsegmentation_resizes_them(folder: Se
 def test_the_same_weights_have_the_same_scores_as_with_mmsegmentation(data: Path, tmp_path: Path) -> None:
     candidate = Candidate(design=NANO, height=64, width=64)
     found = MmsegEvaluator(data, MmsegSettings(batch=2)).evaluate(candidate, budget=3, seed=0, folder=tmp_path)
-    lean = LeanEvaluator(data, LeanSettings(batch=2, device="cpu"))
-    fitting = replace(candidate, design=replace(NANO, num_classes=CLASSES))
-    training = lean._training(fitting, budget=1, seed=0)
+    settings, folder = LeanSettings(batch=2, device="cpu"), open_folder(data)
+    validation = load_mixed(folder, "validation", CPU)
+    training = Training(replace(NANO, num_classes=CLASSES), settings, crops(validation, width=64), budget=1, device=CPU)
     training.model.load_state_dict(torch.load(tmp_path / WEIGHTS, weights_only=True))
-    ours = scores(training.validate(lean._split("validation", CPU)))
+    ours = scores(training.validate(validation))
     # Rounding may turn a pixel at a tie.
     assert ours.miou == pytest.approx(found.value, abs=0.05)
-    named = dict(zip(lean.folder.classes, ours.per_class, strict=True))
+    named = dict(zip(folder.classes, ours.per_class, strict=True))
     assert {name: named[name] for name in found.per_class} == pytest.approx(found.per_class, abs=0.2)
 
 

@@ -141,6 +141,51 @@ def test_adding_a_data_set_is_a_description_and_a_recipe(house: House) -> None:
     assert "meadow" in house.topformer("train", "--help")
 
 
+EVALUATOR = """
+from experiments.evaluators.base import Accuracy
+
+
+class WidthEvaluator:
+    metric = "width@nothing"
+
+    @classmethod
+    def read(cls, folder, settings):
+        return cls()
+
+    def describe(self):
+        return {"kind": "width"}
+
+    def evaluate(self, candidate, *, budget, seed, folder, progress=None):
+        value = float(candidate.design.width)
+        return Accuracy(metric=self.metric, value=value, source="proxy", budget=budget, seed=seed, seconds=0.0)
+"""
+
+STUDY = """
+name = "widths"
+objectives = ["accuracy", "macs"]
+sampler = "first"
+trials = 3
+consider = 10
+space = { name = "paper", base = "nano", height = 64, width = 64 }
+evaluator = { kind = "width", data = "none", budget = 1 }
+"""
+
+
+def test_adding_an_evaluator_or_a_sampler_is_a_class_or_function_and_an_entry(house: House) -> None:
+    house.write("experiments/evaluators/width.py", EVALUATOR)
+    entry = '"width": Kind("experiments.evaluators.width:WidthEvaluator", "the wider the better"),'
+    house.enter("experiments/evaluators/__init__.py", r"(?m)^EVALUATORS: .*\n    \{\n", entry)
+    maker = "def make_first(seed, _population):\n    return optuna.samplers.BruteForceSampler(seed=seed)\n\n"
+    house.enter("experiments/search/searcher.py", r"(?m)^STATES = .*\n", maker)
+    entry = '"first": Kind(f"{_MAKERS}:make_first", "the first choices first"),'
+    house.enter("experiments/search/samplers.py", r"(?m)^SAMPLERS: .*\n    \{\n", entry)
+    house.write("study.toml", STUDY)
+    assert "3/3 evaluated" in house.topformer("sweep", "study.toml", "--out", "run")
+    text = house.topformer("sweep", "--help")
+    assert "width" in text
+    assert "first" in text
+
+
 TABLE = """
 id = "pooling"
 title = "Which scales are pooled"

@@ -157,7 +157,7 @@ def decode(line: bytes) -> Record:
     """
     try:
         value = json.loads(line, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"not a JSON line ({error})") from None
     return from_json(value)
 

@@ -1,6 +1,5 @@
 """What a run folder says: its study, its records, and the files made of them."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +13,8 @@ from analysis.records.study import read_study
 from analysis.results.pareto import Front, Objective, front
 from analysis.results.pruning import wrong_prunes
 from topformer import codec
-from topformer.errors import DesignError, RecordError, StorageError, StudyError
+from topformer.errors import DesignError, RecordError, StudyError
+from topformer.files import read_object, write_text
 from topformer.presets import PRESETS, dense_head
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ def write_pareto(run_folder: Path, out: Path | None = None) -> ParetoFiles:
     files = ParetoFiles(*(folder / f"pareto.{ending}" for ending in ("csv", "png", "svg", "md")))
     notes = "\n".join(plot.caption)
     markdown = f"# {plot.title}\n\n{markdown_table(plot.front, plot.anchors)}\n{notes}\n"
-    _write(files.csv, csv_table(plot.front))
-    _write(files.markdown, markdown)
+    write_text(files.csv, csv_table(plot.front))
+    write_text(files.markdown, markdown)
     save_pareto(plot, files.png, files.svg)
     return files
 
@@ -229,15 +229,10 @@ def _listed(numbers: Iterable[int]) -> str:
 
 
 def _read_study(path: Path) -> dict[str, Any]:
-    try:
-        study = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StudyError(f"no study.json in {path.parent}: it must be the run folder of a study") from None
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise StudyError(f"{path} is no JSON ({error})") from None
-    if not isinstance(study, dict) or study.get("schema") != STUDY_SCHEMA:
+    if not path.exists():
+        raise StudyError(f"no study.json in {path.parent}: it must be the run folder of a study")
+    study: dict[str, Any] = read_object(path, error=StudyError)
+    if study.get("schema") != STUDY_SCHEMA:
         raise StudyError(f"{path} must be an object whose schema is {STUDY_SCHEMA}")
     for key, (kind, accepted) in _STUDY_KEYS.items():
         if not isinstance(study.get(key), kind):
@@ -265,11 +260,3 @@ def _objective(folder: Path, goal: object) -> Objective:
             raise StudyError(
                 f"{folder / 'study.json'}: direction of {goal['metric']} must be minimize or maximize, got {other!r}"
             )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error

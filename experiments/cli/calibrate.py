@@ -7,6 +7,7 @@ of a device's folder anew and writes its coefficients.json, `--shipped` those of
 import argparse
 from pathlib import Path
 
+from experiments.cli.parsing import place
 from topformer.errors import InputError
 
 EXAMPLE = "topformer calibrate --device pi5 rows.csv --out devices"
@@ -14,15 +15,15 @@ EXAMPLE = "topformer calibrate --device pi5 rows.csv --out devices"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("rows", type=Path, nargs="*", metavar="ROWS.csv", help="files of measured rows")
+    parser.add_argument("rows", type=place, nargs="*", metavar="ROWS.csv", help="files of measured rows")
     parser.add_argument("--device", metavar="NAME", help="what to call the device")
     parser.add_argument("--prior", default="snapdragon-865", metavar="NAME", help="known device that few rows scale")
     parser.add_argument(
         "--method", choices=["auto", "scale", "fit"], default="auto", help="auto: by the number of rows"
     )
-    parser.add_argument("--out", type=Path, default=Path("devices"), metavar="FOLDER", help="writes FOLDER/NAME")
+    parser.add_argument("--out", type=place, default=Path("devices"), metavar="FOLDER", help="writes FOLDER/NAME")
     parser.add_argument("--overwrite", action="store_true", help="replace a device of that name")
-    parser.add_argument("--refit", type=Path, metavar="FOLDER", help="fit the rows of a device's folder anew")
+    parser.add_argument("--refit", type=place, metavar="FOLDER", help="fit the rows of a device's folder anew")
     parser.add_argument("--shipped", action="store_true", help="fit those of every device of the project anew")
 
 

@@ -5,22 +5,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from experiments.kinds import Kind, canonical
+from experiments.implementations import Implementation, canonical
 
 if TYPE_CHECKING:
     from experiments.evaluators.base import Evaluator
 
-EVALUATORS: Mapping[str, Kind] = MappingProxyType(
+EVALUATORS: Mapping[str, Implementation] = MappingProxyType(
     {
-        "lean": Kind(
+        "lean": Implementation(
             "experiments.evaluators.lean:LeanEvaluator",
             "short trainings in plain torch, the whole data set in memory",
         ),
-        "mmseg": Kind(
+        "mmseg": Implementation(
             "experiments.evaluators.mmseg:MmsegEvaluator",
             "short trainings through mmsegmentation, with its pipelines and metric",
         ),
-        "recipe": Kind(
+        "recipe": Implementation(
             "experiments.evaluators.recipe:RecipeEvaluator",
             "full trainings by a released recipe, from released weights where they are given",
         ),

@@ -6,8 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.evaluators import evaluator
+from experiments.evaluators import EVALUATORS, evaluator
+from experiments.implementations import choice
+from topformer.bounds import COUNT, SEED
 from topformer.errors import StudyError
+from topformer.kinds import Anything, Text
+from topformer.schema import Section, key
 
 if TYPE_CHECKING:
     from experiments.evaluators.base import EvaluatorMaker
@@ -17,36 +21,32 @@ TOKENWORLD = "tokenworld"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokenworld:
-    """The embedded data set that a study makes for itself: images of the study's own size.
+    """The embedded data set that a study makes for itself: images of the study's own size."""
 
-    Attributes:
-        training: Number of training images.
-        validation: Number of validation images.
-        seed: Seed of the whole set.
-    """
-
-    training: int = 2000
-    validation: int = 300
-    seed: int = 0
+    training: int = field(default=2000, metadata=key(COUNT, "Number of training images."))
+    validation: int = field(default=300, metadata=key(COUNT, "Number of validation images."))
+    seed: int = field(default=0, metadata=key(SEED, "Seed of the whole set."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorDefinition:
-    """Where the accuracy comes from.
+    """Where the accuracy comes from."""
 
-    Attributes:
-        kind: A name of `experiments.evaluators.EVALUATORS`.
-        data: `tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder.
-        budget: Iterations of each training.
-        settings: Settings of that evaluator that differ from its defaults.
-        tokenworld: The set that is made where `data` is `tokenworld`.
-    """
-
-    kind: str
-    data: str
-    budget: int
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    tokenworld: Tokenworld = field(default_factory=Tokenworld)
+    kind: str = field(metadata=key(choice(EVALUATORS), "Evaluator."))
+    data: str = field(
+        metadata=key(
+            Text(), "`tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder."
+        )
+    )
+    budget: int = field(metadata=key(COUNT, "Iterations of each training."))
+    settings: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata=key(Anything(table=True), "Settings of that evaluator that differ from its defaults."),
+    )
+    tokenworld: Tokenworld = field(
+        default_factory=Tokenworld,
+        metadata=key(Section(Tokenworld), "The set that is made where `data` is tokenworld."),
+    )
 
 
 def study_evaluator(

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -12,19 +11,20 @@ from pathlib import Path
 import numpy as np
 
 from experiments.measure.rows import MeasuredRow
-from experiments.training.outcome import replacing, write_json
 from search_space.latency.calibration import coefficients_file
 from search_space.latency.calibration.devices import FITTED, refit, shipped
 from search_space.latency.calibration.fitting import EFFECTIVE_PARAMETERS, MeasuredNetwork, fit, measured_candidate
 from search_space.latency.calibration.transfer import transfer
 from search_space.latency.model import DeviceModel, Setup
 from topformer import __version__
+from topformer.bounds import LABEL
 from topformer.codec import fingerprint, to_json
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError, StorageError
+from topformer.files import replacing, write_json
 from topformer.presets import PRESETS
+from topformer.schema import check
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 MOST_APART = 100
 """Factor between two times of one network that no noise makes, and another unit does."""
 
@@ -116,8 +116,7 @@ def calibrate(name: str, rows: Sequence[MeasuredRow], *, prior: str, method: Met
         InputError: The name cannot be used, the prior is not known, or the rows are too few, of several settings,
             measured twice, or all in one proportion of work and bytes.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"device must be a name of lower-case letters, digits, dots, hyphens, got {name!r}")
+    check("device", name, LABEL, InputError)
     known = shipped(prior)
     _check_setting(rows)
     _check_distinct(rows)

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from experiments.measure.commands import MeasureError, shown
+from topformer.kinds import is_number
 
 ROLES = ("candidate", "reference")
 """The two networks that run in turns."""
@@ -79,8 +79,7 @@ def _facts(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if usable else None
+    return float(value) if is_number(value) else None
 
 
 def times(values: object, device: str) -> tuple[float, ...]:
@@ -90,11 +89,7 @@ def times(values: object, device: str) -> tuple[float, ...]:
         MeasureError: There are none, or one is no finite number above 0.
     """
     runs = tuple(values) if isinstance(values, (list, tuple)) else ()
-    bad = [value for value in runs if isinstance(value, bool) or not isinstance(value, (int, float)) or not _ok(value)]
+    bad = [value for value in runs if not is_number(value) or value <= 0]
     if not runs or bad:
         raise MeasureError(f"{device}: times must be finite numbers above 0, got {shown([repr((bad or [values])[0])])}")
     return tuple(map(float, runs))
-
-
-def _ok(value: float) -> bool:
-    return isfinite(value) and value > 0

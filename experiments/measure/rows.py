@@ -11,8 +11,9 @@ from typing import Any
 
 from analysis.records.lines import LineFile
 from search_space.candidate import Candidate
-from topformer.codec import fingerprint, from_json, to_json
+from topformer.codec import fingerprint, to_json
 from topformer.design import Design
+from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError
 
 
@@ -200,7 +201,7 @@ def _value(name: str, text: str | None, where: str) -> object:
         if text is None:
             raise ValueError
         if kind is Design:
-            return from_json(json.loads(text))
+            return parse_design(text)
         if kind is bool:
             return {"true": True, "false": False}[text]
         if kind is str or kind is int or kind is float:

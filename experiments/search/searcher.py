@@ -16,7 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis.records.record import State
-from experiments.kinds import canonical
+from experiments.implementations import canonical
 from experiments.search.samplers import SAMPLERS
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space

@@ -121,7 +121,7 @@ def test_a_wrong_study_is_refused(tmp_path: Path, changes: dict[str, Any], messa
 
 def test_a_study_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (run_folder(tmp_path, RECORDS) / "study.json").write_text("{")
-    with pytest.raises(StudyError, match=r"study\.json is no JSON"):
+    with pytest.raises(StudyError, match=r"study\.json is not JSON"):
         write_pareto(tmp_path)
 
 

@@ -9,12 +9,12 @@ from types import MappingProxyType
 import pytest
 
 from experiments.evaluators import EVALUATORS
-from experiments.kinds import Kind, canonical, listed
+from experiments.implementations import Implementation, canonical, listed
 from experiments.search.samplers import SAMPLERS
 from topformer.errors import InputError, StudyError
 
-TABLE: Mapping[str, Kind] = MappingProxyType(
-    {"fast": Kind("math:sqrt", "quick"), "slow": Kind("math:floor", "thorough", aliases=("lazy",))}
+TABLE: Mapping[str, Implementation] = MappingProxyType(
+    {"fast": Implementation("math:sqrt", "quick"), "slow": Implementation("math:floor", "thorough", aliases=("lazy",))}
 )
 
 
@@ -41,7 +41,7 @@ def test_every_sampler_has_its_line_of_help() -> None:
 
 
 @pytest.mark.parametrize("kind", EVALUATORS.values(), ids=EVALUATORS)
-def test_every_evaluator_is_a_class_that_can_be_read(kind: Kind) -> None:
+def test_every_evaluator_is_a_class_that_can_be_read(kind: Implementation) -> None:
     made = kind.load()
     assert isclass(made)
     assert {"read", "metric", "evaluate", "describe"} <= set(dir(made))

@@ -1,4 +1,4 @@
-"""Tables of kinds, such as samplers and evaluators: from each come the maker, the help text and the error list."""
+"""Tables of implementations, such as samplers and evaluators: from each come the maker, the help and the error list."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import Any
 
 from topformer.errors import InputError, unknown_name
+from topformer.kinds import Choice
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Implementation:
     """One entry of a table.
 
     Attributes:
@@ -29,7 +30,7 @@ class Kind:
         return getattr(import_module(module), name)
 
 
-def canonical(what: str, name: str, table: Mapping[str, Kind], error: type[InputError] = InputError) -> str:
+def canonical(what: str, name: str, table: Mapping[str, Implementation], error: type[InputError] = InputError) -> str:
     """The name of an entry, given that or an alias.
 
     Args:
@@ -41,10 +42,15 @@ def canonical(what: str, name: str, table: Mapping[str, Kind], error: type[Input
     Raises:
         InputError: There is no such entry; the message offers the nearest.
     """
-    for entry, kind in table.items():
-        if name == entry or name in kind.aliases:
+    for entry, implementation in table.items():
+        if name == entry or name in implementation.aliases:
             return entry
     raise error(unknown_name(what, name, table))
+
+
+def choice(table: Mapping[str, Implementation]) -> Choice:
+    """The names of a table and their aliases, as what a key of a file accepts."""
+    return Choice(table, {alias: name for name, entry in table.items() for alias in entry.aliases})
 
 
 def listed(names: Iterable[str]) -> str:

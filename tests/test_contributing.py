@@ -197,7 +197,7 @@ def make_backwards(seed: int, _population: int) -> BaseSampler:
 
 def enter_evaluator(house: House) -> None:
     house.write("experiments/evaluators/channels.py", CHANNELS)
-    entry = '"channels": Implementation("experiments.evaluators.channels:ChannelCount", "counts channels and trains nothing"),'
+    entry = '"channels": Implementation("experiments.evaluators.channels:ChannelCount", "counts, trains nothing"),'
     house.enter("experiments/evaluators/__init__.py", r"EVALUATORS: [^=]+= MappingProxyType\(\s*\{\n", entry)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_design, add_json, add_loaders, add_start, read_source, size
-from experiments.cli.bar import bar
 from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
 from topformer.bounds import CLASSES, COUNT, POSITIVE, SEED
 from topformer.design_file import read_design
 from topformer.errors import StudyError

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_loaders, add_start, read_source
-from experiments.cli.bar import bar
 from experiments.cli.choices import DESIGN, add_design_and_data, chosen, opened, released
 from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
 from experiments.data.folders.known import KNOWN
 from experiments.training.settings import COMPILERS, DEVICES, PRECISIONS
 from topformer.bounds import COUNT, SEED

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from topformer.errors import DesignError, InputError, StudyError, nearest, shown, unknown_name
+from topformer.errors import DesignError, ExplorerError, InputError, StudyError, nearest, shown, unknown_name
 from topformer.kinds import Kind, Text
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read(
     where: str = "",
     *,
     whole: str = "a study",
-    error: type[InputError] = StudyError,
+    error: type[ExplorerError] = StudyError,
 ) -> "Definition":
     """The dataclass of a table.
 
@@ -67,7 +67,7 @@ def read(
     return _made(definition, values, where)
 
 
-def check(name: str, value: object, kind: Kind, error: type[InputError] = DesignError) -> None:
+def check(name: str, value: object, kind: Kind, error: type[ExplorerError] = DesignError) -> None:
     """One value is accepted.
 
     Raises:
@@ -77,7 +77,7 @@ def check(name: str, value: object, kind: Kind, error: type[InputError] = Design
         refuse(problems, error)
 
 
-def check_fields(instance: "DataclassInstance", error: type[InputError] = StudyError) -> None:
+def check_fields(instance: "DataclassInstance", error: type[ExplorerError] = StudyError) -> None:
     """Every key of an object is accepted, for its `__post_init__`.
 
     Raises:
@@ -97,7 +97,7 @@ def check_member(name: str, value: object, kind: type[StrEnum]) -> None:
         raise DesignError(unknown_name(name, value, [member.value for member in kind]))
 
 
-def refuse(problems: Iterable[str], error: type[InputError]) -> None:
+def refuse(problems: Iterable[str], error: type[ExplorerError]) -> None:
     """Raise an error that lists the problems, a line each; a single one is the message itself."""
     found = list(problems)
     if found:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_json, add_size, size, sized
 from experiments.cli.parsing import of, place
-from experiments.cli.terminal import console, drawn
+from experiments.cli.terminal import console, show_lines, show_table
 from experiments.evaluators import EVALUATORS
 from experiments.implementations import canonical
 from experiments.training.recipes import RECIPES
@@ -256,14 +256,13 @@ def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition
     from experiments.trials.progress import TrialProgress
 
     # With --json the standard output holds nothing but JSON.
-    screen = console(errors=args.json)
-    for line in _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))):
-        screen.print(line, highlight=False, markup=False, soft_wrap=True)
-    with TrialProgress(screen) as progress:
+    told = console(stderr=args.json)
+    show_lines(told, _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))))
+    with TrialProgress(told) as progress:
         summary = run_ablations(tables, asked, args.out, callback=progress)
     _show(args, summary.tables, summary.files)
     if summary.interrupted:
-        screen.print("interrupted; the same command continues")
+        show_lines(told, ["interrupted; the same command continues"])
     return summary.exit_status
 
 
@@ -286,13 +285,12 @@ def _show(args: argparse.Namespace, tables: "Sequence[Ablation]", files: "Ablati
     if args.json:
         print(json.dumps([table.to_json() for table in tables], indent=2, allow_nan=False))
         return
-    screen = console()
+    told = console()
     for table in tables:
-        screen.print(f"\n[bold]{heading(table)}[/bold]")
+        show_lines(told, ["", heading(table)], style="bold")
         for part in text_tables(table):
-            screen.print(drawn(part.title, part.header, part.rows))
-        for line in remarks(table):
-            screen.print(line, highlight=False, markup=False, style="dim", soft_wrap=True)
+            show_table(told, part)
+        show_lines(told, remarks(table), style="dim")
         if found := verdicts(table):
-            screen.print(f"against the paper: {found}", highlight=False)
+            show_lines(told, [f"against the paper: {found}"])
     print(f"\npage   {files.page}\ntables {files.tables}")

@@ -111,10 +111,10 @@ def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
 def _dry_run(definition: StudyDefinition) -> int:
     from experiments.search.screening import Screen
 
-    space = definition.space.build()
+    space, screen = definition.space.build(), Screen(definition)
     print(f"space {space.name} around {definition.space.base}: {space.count():,} distinct designs")
     with TemporaryDirectory() as folder:
-        Screen(definition).screened(space, Path(folder), print)
+        screen.screened(space, Path(folder), print)
     print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} iterations each")
     return 0
 

@@ -1,34 +1,14 @@
-"""What commands show on a terminal beyond plain lines; rich is loaded when something is shown."""
+"""The door to the terminal for commands: the bar of a long one, and lines and tables that fit the window."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
-    from experiments.evaluators.base import Progress
-
-
-def console(*, errors: bool = False) -> "Console":
-    """The terminal of the standard output, or of the error stream."""
-    from rich.console import Console
-
-    return Console(stderr=errors)
-
-
-def drawn(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
-    """A table for a console: the first column left, numbers right, long cells folded."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left", title_style="italic", box=None, pad_edge=False)
-    for index, name in enumerate(header):
-        table.add_column(escape(name), justify="left" if index == 0 else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+    from analysis.reports.text_table import TextTable
+    from experiments.training.outcome import Progress
 
 
 @contextmanager
@@ -42,9 +22,36 @@ def bar(counted: str, *, hidden: bool = False) -> Iterator["Progress"]:
     Yields:
         What takes the steps done and all of them.
     """
+    from rich.console import Console
     from rich.progress import Progress as Shown
 
-    screen = console(errors=True)
-    with Shown(console=screen, transient=True, disable=hidden or not screen.is_terminal) as shown:
+    console = Console(stderr=True)
+    with Shown(console=console, transient=True, disable=hidden or not console.is_terminal) as shown:
         task = shown.add_task(counted, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """The output or the error stream of this process, with its width and colours."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def show_lines(target: "Console", lines: Iterable[str], *, style: str | None = None) -> None:
+    """Lines as they are: nothing in them is taken for markup, and long ones are left to the terminal to wrap."""
+    for line in lines:
+        target.print(line, highlight=False, markup=False, style=style, soft_wrap=True)
+
+
+def show_table(target: "Console", table: "TextTable") -> None:
+    """A table with its title, the first column to the left and the others to the right."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    drawn = Table(title=escape(table.title), title_justify="left", title_style="italic", box=None, pad_edge=False)
+    for index, name in enumerate(table.header):
+        drawn.add_column(escape(name), justify="left" if index == 0 else "right", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*map(escape, row))
+    target.print(drawn)

@@ -52,7 +52,7 @@ _SIDEWAYS = frozenset({5, 6, 7, 8})
 """Tags that exchange height and width."""
 
 # Of broken tags, beside which the pixels are whole, Pillow warns without the file's name.
-warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 # Pillow would only warn of an image that is too large; `_opened` refuses it by name.
 Image.MAX_IMAGE_PIXELS = None
 

@@ -5,7 +5,8 @@ begin with a dot (such as `._a.jpg` of macOS and `.ipynb_checkpoints`), and thos
 in a folder count; folders inside it are not looked into, but where the layout of a known data set has them.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from topformer.errors import DataError
@@ -39,29 +40,39 @@ _OTHER_SUFFIXES = frozenset(
 
 def visible(folder: Path) -> list[Path]:
     """What is in a folder, sorted, without what a system left behind; nothing where there is no folder."""
-    return sorted(path for path in folder.glob("*") if not _hidden(path.name))
+    return [folder / entry.name for entry in _entries(folder)]
 
 
 def visible_below(folder: Path) -> list[Path]:
     """The files in a folder and in all folders below it, sorted, without what a system left behind."""
-    found = (path for path in folder.rglob("*") if not any(map(_hidden, path.relative_to(folder).parts)))
-    return sorted(path for path in found if path.is_file())
+    found: list[Path] = []
+    for entry in _entries(folder):
+        found += visible_below(folder / entry.name) if entry.is_dir() else [folder / entry.name]
+    return found
 
 
-def files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """The files directly in a folder that have one of these endings, in any case, sorted."""
-    return [path for path in visible(folder) if path.suffix.lower() in suffixes and not path.is_dir()]
+    found = ((folder / entry.name, entry) for entry in _entries(folder))
+    return [path for path, entry in found if path.suffix.lower() in suffixes and not entry.is_dir()]
 
 
 def folders(folder: Path) -> list[Path]:
     """The folders directly in a folder, sorted."""
-    return [path for path in visible(folder) if path.is_dir()]
+    return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
 
 
-def others(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+def others(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """The files directly in a folder that look like images or labels and have none of these endings."""
-    wanted = _OTHER_SUFFIXES.difference(suffixes)
-    return [path for path in visible(folder) if path.suffix.lower() in wanted and not path.is_dir()]
+    return files(folder, _OTHER_SUFFIXES.difference(suffixes))
+
+
+def _entries(folder: Path) -> "list[os.DirEntry[str]]":
+    """Sorted by name; the system tells files from folders without a look at each of them."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as found:
+        return sorted((entry for entry in found if not _hidden(entry.name)), key=lambda entry: entry.name)
 
 
 def names_listed(path: Path, cure: str = "") -> list[str]:

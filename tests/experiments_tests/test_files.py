@@ -25,7 +25,7 @@ def test_another_purpose_is_refused_with_the_innermost_difference(tmp_path: Path
     with claimed(tmp_path, "note.json", WANTED, holds="training"):
         pass
     other = {**WANTED, "design": {"width": 72, "taps": (1, 2)}}
-    said = f"{tmp_path} holds another training: design.width is 64 there and 72 here; choose another folder"
+    said = f"{tmp_path} holds another training: design.width is 64 there and 72 here; choose another --out"
     with pytest.raises(StudyError) as caught, claimed(tmp_path, "note.json", other, holds="training"):
         pass
     assert str(caught.value) == said
@@ -34,7 +34,7 @@ def test_another_purpose_is_refused_with_the_innermost_difference(tmp_path: Path
 def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
     with (
-        pytest.raises(StudyError, match=r"holds thesis\.tex but no note\.json: it is no folder of a study"),
+        pytest.raises(StudyError, match=r"holds thesis\.tex but no note\.json: it cannot be told whose it is"),
         claimed(tmp_path, "note.json", WANTED, holds="study"),
     ):
         pass

@@ -1,30 +1,25 @@
 """Folders of images and labels: those of the known data sets, and any in ADE20K layout."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from experiments.data.folders.description import DESCRIPTIONS, describe
 from experiments.data.folders.known import KnownSet, known_set, recognise
-from experiments.data.folders.labels import IGNORED, Labelling
+from experiments.data.folders.labels import MOST_CLASSES, Labelling, numbered
 from experiments.data.folders.match import ANNOTATIONS, IMAGES, Pair, find_pairs
 from experiments.data.images import Pixels, read_pair
-from experiments.data.listing import folders, names_listed
-from experiments.data.tokenworld.write import MANIFEST, read_manifest
+from experiments.data.listing import folders
+from experiments.data.tokenworld.write import MANIFEST
 from topformer.errors import DataError, unknown_name
-
-MOST_CLASSES = 254
 
 ONE_CLASS = (
     "with one class every labelled pixel is right whatever a network says; name what is not it as a class too, such "
     'as {"classes": ["background", "road"], "ignore": 255} in dataset.json'
 )
 """Why one class is refused, and what to do."""
-
-_DESCRIPTIONS = (MANIFEST, "dataset.json", "classes.txt")
-"""Files that say themselves what a folder holds, the first one first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +152,7 @@ def survey(
         raise DataError(f"{root} says that it has {len(own)} classes, {named.name} has {named.num_classes}")
     if classes is None and named is None:
         named = (
-            _described(root) if any((root / name).is_file() for name in _DESCRIPTIONS) else recognise(root, hint=hint)
+            _described(root) if any((root / name).is_file() for name in DESCRIPTIONS) else recognise(root, hint=hint)
         )
     return _survey_known(root, named) if named else _survey_plain(root, classes)
 
@@ -233,46 +228,6 @@ def _short(split: str, found: int, about: Mapping[str, Any]) -> list[str]:
     """A tokenworld that was stopped while it was written."""
     promised = about.get(split, found)
     return [f"split {split} holds {found} of {promised} images; write it again to complete it"] * (found < promised)
-
-
-def describe(root: Path) -> Mapping[str, Any]:
-    """What the folder says about itself: `name`, `classes`, `ignore`, `groups`, `palette`, as far as it does.
-
-    Raises:
-        DataError: The description is there and cannot be read.
-    """
-    if (root / MANIFEST).is_file():
-        return read_manifest(root / MANIFEST)
-    if (root / "dataset.json").is_file():
-        return _dataset_json(root / "dataset.json")
-    if (root / "classes.txt").is_file():
-        return {"classes": names_listed(root / "classes.txt")}
-    return {}
-
-
-def _dataset_json(path: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
-    if not isinstance(data, dict):
-        raise DataError(f"{path} must hold an object, got {data!r}")
-    accepted = ("name", "classes", "ignore", "groups", "palette", "dataset")
-    for key in data:
-        if key not in accepted:
-            raise DataError(f"{path}: {unknown_name('key', key, accepted)}")
-    if data.get("ignore", 0) not in (0, IGNORED):
-        raise DataError(f"{path}: ignore must be 0 or {IGNORED}, got {data['ignore']!r}")
-    for group, members in data.get("groups", {}).items():
-        for name in members:
-            if name not in data.get("classes", ()):
-                raise DataError(f"{path}: group {group}: {unknown_name('class', name, data.get('classes', ()))}")
-    return data
-
-
-def numbered(classes: int) -> tuple[str, ...]:
-    """Names for classes of which only the number is known."""
-    return tuple(f"class-{k}" for k in range(classes))
 
 
 def _class_names(classes: int | Sequence[str]) -> tuple[str, ...]:

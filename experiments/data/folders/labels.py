@@ -11,6 +11,14 @@ from topformer.errors import DataError
 IGNORED = 255
 """Number of an ignored pixel in training targets, and in labels whose class 0 is a class."""
 
+MOST_CLASSES = 254
+"""What one byte holds beside the labels 0 and 255."""
+
+
+def numbered(classes: int) -> tuple[str, ...]:
+    """Names for classes of which only the number is known."""
+    return tuple(f"class-{k}" for k in range(classes))
+
 
 @dataclass(frozen=True, slots=True)
 class Labelling:

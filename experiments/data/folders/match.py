@@ -1,6 +1,5 @@
 """Images and their labels: matched by name, in plain folders and in the layouts of the known data sets."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +50,10 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...], kind: str) -> tuple[dict[s
     """Files by name without ending, sorted; sentences for a name that two share, and for endings that are not read."""
     found: dict[str, Path] = {}
     problems = []
-    for path in sorted(files(folder, suffixes), key=lambda path: (path.stem, path.name)):
-        if path.stem in found:
-            problems.append(f"{path} and {found[path.stem].name} share one name")
-        found.setdefault(path.stem, path)
+    for stem, path in sorted((path.stem, path) for path in files(folder, suffixes)):
+        if stem in found:
+            problems.append(f"{path} and {found[stem].name} share one name")
+        found.setdefault(stem, path)
     if left := [path.name for path in others(folder, suffixes) if path.stem not in found]:
         problems.append(f"{folder} holds {_some(left)}, whose ending is not read; {kind} {accepted(suffixes)}")
     return found, problems
@@ -111,9 +110,10 @@ def _place(root: Path, known: KnownSet, about: KnownSplit, name: str) -> Path:
 
 def _by_suffix(folder: Path, suffix: str, known: KnownSet) -> dict[str, Path]:
     """Files by relative name without suffix, which is told apart in any case; sorted."""
-    there: Iterable[Path] = visible_below(folder) if known.nested else visible(folder)
+    there = visible_below(folder) if known.nested else visible(folder)
     found = [path for path in there if path.name.lower().endswith(suffix.lower())]
-    return {path.relative_to(folder).as_posix()[: -len(suffix)]: path for path in found}
+    names = [path.relative_to(folder).as_posix() if known.nested else path.name for path in found]
+    return {name[: -len(suffix)]: path for name, path in zip(names, found, strict=True)}
 
 
 def _joined(images: dict[str, Path], labels: dict[str, Path]) -> tuple[tuple[Pair, ...], list[str]]:

@@ -17,8 +17,8 @@ from experiments.data.folders import Pair, SegmentationFolder
 from experiments.data.images import size_of
 from experiments.training.lean.batches import Pixels
 from experiments.training.lean.pixels import Mixed, Sizes
-from experiments.training.outcome import write_json
 from topformer.errors import DataError, StorageError
+from topformer.files import write_json
 
 PART = 64
 """Images that are decoded between two notes of how far a file is."""

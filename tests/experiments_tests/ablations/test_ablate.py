@@ -199,7 +199,6 @@ def test_a_generated_table_can_be_planned(tmp_path: Path, capsys: pytest.Capture
         (("table-3", "--space", "paper", "--one-factor"), "and not both"),
         (("--space", "paper"), "needs either"),
         (("table-3", "--one-factor"), "need a search space"),
-        (("table-3", "--seeds", "0"), "--seeds must be at least 1, got 0"),
         (("table-3", "--evaluator", "leen"), "did you mean 'lean'"),
         (("table-3", "--set", "batch"), "--set must be KEY=VALUE"),
         (("table-33", "--dry-run"), "unknown ablation table 'table-33'"),

@@ -1,6 +1,9 @@
 """One folder through every command that reads folders: the same pairs, the same pixels, the same score."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +16,16 @@ from experiments.cli import main
 from experiments.data.folders import SegmentationFolder, check_folder, open_folder
 from experiments.data.images import read_image
 from experiments.evaluators import evaluator
-from experiments.training.lean.data import load_mixed
+from experiments.training.lean.data import load_mixed, load_pixels
 from experiments.training.mmseg.configuration import training_pipeline
 from experiments.training.mmseg.data import FolderDataset, build_dataset
 from experiments.training.recipes import recipe
+from experiments.training.tensors import write_tensors
 from search_space.candidate import Candidate
 from tests.experiments_tests.data import nasty_folder
 from tests.experiments_tests.data.nasty_folder import AS_STORED, CLASSES, COUNT, IMAGES, MIRRORED, SQUARE, TURNED
+from topformer.errors import DataError
+from topformer.network import TopFormer
 from topformer.presets import NANO
 
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
@@ -146,6 +152,64 @@ def test_an_evaluation_by_either_loop_has_the_score_that_evaluate_gives(
     candidate = Candidate(design=NANO, height=64, width=64)
     value = evaluator(kind, data, settings).evaluate(candidate, budget=4, seed=0, folder=tmp_path).value
     assert scored(data, tmp_path / "weights.pt", capsys)["miou"] == pytest.approx(value, abs=1e-9)
+
+
+PLAIN = """
+import sys
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+settings = Config.fromfile(sys.argv[1])
+init_default_scope(settings.default_scope)
+from mmengine.runner import Runner
+
+for loader in (settings.train_dataloader, settings.val_dataloader):
+    loader.num_workers, loader.persistent_workers = 0, False
+    built = Runner.build_dataloader(loader, seed=0)
+    print(len(built.dataset), sorted(next(iter(built))))
+"""
+
+
+def test_a_printed_configuration_works_without_this_commands_help(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["train", "--data", str(data), *NANO_64, *SHORT, "--print-config"]) == 0
+    (tmp_path / "config.py").write_text(capsys.readouterr().out)
+    command = [sys.executable, "-W", "ignore", "-c", PLAIN, str(tmp_path / "config.py")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == [f"{COUNT} ['data_samples', 'inputs']"] * 2
+
+
+@pytest.mark.parametrize("scales", ["nan", "inf", "0", "-1", "1,1000"])
+def test_impossible_scales_are_refused(
+    scales: str, folder: SegmentationFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fitting = replace(NANO, num_classes=len(CLASSES))
+    write_tensors(tmp_path / "weights.pt", TopFormer(fitting).state_dict())
+    command = ["evaluate", str(tmp_path / "weights.pt"), "--data", str(folder.root), *NANO_64]
+    assert main([*command, f"--scales={scales}"]) == 2
+    assert "scales must be numbers from 0.0156 to 64, got " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("label", "said"), [((8, 9), "is 9 x 8 px, its image"), ((8, 8), r"has label\(s\) 9; accepted")]
+)
+def test_a_wrong_label_is_named_by_every_reader(label: tuple[int, int], said: str, tmp_path: Path) -> None:
+    for kind, picture in (("images", Image.new("RGB", (8, 8))), ("annotations", Image.new("L", label[::-1], 9))):
+        (tmp_path / kind / "training").mkdir(parents=True)
+        picture.save(tmp_path / kind / "training" / "a.png")
+    wrong = open_folder(tmp_path, classes=2)
+    readers = (
+        lambda: check_folder(tmp_path, classes=2),
+        lambda: load_mixed(wrong, "training", CPU),
+        lambda: load_pixels(wrong, "training", CPU),
+        lambda: mmseg_dataset(wrong, "training")[0],
+    )
+    for reader in readers:
+        with pytest.raises(DataError, match=rf"annotations/training/a.png {said}"):
+            reader()
 
 
 def test_predict_draws_every_image_that_the_others_see(

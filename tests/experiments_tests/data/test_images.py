@@ -71,7 +71,7 @@ def test_beside_a_label_a_square_is_not_turned(tmp_path: Path) -> None:
     assert np.array_equal(read_image(tagged(tmp_path / "a.png", 6, square), like=(HEIGHT, HEIGHT)), square)
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 def test_an_image_without_readable_tags_is_not_turned(tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "a.png", exif=b"Exif\0\0MM\0\x2a\0\0\0\x08\xff\xff broken")
     assert np.array_equal(read_image(tmp_path / "a.png"), PICTURE)

@@ -85,13 +85,21 @@ def test_unknown_classes_are_an_error_when_they_are_needed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"clases": []}', "unknown key 'clases'; did you mean 'classes'"),
-        ('{"classes": ["a", "a"]}', "different names"),
-        ('{"classes": "road"}', "list of names"),
-        ('{"classes": ["a"], "ignore": 7}', "ignore must be 0 or 255, got 7"),
+        ('{"clases": []}', "unknown key of a data set 'clases'; did you mean 'classes'"),
+        ('{"classes": ["a", "a"]}', "without repetitions"),
+        ('{"classes": "road"}', "a list of at most 254 names, or their number, got 'road'"),
+        ('{"classes": ["a"], "ignore": 7}', "ignore must be one of 0, 255, got 7"),
         ('{"classes": ["road"], "groups": {"g": ["raod"]}}', "did you mean 'road'"),
-        ("[]", "must hold an object"),
-        ("{", "cannot read"),
+        ('{"name": "../elsewhere"}', "name must be .*, got '../elsewhere'"),
+        ('{"classes": null}', "classes must be a list of at most 254 names, or their number, got None"),
+        ('{"classes": 255}', "classes must be a list of at most 254 names, or their number, got 255"),
+        ('{"ignore": true}', "ignore must be one of 0, 255, got True"),
+        ('{"groups": {"g": "abc"}}', "groups.g must be a non-empty list of strings, got 'abc'"),
+        ('{"palette": [[1, 2, 300]]}', r"a colour of palette must be three integers from 0 to 255, got \[1, 2, 300\]"),
+        ('{"classes": ["a", "b"], "palette": [[1, 2, 3]]}', "a colour for each of the 2 classes"),
+        ('{"dataset": 5}', "dataset must be a non-empty string, got 5"),
+        ("[]", "must be a table"),
+        ("{", "is not JSON"),
     ],
 )
 def test_a_wrong_dataset_json_is_refused(root: Path, text: str, message: str) -> None:

@@ -89,11 +89,13 @@ def claim(
         # Through JSON, so that a tuple equals the list it is stored as.
         differing = difference(found, json.loads(json.dumps(wanted)))
         if differing:
-            raise StudyError(f"{folder} holds another {holds}: {differing}; choose another folder")
+            raise StudyError(f"{folder} holds another {holds}: {differing}; choose another --out")
         return found
     strangers = sorted(item.name for item in folder.iterdir() if item.name not in {LOCK, *besides})
     if strangers:
-        raise StudyError(f"{folder} holds {strangers[0]} but no {note}: it is no folder of a {holds}; choose another")
+        raise StudyError(
+            f"{folder} holds {strangers[0]} but no {note}: it cannot be told whose it is; choose another --out"
+        )
     found = {**wanted, **(once or {})}
     write_json(path, found)
     return found
@@ -131,7 +133,8 @@ def _innermost(name: str, found: object, wanted: object) -> str:
 
 def _take(lock: IO[str], folder: Path, holds: str) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A lock of this process alone: flock's would live on in children that load data, seconds after a kill.
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
         raise StudyError(f"another {holds} runs in {folder} (process {lock.read().strip()})") from None

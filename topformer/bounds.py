@@ -19,6 +19,7 @@ CLASSES = Integer(1, 65_536)
 CHANNELS = Integer(1, 65_536)
 """Of a layer; also heads, and widths of a head."""
 KERNEL = Odd(255)
+NOT_NEGATIVE = Number("a finite number of at least 0", least=0)
 POSITIVE = Number("a finite number above 0", least=5e-324)
 
 NAME = Text(

@@ -16,7 +16,9 @@ MIB = 2**20
 LARGEST_TOML = MIB
 """Bytes of a TOML file: the largest that comes with the project has 13 thousand."""
 LARGEST_JSON = 64 * MIB
-"""Bytes of a JSON file; annotation files of data sets, which are larger, say their own limit."""
+"""Bytes of a JSON file of ours."""
+LARGEST_ANNOTATIONS = 4096 * MIB
+"""Bytes of a JSON file with the annotations of a data set; that of COCO's training images has 450 million."""
 
 _KINDS = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "it is a pipe", stat.S_IFCHR: "it is a device"}
 _DEEP_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){100}")

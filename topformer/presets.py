@@ -84,10 +84,10 @@ def preset(name: str) -> Design:
     Raises:
         DesignError: There is no such preset; the message offers the nearest name.
     """
-    named = _named()
-    if name.lower() not in named:
-        raise DesignError(unknown_name("preset", name, named))
-    return named[name.lower()]
+    designs = _named()
+    if name.lower() not in designs:
+        raise DesignError(unknown_name("preset", name, designs))
+    return designs[name.lower()]
 
 
 def presets() -> tuple[str, ...]:

@@ -4,7 +4,7 @@ A key of a file is one field, with `key` as its metadata:
 
     trials: int = field(metadata=key(COUNT, "Evaluated designs asked for."))
 
-`read` makes the dataclass of a table of TOML or JSON, `check` tests one value, `check_fields` those of an object.
+`read` makes the dataclass of a table of TOML or JSON, `check` tests one value.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from topformer.errors import DesignError, InputError, StudyError, nearest, shown, unknown_name
+from topformer.errors import DesignError, ExplorerError, InputError, StudyError, nearest, shown, unknown_name
 from topformer.kinds import Kind, Text
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read(
     where: str = "",
     *,
     whole: str = "a study",
-    error: type[InputError] = StudyError,
+    error: type[ExplorerError] = StudyError,
 ) -> "Definition":
     """The dataclass of a table.
 
@@ -67,7 +67,7 @@ def read(
     return _made(definition, values, where)
 
 
-def check(name: str, value: object, kind: Kind, error: type[InputError] = DesignError) -> None:
+def check(name: str, value: object, kind: Kind, error: type[ExplorerError] = DesignError) -> None:
     """One value is accepted.
 
     Raises:
@@ -75,16 +75,6 @@ def check(name: str, value: object, kind: Kind, error: type[InputError] = Design
     """
     if problems := kind.problems(name, value):
         refuse(problems, error)
-
-
-def check_fields(instance: "DataclassInstance", error: type[InputError] = StudyError) -> None:
-    """Every key of an object is accepted, for its `__post_init__`.
-
-    Raises:
-        error: Some are not; the message lists all of them.
-    """
-    found = keys(type(instance))
-    refuse([problem for name, _, kind in found for problem in kind.problems(name, getattr(instance, name))], error)
 
 
 def check_member(name: str, value: object, kind: type[StrEnum]) -> None:
@@ -97,7 +87,7 @@ def check_member(name: str, value: object, kind: type[StrEnum]) -> None:
         raise DesignError(unknown_name(name, value, [member.value for member in kind]))
 
 
-def refuse(problems: Iterable[str], error: type[InputError]) -> None:
+def refuse(problems: Iterable[str], error: type[ExplorerError]) -> None:
     """Raise an error that lists the problems, a line each; a single one is the message itself."""
     found = list(problems)
     if found:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_json, add_size, size, sized
 from experiments.cli.parsing import of, place
+from experiments.cli.terminal import console, show_lines, show_table
 from experiments.evaluators import EVALUATORS
 from experiments.implementations import canonical
 from experiments.training.recipes import RECIPES
@@ -23,7 +24,6 @@ from topformer.errors import InputError
 
 if TYPE_CHECKING:
     from analysis.reports.ablation_page import AblationFiles
-    from analysis.reports.text_table import TextTable
     from analysis.results.ablation import Ablation
     from experiments.ablations.ablate import Asked, Outlook
     from experiments.ablations.definition import TableDefinition
@@ -199,7 +199,7 @@ def _settings(given: Sequence[str]) -> dict[str, Any]:
     for text in given:
         try:
             settings |= tomllib.loads(text)
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # no TOML, thousands of digits, brackets within brackets
             raise InputError(
                 f"--set must be KEY=VALUE with a value as in TOML, such as batch=16, got {text!r}"
             ) from None
@@ -252,20 +252,17 @@ def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
 
 
 def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition]") -> int:
-    from rich.console import Console
-
     from experiments.ablations.ablate import outlook, run_ablations
     from experiments.trials.progress import TrialProgress
 
     # With --json the standard output holds nothing but JSON.
-    console = Console(stderr=args.json)
-    for line in _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with TrialProgress(console) as progress:
+    told = console(stderr=args.json)
+    show_lines(told, _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))))
+    with TrialProgress(told) as progress:
         summary = run_ablations(tables, asked, args.out, callback=progress)
     _show(args, summary.tables, summary.files)
     if summary.interrupted:
-        console.print("interrupted; the same command continues")
+        show_lines(told, ["interrupted; the same command continues"])
     return summary.exit_status
 
 
@@ -283,32 +280,17 @@ def _remake(args: argparse.Namespace, base: "Base", tables: "list[TableDefinitio
 
 def _show(args: argparse.Namespace, tables: "Sequence[Ablation]", files: "AblationFiles") -> None:
     """The tables as text or JSON, and where the files are."""
-    from rich.console import Console
-
     from analysis.reports.ablation_table import heading, remarks, text_tables, verdicts
 
     if args.json:
         print(json.dumps([table.to_json() for table in tables], indent=2, allow_nan=False))
         return
-    console = Console()
+    told = console()
     for table in tables:
-        console.print(f"\n[bold]{heading(table)}[/bold]")
+        show_lines(told, ["", heading(table)], style="bold")
         for part in text_tables(table):
-            console.print(_drawn(part))
-        for line in remarks(table):
-            console.print(line, highlight=False, markup=False, style="dim", soft_wrap=True)
+            show_table(told, part)
+        show_lines(told, remarks(table), style="dim")
         if found := verdicts(table):
-            console.print(f"against the paper: {found}", highlight=False)
+            show_lines(told, [f"against the paper: {found}"])
     print(f"\npage   {files.page}\ntables {files.tables}")
-
-
-def _drawn(part: "TextTable") -> Any:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(part.title), title_justify="left", title_style="italic", box=None, pad_edge=False)
-    for index, name in enumerate(part.header):
-        table.add_column(escape(name), justify="left" if index == 0 else "right", overflow="fold")
-    for row in part.rows:
-        table.add_row(*map(escape, row))
-    return table

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from experiments.cli.parsing import of, place
 from search_space.candidate import Candidate
+from search_space.latency.devices import devices
 from topformer.bounds import CLASSES, LOADERS
 from topformer.deployment.boundary import Boundary
 from topformer.design import Design
@@ -14,6 +15,8 @@ from topformer.design_file import read_design
 from topformer.errors import DesignError, InputError
 from topformer.presets import presets
 
+DEVICE = "snapdragon-865"
+"""That of the paper's latencies."""
 SIZE = "512"
 """Input of the paper's networks on ADE20K."""
 
@@ -37,7 +40,8 @@ def add_size(parser: argparse.ArgumentParser, default: str | None) -> None:
 
 def add_device(parser: argparse.ArgumentParser, meaning: str) -> None:
     """Add `--device`, that of a latency."""
-    parser.add_argument("--device", default="snapdragon-865", metavar="NAME", help=meaning)
+    text = f"{meaning}: a folder, or one that ships: {', '.join(devices())}"
+    parser.add_argument("--device", default=DEVICE, metavar="NAME", help=text)
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:

@@ -75,8 +75,7 @@ def chosen(
         DesignError: No such design, or an impossible size.
         StudyError: No such recipe.
     """
-    from experiments.training.mmseg.configuration import with_size
-    from experiments.training.recipes import model_of, recipe, released_design
+    from experiments.training.recipes import model_of, recipe, released_design, with_size
 
     if file is None:
         name, design = args.design or DESIGN, read_design(args.design or DESIGN)

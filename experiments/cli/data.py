@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Literal
 
 from experiments.cli.arguments import add_json
-from experiments.cli.bar import bar
 from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
 from experiments.data.folders.known import KNOWN, KnownSet
 from topformer.bounds import CLASSES, COUNT, NATURAL, SEED, SIDE, WORKERS
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_design, add_json, add_loaders, add_start, read_source, size
-from experiments.cli.bar import bar
 from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
 from topformer.bounds import CLASSES, COUNT, POSITIVE, SEED
 from topformer.design_file import read_design
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
-    from experiments.training.detection.recipe import DetectionRecipe
+    from experiments.training.detection.recipes import DetectionRecipe
 
 EXAMPLE = "topformer detect train --data data/coco --design tiny --checkpoint topformer-T-224-66.2.pth"
 PADDED = "800x1344"
@@ -73,7 +73,7 @@ def _cost(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from experiments.data.coco import TRAIN, open_coco
-    from experiments.training.detection.recipe import configuration
+    from experiments.training.detection.recipes import configuration
     from experiments.training.mmseg.configuration import as_python
 
     design, folder = read_design(args.design), open_coco(args.data)
@@ -111,7 +111,7 @@ def _train(args: argparse.Namespace) -> int:
 
 def _recipe(args: argparse.Namespace, images: int) -> "DetectionRecipe":
     """The usual recipe with what the arguments change; the warm-up is at most a tenth of the iterations."""
-    from experiments.training.detection.recipe import DetectionRecipe
+    from experiments.training.detection.recipes import DetectionRecipe
 
     usual = DetectionRecipe()
     changed = replace(usual, epochs=args.epochs, batch=args.batch, synchronised=args.sync_bn)
@@ -120,7 +120,7 @@ def _recipe(args: argparse.Namespace, images: int) -> "DetectionRecipe":
     return replace(
         changed,
         learning_rate=scaled if args.learning_rate is None else args.learning_rate,
-        warmup=min(usual.warmup, args.epochs * images // args.batch // 10),
+        warmup_iterations=min(usual.warmup_iterations, args.epochs * images // args.batch // 10),
         milestones=tuple(round(m * args.epochs / usual.epochs) for m in usual.milestones),
         scale=(round(long * args.short_side / short), args.short_side),
     )

@@ -12,7 +12,7 @@ EXAMPLE = "topformer latency base --device snapdragon-865 --size 512 --explain"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_candidate(parser)
-    add_device(parser, "a device that ships, or the folder of one, whose times calibrate")
+    add_device(parser, "whose times calibrate")
     parser.add_argument("--fit", action="store_true", help="show the calibration too: rows, errors, coefficients")
     parser.add_argument(
         "--explain", action="store_true", help="show every boundary, and where the milliseconds go by part and kernel"

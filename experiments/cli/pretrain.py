@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.cli.arguments import add_design, add_loaders
-from experiments.cli.bar import bar
 from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
 from experiments.training.classification.recipes import RECIPES, pretrain_recipe
 from experiments.training.settings import DEVICES, PRECISIONS
 from topformer.bounds import COUNT, POSITIVE, SEED, SIDE

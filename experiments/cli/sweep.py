@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_size, size
 from experiments.cli.parsing import of, place, sentence
+from experiments.cli.terminal import console
 from experiments.evaluators.definition import TOKENWORLD
 from experiments.search.definition import StudyDefinition, from_mapping
 from topformer.errors import StudyError
@@ -58,17 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run or continue the sweep, showing how it goes."""
-    from rich.console import Console
-
     definition = read(args)
     folder = args.out or Path("runs") / definition.name
-    console = Console()
     if args.dry_run:
         return _dry_run(definition)
     from experiments.search.sweep import run_sweep
     from experiments.trials.progress import TrialProgress
 
-    with TrialProgress(console) as progress:
+    with TrialProgress(console()) as progress:
         summary = run_sweep(definition, folder, callback=progress)
     print("\n".join(_lines(summary)))
     return summary.exit_status
@@ -113,10 +111,10 @@ def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
 def _dry_run(definition: StudyDefinition) -> int:
     from experiments.search.screening import Screen
 
-    space = definition.space.build()
+    space, screen = definition.space.build(), Screen(definition)
     print(f"space {space.name} around {definition.space.base}: {space.count():,} distinct designs")
     with TemporaryDirectory() as folder:
-        Screen(definition).screened(space, Path(folder), print)
+        screen.screened(space, Path(folder), print)
     print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} iterations each")
     return 0
 

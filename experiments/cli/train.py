@@ -5,22 +5,19 @@ An interrupted training goes on when the same command is given again.
 
 import argparse
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_loaders, add_start, read_source
-from experiments.cli.bar import bar
 from experiments.cli.choices import DESIGN, add_design_and_data, chosen, opened, released
 from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
 from experiments.data.folders.known import KNOWN
 from experiments.training.settings import COMPILERS, DEVICES, PRECISIONS
 from topformer.bounds import COUNT, SEED
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from experiments.data.folders import SegmentationFolder
     from experiments.training.recipes import Recipe
     from experiments.training.release.config import Released
@@ -61,20 +58,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or print the configuration."""
-    from experiments.training.mmseg.configuration import as_python, mmengine_configuration, with_iterations
+    from experiments.training.mmseg.configuration import as_python, mmengine_configuration
 
     own, file = _own(args), released(args)
     checkpoint = args.checkpoint or (file.checkpoint if file else None)
     source = read_source(args, checkpoint)
     folder = _data(args, file)
     design, recipe = chosen(args, folder, file)
-    recipe = replace(recipe, batch=recipe.batch if args.batch is None else args.batch)
-    recipe = with_iterations(recipe, recipe.iterations if args.iterations is None else args.iterations)
+    names = ("batch", "iterations", "precision", "loss_stride")
+    recipe = replace(recipe, **{name: value for name in names if (value := getattr(args, name)) is not None})
+    machine = {name: value for name, value in own.items() if name != "loss_stride"}
     if args.print_config:
-        settings: dict[str, Any] = {"seed": args.seed, "precision": args.precision, **_start(args, file), **own}
+        settings: dict[str, Any] = {"seed": args.seed, **_start(args, file), **machine}
         print(as_python(mmengine_configuration(design, recipe, folder, **settings)), end="")
         return 0
-    return _train(args, design, recipe, folder, checkpoint, source, own)
+    return _train(args, design, recipe, folder, checkpoint, source, machine)
 
 
 def _own(args: argparse.Namespace) -> dict[str, Any]:
@@ -124,11 +122,13 @@ def _train(
     folder: "SegmentationFolder",
     checkpoint: Path | None,
     source: "Design | None",
-    own: dict[str, Any],
+    machine: dict[str, Any],
 ) -> int:
     """Train with the loop that is asked for; of several processes the first one speaks."""
     from experiments.cli.score_table import score_table
     from experiments.training.processes import rank
+    from experiments.training.settings import Machine
+    from experiments.training.train import train
     from experiments.training.weights import start_lines
 
     design = replace(design, num_classes=folder.num_classes)
@@ -137,12 +137,14 @@ def _train(
     if checkpoint and rank() == 0:
         print("\n".join(start_lines(checkpoint, source, design)), flush=True)
     with bar("iterations", hidden=rank() > 0) as progress:
-        result = _loop(args, recipe, own)(
+        result = train(
+            args.loop,
             design,
             recipe,
             folder,
             out,
             seed=args.seed,
+            machine=Machine(**{"workers": 4, "checkpoint_every": 2000, **machine}),
             checkpoint=checkpoint,
             source=source,
             progress=progress,
@@ -156,15 +158,3 @@ def _train(
 def _folder(args: argparse.Namespace, recipe: "Recipe") -> Path:
     name = "" if args.from_config else f"{Path(args.design or DESIGN).stem}-"
     return Path("runs") / f"train-{name}{recipe.name}{'-lean' if args.loop == 'lean' else ''}"
-
-
-def _loop(args: argparse.Namespace, recipe: "Recipe", own: dict[str, Any]) -> "Callable[..., dict[str, Any]]":
-    """The training function that is asked for, with what only it takes."""
-    if args.loop == "mmseg":
-        from experiments.training.mmseg.train import train
-
-        return partial(train, precision=args.precision, **own)
-    from experiments.training.lean.train import lean_settings, train_lean
-
-    changes = {name: value for name, value in own.items() if name != "cache"}
-    return partial(train_lean, settings=lean_settings(recipe, precision=args.precision, **changes), cache=args.cache)

@@ -8,10 +8,8 @@ from typing import Any, Protocol
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric
 from analysis.results.pareto import NORMAL_95
+from experiments.training.outcome import Progress as Progress
 from search_space.candidate import Candidate
-
-Progress = Callable[[int, int], None]
-"""Called with iterations done and iterations in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

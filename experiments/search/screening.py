@@ -10,13 +10,13 @@ from typing import Any
 from analysis.records.record import Metric
 from analysis.records.screened import COSTS, SCREENED, WITHIN, Screened, read_screened
 from experiments.search.definition import LATENCY, Limits, StudyDefinition
-from experiments.training.outcome import replacing
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.cost.table import costs
 from search_space.latency.calibration.devices import device
 from search_space.spaces.space import Space
 from topformer.errors import RecordError, StorageError
+from topformer.files import replacing
 
 _CHUNK = 500
 

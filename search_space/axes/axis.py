@@ -23,12 +23,12 @@ class Invalidates(StrEnum):
 
 
 def always(_candidate: Candidate) -> bool:
-    """The condition of an axis that is always asked."""
+    """Whether an axis applies that is asked of every candidate: it does."""
     return True
 
 
 def nothing(_candidate: Candidate) -> Hashable:
-    """What an axis reads whose effect depends on no other axis."""
+    """No facts: what an axis reads whose effect depends on no other axis."""
     return None
 
 
@@ -80,6 +80,7 @@ class Axis:
 
     def label_of(self, candidate: Candidate) -> str | None:
         """The first label that says what `candidate` already is, or None where none does."""
+        # Equal as they stand, first: canonical forms are dearer to make.
         for label, value in self.choices.items():
             if self.apply(candidate, value) == candidate:
                 return label
@@ -108,6 +109,7 @@ def edit(candidate: Candidate, **changes: Any) -> Candidate:
     A walk along fifty axes would check fifty designs of which one is wanted; `Candidate.canonical`, with which every
     walk ends, builds its design anew and checks it.
     """
+    # `replace` would run the checks of `__post_init__`.
     before, after = candidate.design, object.__new__(Design)
     for name in _DESIGN_FIELDS:
         object.__setattr__(after, name, changes[name] if name in changes else getattr(before, name))

@@ -39,7 +39,7 @@ def shortest(values: Iterable[int]) -> Pattern:
 
 
 def at(pattern: Pattern, index: int) -> int:
-    """What a pattern says of the row or block of that index."""
+    """The value that a pattern gives the row or block of that index."""
     return pattern[min(index, len(pattern) - 1)]
 
 
@@ -72,12 +72,12 @@ def row_count_axis(stage: int, counts: Iterable[int]) -> Axis:
 
 @cache
 def _row_count(stage: int) -> Callable[[Candidate], int]:
-    """One function per stage for all of its axes, so that a diagram asks each once."""
+    """What the axes of a stage read, its number of rows: one function for all, so that a diagram asks it once."""
     return lambda candidate: len(rows_of(candidate.design, stage))
 
 
 def stage_name(stage: int) -> str:
-    """What the names of a stage's axes begin with."""
+    """The first word of the names of a stage's axes: `lead`, `stage1`, ..."""
     return "lead" if stage == LEAD else f"stage{stage}"
 
 
@@ -88,6 +88,7 @@ def _with_row_count(stage: int, candidate: Candidate, count: int) -> Candidate:
     more = count - len(body)
     if more == 0:
         return candidate
+    # Only the first row of a stage halves the grid, so rows that are added have stride 1.
     longer = body[:count] + (replace(body[-1], stride=1),) * more
     return edit(
         candidate,

@@ -87,6 +87,7 @@ def operations(design: Design, height: int, width: int) -> tuple[Operation, ...]
         outputs.append(x)
     tokens = [outputs[tap] for tap in design.taps]
     x = writer.add(next(parts), "backbone", *(tokens if design.pooled is Pooled.ALL else tokens[-1:]))
+    # What is left: the extractor's parts, one injection per scale, and the head.
     rest = list(parts)
     injections, extractors = rest[-1 - len(design.injected) : -1], rest[: -1 - len(design.injected)]
     for index, part in enumerate(extractors):
@@ -108,6 +109,7 @@ class _Writer:
 
     def add(self, part: Part, module: str, *inputs: int) -> int:
         """Appends the steps of the part, which reads the tensors `inputs`; gives the number that it writes last."""
+        # Inside a part, inputs come first and step i writes the i-th number after them.
         offset = len(self.operations) + 1 - len(inputs)
         for step in steps(part):
             path = f"{module}.{step.module}" if step.module else module

@@ -120,8 +120,10 @@ def peak_activation_bytes(
     ends = {number: last[number] for number in size}
     alive = peak = sum(size.values())
     for index, step in enumerate(operations):
+        # Only what this step touches can have died with it.
         touched = {memory.get(number, number) for number in step.reads}
         first, end = memory.get(step.reads[0], step.reads[0]), last.get(step.writes, index)
+        # In place, unless the input is needed again: then the result takes memory of its own.
         if step.kind in IN_PLACE and ends[first] <= index:
             memory[step.writes] = first
             ends[first] = end

@@ -87,6 +87,7 @@ def group(part: Part) -> str:
 def layout(design: Design, height: int, width: int) -> Layout:
     """The parts of the design on an image of that size."""
     plan = Layout([], [])
+    # In the order of execution, as `closed_form.operations` names them again.
     tokens = _pyramid(plan, design, (height, width))
     injected = [SCALES.index(reduction) for reduction in design.injected]
     grid = _extractor(plan, design, tokens, injected)
@@ -108,12 +109,15 @@ def _pyramid(plan: Layout, design: Design, image: Grid) -> list[Tokens]:
     parts.append((modules.stem, (stem.kernel, stem.channels, image), ()))
     held.append(0)
     tokens: list[Tokens] = []
+    # Bytes of the token maps that wait for the pooling or an injection while later rows run.
     alive = 0
     read_later: tuple[int, ...] = ()
+    # A stride of 2 rounds every side up; -(-a // b) is the quotient rounded up.
     channels, grid = stem.channels, (-(-image[0] // 2), -(-image[1] // 2))
     for index, row in enumerate(design.rows):
         parts.append((modules.row, (row.kernel, row.expand, row.channels, row.stride, channels, grid), read_later))
         held.append(alive)
+        # The row before was a tap: its output was this row's input, and waits from here on.
         if read_later:
             alive += _size(channels, grid)
             read_later = ()
@@ -135,6 +139,7 @@ def _extractor(plan: Layout, design: Design, tokens: list[Tokens], injected: lis
     embedding = sum(channels for channels, _ in tokens)
     alive = sum(_size(*tokens[index]) for index in injected)
     if design.pooled is Pooled.ALL:
+        # Every map is an input of the pooling itself, so nothing is held beside it.
         plan.parts.append((modules.pool_all, (tuple(tokens), grid), tuple(injected)))
         plan.held.append(0)
     else:
@@ -175,8 +180,10 @@ EXTRACTORS: Mapping[Extractor, Callable[[Design, int, Grid], list[Part]]] = Mapp
 def _injection(plan: Layout, design: Design, tokens: list[Tokens], pooled: Grid) -> None:
     """Adds the injection of every scale, finest first."""
     kind, width, embedding = design.injection, design.width, design.embedding
+    # Maps that still wait, and maps that are done and wait for the head.
     alive = sum(_size(*token) for token in tokens)
     for index, (channels, grid) in enumerate(tokens, start=1):
+        # The semantics, input 1, are read again by every scale but the last.
         read_later = (1,) if index < len(tokens) else ()
         alive -= _size(channels, grid)
         plan.parts.append((modules.scale, (kind, width, channels, grid, embedding, pooled), read_later))

@@ -18,8 +18,11 @@ from search_space.latency.features import FeatureExtractor, coordinates, kernel_
 from search_space.latency.kernels import Kernel, kernels
 from search_space.latency.predictive_spread import Floats, PredictiveSpread, interval
 from search_space.operations.operation import Operation
+from topformer.bounds import NOT_NEGATIVE, WORKERS
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
+from topformer.kinds import Choice, Text
+from topformer.schema import key
 
 SHOWN_SHARE = 0.005
 """A kernel that takes less of the time is not named in a note."""
@@ -27,35 +30,25 @@ SHOWN_SHARE = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How a device was measured.
+    """How a device was measured: its file `device.toml`, and its name, which is that of the folder."""
 
-    Attributes:
-        name: Name of the device, such as `snapdragon-865`.
-        chip: System on chip.
-        core: Which core ran.
-        threads: Number of threads.
-        runtime: Inference engine.
-        precision: Number format, and how it is known.
-        protocol: What is known of the measurement.
-        source: Where the times come from.
-        clock_mhz: Highest clock of the core; 0 where it is not known.
-        boundary: Where the timed graphs end.
-        argmax_ns: Nanoseconds per number of the full-size logits for the last resize and argmax, if known.
-        argmax_source: Where that comes from.
-    """
-
-    name: str
-    chip: str
-    core: str
-    threads: int
-    runtime: str
-    precision: str
-    protocol: str
-    source: str
-    clock_mhz: float = 0.0
-    boundary: str = Boundary.LOGITS.value
-    argmax_ns: float = 0.0
-    argmax_source: str = ""
+    name: str = ""
+    chip: str = field(metadata=key(Text(), "System on chip."))
+    core: str = field(metadata=key(Text(), "Which core ran."))
+    threads: int = field(metadata=key(WORKERS, "Number of threads."))
+    runtime: str = field(metadata=key(Text(), "Inference engine."))
+    precision: str = field(metadata=key(Text(), "Number format, and how it is known."))
+    protocol: str = field(metadata=key(Text(), "What is known of the measurement."))
+    source: str = field(metadata=key(Text(), "Where the times come from."))
+    clock_mhz: float = field(default=0.0, metadata=key(NOT_NEGATIVE, "Highest clock of the core, if it is known."))
+    boundary: str = field(
+        default=Boundary.LOGITS.value, metadata=key(Choice([one.value for one in Boundary]), "Where timed graphs end.")
+    )
+    argmax_ns: float = field(
+        default=0.0,
+        metadata=key(NOT_NEGATIVE, "Nanoseconds per number of the full-size logits for the last resize and argmax."),
+    )
+    argmax_source: str = field(default="", metadata=key(Text(), "Where that comes from."))
 
     @property
     def clock(self) -> str:

@@ -63,6 +63,7 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
 def _alive(steps: Sequence[Operation], needed: set[int]) -> tuple[Operation, ...]:
     """The steps whose results the output is made of; what nothing reads, an engine leaves out, such as mean weights."""
     alive = []
+    # Backwards: a step is needed where a needed one reads it.
     for step in reversed(steps):
         if step.writes in needed:
             alive.append(step)
@@ -206,6 +207,7 @@ class _CallRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         parameters = sum(self._parameters(t) for t, active in zip(inputs, call.active, strict=True) if not active)
         for step in steps(call, reads, len(self.steps) + 1):
             self.steps.append(step._replace(module=self.path[-1], parameters=parameters))
+            # The weights belong to the first of the steps that a call stands for.
             parameters = 0
         for output in outputs:
             self._numbers[_storage(output)] = len(self.steps)

@@ -65,6 +65,7 @@ class _Builder:
 
     def node(self, level: int, candidate: Candidate) -> Node:
         """The node of the candidate that the axes before `level` have made."""
+        # The facts still to be read are all that can tell two candidates apart from here on.
         key = (level, tuple(read(candidate) for read in self._reads[level]))
         if key not in self._nodes:
             self._nodes[key] = self._build(level, candidate)
@@ -76,6 +77,7 @@ class _Builder:
         axis = self._axes[level]
         if not axis.applies(candidate):
             return self.node(level + 1, candidate)
+        # Edges to nodes without any design are left out, so that numbering never leads into an end.
         edges = tuple(
             Edge(axis, choice, value, target)
             for choice, value, child in _distinct(axis, candidate)
@@ -110,6 +112,7 @@ def listed(root: Node, base: Candidate) -> Iterator[Candidate]:
 
 def numbered(root: Node, base: Candidate, indices: Iterable[int]) -> Iterator[Candidate]:
     """The designs that `listed` gives at these places, for ascending indices below `root.total`."""
+    # Ascending indices share the beginnings of their paths; candidates along the shared part are not made again.
     path: list[tuple[Edge, Candidate]] = []
     for index in indices:
         edges = _path(root, index)
@@ -124,6 +127,7 @@ def numbered(root: Node, base: Candidate, indices: Iterable[int]) -> Iterator[Ca
 
 
 def _path(root: Node, index: int) -> list[Edge]:
+    """The choices that lead to the design of that number: every edge spans as many numbers as lie beyond it."""
     node, edges = root, []
     while node.edges:
         for edge in node.edges:

@@ -185,6 +185,7 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
     choices = _Paths(space.axes).of(root)
     columns = np.zeros((root.total, len(_Column._fields) + 2 * FEATURE_COUNT))
     touched = _touched(space, root)
+    # Each group is costed once per combination of the axes that touch it; `where` spreads that to all designs.
     for group in GROUPS:
         own = [place for place, names in enumerate(touched) if names & (FIELDS_OF[group] | {_INPUT})]
         first, where = _combinations(choices[:, own])
@@ -261,6 +262,7 @@ def _differences(before: Candidate, after: Candidate) -> set[str]:
 
 def _combinations(choices: NDArray[np.int16]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The first row of every distinct one, ascending, and for each row the place of its like among them."""
+    # One whole number per row, as digits of a mixed base, so that distinct rows are distinct numbers.
     codes = np.zeros(len(choices), dtype=np.int64)
     for column in choices.T:
         codes = codes * (int(column.max(initial=0)) + 2) + column + 1

@@ -52,6 +52,7 @@ class RecordingChooser:
 def distinct_indices(total: int, amount: int, seed: int) -> list[int]:
     """`amount` different whole numbers below `total`, each set of them equally probable; `total` may be huge."""
     generator = random.Random(seed)  # noqa: S311 - designs are drawn, not secrets
+    # `sample` takes no range of 2^63 numbers or more; below, a draw is repeated for at most every second number.
     if 2 * amount >= total:
         return generator.sample(range(total), amount)
     drawn: dict[int, None] = {}

@@ -85,6 +85,7 @@ class Space:
         """The labels that describe a candidate, or None where the space does not hold it."""
         target = candidate.canonical()
         labels: dict[str, str] = {}
+        # Every axis is read off the finished design: what an axis decided, no later axis has changed.
         for axis in self.axes:
             if axis.applies(target):
                 label = axis.label_of(target)
@@ -131,6 +132,7 @@ class Space:
         total = self.count()
         if not 0 <= n <= total:
             raise SpaceError(f"n must lie between 0 and the {total:,} designs of space {self.name!r}, got {n!r}")
+        # Numbers are drawn and not labels, so that a network with many descriptions is no likelier than another.
         order = distinct_indices(total, n, seed)
         ascending = sorted(order)
         drawn = dict(zip(ascending, numbered(self._diagram, self.base, ascending), strict=True))

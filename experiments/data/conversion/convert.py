@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,7 +22,9 @@ from experiments.data.conversion.read import DetailImage, read_detail, read_mat
 from experiments.data.folders.known import KNOWN, TRAINING, VALIDATION, KnownSet
 from experiments.data.images import read_label
 from experiments.data.listing import names_listed, visible_below
-from topformer.errors import DataError, StorageError, unknown_name
+from experiments.files import make_folder
+from topformer.errors import DataError, unknown_name
+from topformer.files import replacing, write_text
 
 _LISTED = 20
 
@@ -110,8 +111,7 @@ def convert(
     finally:
         pool.shutdown(cancel_futures=True)
     for path, names in plan.lists.items():
-        with _replacing(path) as fresh:
-            fresh.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        write_text(path, "".join(f"{name}\n" for name in names))
     return Converted(made=len(todo), kept=len(plan.jobs) - len(todo))
 
 
@@ -133,32 +133,20 @@ def _check_files(source: Path, jobs: Iterable[Job]) -> None:
 def _work(job: Job) -> None:
     labels = convert_tables.apply_table(job.table, job.read(), job.origin)
     _place(job.image, job.placed)
-    with _replacing(job.label) as fresh:
+    make_folder(job.label.parent)
+    with replacing(job.label, durable=False) as fresh:
         Image.fromarray(labels).save(fresh, format="PNG")
 
 
 def _place(image: Path, placed: Path) -> None:
     if _whole(placed):
         return
-    with _replacing(placed) as fresh:
+    make_folder(placed.parent)
+    with replacing(placed, durable=False) as fresh:
         try:
             os.link(image.resolve(), fresh)
         except OSError:
             shutil.copyfile(image, fresh)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A fresh file to write, which takes the place of `path` in one step when the block ends well."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield fresh
-        fresh.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error}") from error
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _coco_10k(source: Path, out: Path) -> Plan:

@@ -18,6 +18,7 @@ from experiments.data.folders.match import Pair, unread_folders
 from experiments.data.folders.report import CheckReport
 from experiments.data.images import Pixels, check_sizes, decode, read_label
 from topformer.errors import DataError
+from topformer.kinds import is_integer
 
 _THREADS = 4
 _NAMED_FILES = 10
@@ -76,7 +77,7 @@ def inspect_folder(
     Raises:
         DataError: `root` is not a folder, its description cannot be read, or an argument is out of range.
     """
-    if decode != "all" and (isinstance(decode, bool) or not isinstance(decode, int) or decode < 0):
+    if decode != "all" and (not is_integer(decode) or decode < 0):
         raise DataError(f"decode must be 'all' or a number of pairs, got {decode!r}")
     folder, missing = survey(root, classes=classes, dataset=dataset)
     chosen = {split: _spread(pairs, decode) for split, pairs in folder.splits.items()}

@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader
 
 from experiments.data.folders import VALIDATION, SegmentationFolder, check_ready
 from experiments.data.images import MOST_PIXELS, Pixels
-from experiments.evaluators.base import Progress
-from experiments.training.mmseg.configuration import augmented_pipeline, check_fit, evaluation_pipeline, model
+from experiments.training.checks import check_fit
+from experiments.training.mmseg.configuration import augmented_pipeline, evaluation_pipeline, model
 from experiments.training.mmseg.data import build_dataset
-from experiments.training.mmseg.hooks import ScoresMetric
+from experiments.training.mmseg.parts import ScoresMetric
+from experiments.training.outcome import Progress
 from experiments.training.recipes import Recipe
 from experiments.training.scores import Scores
 from topformer.design import Design

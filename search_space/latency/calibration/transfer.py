@@ -39,6 +39,7 @@ def transfer(prior: DeviceModel, rows: Sequence[MeasuredNetwork], setup: Setup) 
     features = np.array([prior.feature_extractor.of_kernels(row.kernels) for row in rows])
     per_unit = prior.coefficients.per_unit
     before = features[:, :FEATURE_COUNT] @ per_unit
+    # One factor in logs: its mean is the geometric mean, and every row pulls by its relative error.
     logs = np.log(np.array([row.latency_ms for row in rows]) / before)
     factor = float(np.exp(logs.mean()))
     left_out = [float(before[i] * np.exp(_others(logs, i))) for i in range(len(rows))]
@@ -71,6 +72,6 @@ def _others(logs: Floats, index: int) -> float:
 
 
 def _transfer_variance(logs: Floats) -> float:
-    """Of one more network, the uncertainty of the factor included."""
+    """Squared log error of one more network: what the rows disagree in, and what so few leave open of the factor."""
     observed = float(np.var(logs, ddof=1)) if len(logs) > 1 else 0.0
     return max(observed, TRANSFER**2) * (1 + 1 / len(logs))

@@ -75,4 +75,7 @@ def test_it_continues_where_nothing_that_matters_has_changed(folder: Path) -> No
 def test_it_is_refused_in_one_sentence_where_the_evaluator_has_changed(folder: Path) -> None:
     with pytest.raises(StudyError) as caught:
         run_sweep(study(str(OLD / "study.toml")), folder, evaluator=partial(Described, {"batch": 5}))
-    assert str(caught.value) == f"{folder} holds another study: evaluator.batch is 4 there and 5 here"
+    assert (
+        str(caught.value)
+        == f"{folder} holds another study: evaluator.batch is 4 there and 5 here; choose another --out"
+    )

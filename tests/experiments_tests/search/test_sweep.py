@@ -254,13 +254,13 @@ def test_a_folder_of_another_schema_is_refused(tmp_path: Path) -> None:
 
 def test_records_without_their_study_are_refused(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").write_text("")
-    with pytest.raises(StudyError, match="cannot be told whose records"):
+    with pytest.raises(StudyError, match="cannot be told whose it is"):
         sweep(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match=r"cannot make the run folder .*: Not a directory"):
+    with pytest.raises(StorageError, match=r"cannot make the folder .*: Not a directory"):
         sweep(tmp_path / "file" / "run")
 
 

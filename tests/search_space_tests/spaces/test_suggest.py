@@ -220,6 +220,16 @@ def test_a_rejected_candidate_says_why() -> None:
     )
 
 
-def test_spaces_load_without_torch() -> None:
-    code = "import sys, search_space.spaces.space as s; s.space('full'); sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize(
+    "names",
+    ["search_space.spaces.space import spaces as names", "search_space.latency.devices import devices as names"],
+)
+def test_names_for_a_help_text_need_neither_torch_nor_numpy(names: str) -> None:
+    code = f"import sys\nfrom {names}\nassert len(names()) > 2\nsys.exit(bool({{'torch', 'numpy'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_spaces_are_made_without_torch_and_numpy() -> None:
+    making = "import sys\nfrom search_space.spaces.space import space\nspace('full')"
+    code = f"{making}\nsys.exit(bool({{'torch', 'numpy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

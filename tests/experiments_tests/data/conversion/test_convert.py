@@ -280,7 +280,7 @@ def test_a_matlab_file_with_other_content_is_refused(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be read"),
+        ("{", "is not JSON"),
         ("[]", "is no annotation file of PASCAL in Detail"),
         ('{"images": [], "annos_segmentation": [{"image_id": 1}]}', "missing or wrong: 'category_id'"),
     ],

@@ -113,7 +113,7 @@ def place(data: Any, index: int) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def runs(sets: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of two updates on a set."""
+    """The folder of two iterations on a set."""
 
     @cache
     def trained(name: str) -> Path:

@@ -21,14 +21,16 @@ from experiments.evaluators.mmseg import MmsegEvaluator
 from experiments.training.lean import data as lean_data
 from experiments.training.lean.crops import TRIES, Crops, Windows
 from experiments.training.lean.data import load_mixed
+from experiments.training.lean.decoded import Decoded
 from experiments.training.lean.loop import Training
 from experiments.training.lean.pixels import Mixed
 from experiments.training.lean.resize import into, resized_bytes
+from experiments.training.mmseg.configuration import evaluation_pipeline
 from experiments.training.mmseg.data import build_dataset
-from experiments.training.mmseg.hooks import validation_pipeline
 from experiments.training.outcome import WEIGHTS
+from experiments.training.recipes import SCRATCH, with_size
 from experiments.training.scores import scores
-from experiments.training.settings import LeanSettings, MmsegSettings
+from experiments.training.settings import Machine
 from search_space.candidate import Candidate
 from topformer.errors import DataError, StorageError
 from topformer.mmseg import quiet
@@ -285,7 +287,7 @@ def test_scales_places_and_class_shares_are_distributed_as_mmsegmentations(split
 
 
 def test_validation_images_are_resized_as_mmsegmentation_resizes_them(folder: SegmentationFolder) -> None:
-    theirs = build_dataset(folder, "validation", validation_pipeline(64, 64))
+    theirs = build_dataset(folder, "validation", evaluation_pipeline(with_size(SCRATCH, 64, 64)))
     split = load_mixed(folder, "validation", CPU)
     for number in range(len(split)):
         image, labels = split.image(number)
@@ -297,24 +299,24 @@ def test_validation_images_are_resized_as_mmsegmentation_resizes_them(folder: Se
 
 def test_the_same_weights_have_the_same_scores_as_with_mmsegmentation(data: Path, tmp_path: Path) -> None:
     candidate = Candidate(design=NANO, height=64, width=64)
-    found = MmsegEvaluator(data, MmsegSettings(batch=2)).evaluate(candidate, budget=3, seed=0, folder=tmp_path)
-    settings, folder = LeanSettings(batch=2, device="cpu"), open_folder(data)
-    validation = load_mixed(folder, "validation", CPU)
-    training = Training(replace(NANO, num_classes=CLASSES), settings, crops(validation, width=64), budget=1, device=CPU)
+    recipe = with_size(replace(SCRATCH, batch=2), 64, 64)
+    made = MmsegEvaluator(data, recipe)
+    found = made.evaluate(candidate, budget=3, seed=0, folder=tmp_path)
+    decoded = Decoded(made.folder)
+    training = Training(replace(NANO, num_classes=CLASSES), recipe, decoded.batches(recipe, 0, CPU), device=CPU)
     training.model.load_state_dict(torch.load(tmp_path / WEIGHTS, weights_only=True))
-    ours = scores(training.validate(validation))
+    ours = scores(training.validate(decoded.split("validation", recipe, CPU)))
     # Rounding may turn a pixel at a tie.
     assert ours.miou == pytest.approx(found.value, abs=0.05)
-    named = dict(zip(folder.classes, ours.per_class, strict=True))
+    named = dict(zip(made.folder.classes, ours.per_class, strict=True))
     assert {name: named[name] for name in found.per_class} == pytest.approx(found.per_class, abs=0.2)
 
 
 def test_a_training_with_the_released_augmentation_that_is_resumed_gives_the_same_bits(
     data: Path, tmp_path: Path
 ) -> None:
-    lean = LeanEvaluator(
-        data, LeanSettings.release(batch=4, distort=True, checkpoint_every=2, device="cpu"), cache=tmp_path / "cache"
-    )
+    recipe = replace(SCRATCH, batch=4, smallest_scale=0.5, largest_scale=2.0, distort=True)
+    lean = LeanEvaluator(data, recipe, Machine(device="cpu", checkpoint_every=2, cache=tmp_path / "cache"))
     candidate = Candidate(design=NANO, height=64, width=64)
 
     def stop(done: int, _: int) -> None:

@@ -8,10 +8,11 @@ of 27.1 AP for Tiny with BatchNorm synchronised, which `synchronised` turns on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from experiments.data.coco import TRAIN, VAL, CocoFolder, annotations
+from experiments.training.checks import check_share
+from experiments.training.settings import check_values
 from topformer.codec import to_json
 from topformer.design import Design
 from topformer.errors import StudyError
@@ -28,11 +29,11 @@ class DetectionRecipe:
 
     Attributes:
         epochs: Passes over the training images that have boxes.
-        batch: Images per update, over all devices.
+        batch: Images per iteration, over all devices.
         learning_rate: Peak learning rate of SGD.
         momentum: Of SGD.
         weight_decay: Of everything.
-        warmup: Updates of the linear warm-up.
+        warmup_iterations: Iterations of the linear warm-up.
         warmup_factor: First factor of the warm-up.
         milestones: Epochs after which the learning rate falls.
         decay: To this share.
@@ -52,7 +53,7 @@ class DetectionRecipe:
     learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 1e-4
-    warmup: int = 500
+    warmup_iterations: int = 500
     warmup_factor: float = 1e-3
     milestones: tuple[int, ...] = (8, 11)
     decay: float = 0.1
@@ -64,14 +65,9 @@ class DetectionRecipe:
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
 
     def __post_init__(self) -> None:
-        for name, least in {"epochs": 1, "batch": 2, "warmup": 0}.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise StudyError(f"{name} must be an integer of at least {least}, got {value!r}")
+        check_values(self)
         if min(self.scale) < 32:
             raise StudyError(f"scale must be two numbers of at least 32 pixels, got {self.scale!r}")
-        if not (isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise StudyError(f"learning_rate must be a number above 0, got {self.learning_rate!r}")
 
 
 def configuration(
@@ -98,8 +94,7 @@ def configuration(
     Raises:
         StudyError: The batch cannot be shared equally.
     """
-    if recipe.batch % devices:
-        raise StudyError(f"batch must be a multiple of the {devices} devices, got {recipe.batch}")
+    check_share(recipe.batch, devices)
     # Several processes exchange their results by messages; the default writes them into the current folder.
     score = {"type": "CocoMetric", "ann_file": str(folder.root / annotations(VAL)), "metric": "bbox"}
     score |= {"collect_device": "gpu"}
@@ -249,7 +244,7 @@ def _schedulers(recipe: DetectionRecipe) -> list[dict[str, Any]]:
         "start_factor": recipe.warmup_factor,
         "by_epoch": False,
         "begin": 0,
-        "end": recipe.warmup,
+        "end": recipe.warmup_iterations,
     }
     steps = {"type": "MultiStepLR", "milestones": list(recipe.milestones), "gamma": recipe.decay, "by_epoch": True}
-    return [*([rise] if recipe.warmup else []), {**steps, "begin": 0, "end": recipe.epochs}]
+    return [*([rise] if recipe.warmup_iterations else []), {**steps, "begin": 0, "end": recipe.epochs}]

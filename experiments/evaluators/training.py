@@ -25,7 +25,7 @@ from topformer.files import read_object, write_json
 from topformer.schema import check, refuse
 
 IDENTITY = "evaluation.json"
-VERSION = 2
+VERSION = "2: one decoder and one training behind every command"
 """Part of the identity of every evaluation: it rises when the same settings begin to give other numbers.
 
 Since 2, both loops read the same files with one decoder, and mmsegmentation's has one construction.

@@ -109,7 +109,7 @@ def test_the_configuration_that_is_written_of_it_builds(
     assert settings.model.backbone.init_cfg == {"type": "Pretrained", "checkpoint": str(found.checkpoint)}
     assert settings.train_cfg.max_iters == int(row["iterations"])
     assert settings.train_dataloader.batch_size == int(row["batch"])
-    assert settings.train_dataloader.dataset.data_root == KNOWN[row["dataset"]].folder
+    assert settings.train_dataloader.dataset.root == KNOWN[row["dataset"]].folder
     assert settings.train_dataloader.dataset.reduce_zero_label == (row["reduce_zero_label"] == "yes")
     assert settings.model.decode_head.design.num_classes == len(settings.val_dataloader.dataset.metainfo.classes)
 

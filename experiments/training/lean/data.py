@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from experiments.data.images import size_of
 from experiments.training.lean.batches import Pixels
 from experiments.training.lean.pixels import Mixed, Sizes
 from topformer.errors import DataError, StorageError
-from topformer.files import write_json
+from topformer.files import read_object, write_json
 
 PART = 64
 """Images that are decoded between two notes of how far a file is."""
@@ -37,28 +36,6 @@ def read_sizes(pairs: Sequence[Pair]) -> Sizes:
     with ThreadPoolExecutor(_THREADS) as pool:
         found = np.array(list(pool.map(lambda pair: size_of(pair.label), pairs)), np.int64).reshape(-1, 2)
     return Sizes(found[:, 0], found[:, 1])
-
-
-def load_split(
-    folder: SegmentationFolder, split: str, device: torch.device, cache: Path | None = None, *, stacked: bool = True
-) -> Pixels | Mixed:
-    """A split in the form that its sizes ask for.
-
-    Args:
-        folder: The data set.
-        split: Name of the split.
-        device: Where the pixels go.
-        cache: See `load_mixed`.
-        stacked: Whether images of one size may be stacked.
-
-    Raises:
-        DataError: See `load_pixels` and `load_mixed`.
-        StorageError: A file cannot be written.
-    """
-    sizes = read_sizes(folder.pairs(split))
-    if stacked and sizes.equal:
-        return load_pixels(folder, split, device, sizes)
-    return load_mixed(folder, split, device, cache, sizes)
 
 
 def load_pixels(folder: SegmentationFolder, split: str, device: torch.device, sizes: Sizes | None = None) -> Pixels:
@@ -129,7 +106,7 @@ def _mapped(folder: SegmentationFolder, split: str, cache: Path, sizes: Sizes) -
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(stem.with_suffix(".lock")):
-            done = json.loads(note.read_text(encoding="ascii"))["done"] if note.exists() and data.exists() else 0
+            done = read_object(note)["done"] if note.exists() and data.exists() else 0
             pixels = np.memmap(data, np.uint8, "r+" if done else "w+", shape=shape)
             for first in range(done, count, PART):
                 part = range(first, min(first + PART, count))

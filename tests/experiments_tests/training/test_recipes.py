@@ -201,6 +201,8 @@ def test_a_missing_key_is_named(release: Path) -> None:
         ("a = __import__('os').system('touch ran')", "is no literal, no dict"),
         ("a = dict(b=open('x'))", "is no literal, no dict"),
         ("a = [", "is not Python"),
+        ("_base_ = ['a.py']", r"a\.py is built on itself: a\.py"),
+        ("_base_ = [3]", "_base_ must name files, got 3"),
         ("a = dict(b=1)\nc = a['d']", "line 2: no entry 'd'"),
         ("_base_ = './absent.py'", r"absent\.py: No such file"),
         ("model = dict(backbone=dict(type='Topformer'))", r"the configuration has no model\.decode_head"),

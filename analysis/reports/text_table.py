@@ -91,7 +91,7 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(" ", text)
 
 
-def csv_text(frame: DataFrame, *, digits: int | None = None) -> str:
+def csv_text(frame: DataFrame, *, digits: int | None = None, header: bool = True) -> str:
     """A frame for programs: numbers without a thousands separator, and nothing where a number is not known.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
@@ -99,9 +99,11 @@ def csv_text(frame: DataFrame, *, digits: int | None = None) -> str:
     Args:
         frame: Numbers and texts.
         digits: Significant digits of a number that is not whole; all of them if None.
+        header: Whether the first line names the columns.
     """
     cells = frame.astype(object).map(partial(_csv_cell, digits=digits))
-    return cells.to_csv(index=False, header=[_harmless(str(name)) for name in frame.columns], lineterminator="\n")
+    names = [_harmless(str(name)) for name in frame.columns]
+    return cells.to_csv(index=False, header=names if header else False, lineterminator="\n")
 
 
 def _csv_cell(value: object, digits: int | None) -> str:

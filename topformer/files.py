@@ -5,7 +5,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -153,14 +153,14 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             fresh.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file, and its folder where there is none; errors as in `replacing`."""
+def write_text(path: Path, text: str | Iterable[str]) -> None:
+    """Write a UTF-8 file, whole or in pieces, and its folder where there is none; errors as in `replacing`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error}") from error
-    with replacing(path) as fresh:
-        fresh.write_text(text, encoding="utf-8")
+    with replacing(path) as fresh, fresh.open("w", encoding="utf-8") as file:
+        file.writelines([text] if isinstance(text, str) else text)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

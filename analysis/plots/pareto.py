@@ -22,6 +22,9 @@ from topformer.errors import StudyError
 SIZE_INCHES, DPI = (10.0, 6.25), 160
 """1600 x 1000 pixels; at half that size, as in a README, the smallest text is still 9 pixels high."""
 
+MANY = 2000
+"""Marks of one kind above which an SVG holds them as an image."""
+
 UNSURE = 0.05
 """A dominated point whose probability of being on the front reaches this is marked."""
 
@@ -176,12 +179,16 @@ def _draw_points(
     points = _points(records, x, y)
     on_front = color == BLUE
     bar: dict[str, Any] = {"color": color, "linewidth": 0.9 if on_front else 0.6, "alpha": 0.55 if on_front else 0.3}
+    # In an SVG, a hundred thousand marks would be a hundred thousand elements; so many become one image in it.
+    is_image = len(records) > MANY
+    bar["rasterized"] = is_image
     across, up = (_intervals(records, goal) for goal in (x, y))
     ax.hlines(points[:, 1], across[:, 0], across[:, 1], zorder=zorder - 0.5, **bar)
     ax.vlines(points[:, 0], up[:, 0], up[:, 1], zorder=zorder - 0.5, **bar)
     ax.scatter(
-        points[:, 0], points[:, 1], s=size, color=color, edgecolors=edge, linewidths=1.2, zorder=zorder, label=label
-    )
+        points[:, 0], points[:, 1], s=size, color=color, edgecolors=edge, linewidths=1.2, zorder=zorder, label=label,
+        rasterized=is_image,
+    )  # fmt: skip
 
 
 def _intervals(records: Sequence[Record], goal: Objective) -> NDArray[np.float64]:

@@ -1,41 +1,60 @@
 """What an ablation table says: its cells, its remarks, its numbers; and the same as Markdown, LaTeX and CSV."""
 
+from collections.abc import Sequence
+
 from pandas import DataFrame
 
 from analysis.reports import text_table
 from analysis.reports.text_table import LATEX_PACKAGES, TextTable, csv_text, latex_text, one_line
 from analysis.results.ablation import COLUMNS, COSTS, SHARES, UNKNOWN, Ablation, AblationRow, Evaluation, MeasuredRow
 from analysis.results.effects import Agreement, Difference, Summary
+from analysis.results.power import MOST_SEEDS
+
+_SPEED = ("latency_ms", "latency_share")
 
 Number = str | float | None
 """A cell for programs: a text, a number, or None where it is not known."""
 
 
 def text_tables(table: Ablation) -> tuple[TextTable, ...]:
-    """What is counted and predicted beside what is printed; then what was measured, if anything was."""
-    costs = TextTable.of(
-        f"Cost of {table.base}, ours beside the printed figures" if table.columns else "Printed figures",
-        ("row", *_cost_header(table)),
-        [(_label(table, row), *_cost_cells(table, row)) for row in table.rows],
-    )
-    return (costs,) if table.evaluation is None else (costs, _accuracy_table(table, table.evaluation))
+    """What is counted and predicted beside what is printed; then what was measured, if anything was.
+
+    Each holds few columns, so that it can be read in a terminal and in a column of text.
+    """
+    measured = () if table.evaluation is None else _accuracy_tables(table, table.evaluation)
+    return (*_cost_tables(table), *measured)
 
 
-def _cost_header(table: Ablation) -> list[str]:
-    header = []
-    for name in (*COSTS, *SHARES):
-        heading = COLUMNS[name].heading
-        header += [heading] if name in table.columns else []
-        header += [f"{heading}, printed"] if name in table.printed else []
-    return header + [f"{COLUMNS[name].heading}, printed" for name in table.published_accuracy]
+def _cost_tables(table: Ablation) -> list[TextTable]:
+    """Size, then speed and printed accuracy; one table where there are printed numbers alone."""
+    if not table.columns:
+        return [_cost_table(table, "Printed figures", table.printed)]
+    names = [name for name in (*COSTS, *SHARES) if name in (*table.columns, *table.printed)]
+    size, speed = ([name for name in names if (name in _SPEED) is is_speed] for is_speed in (False, True))
+    ending = f"{_whose(table)}, ours beside the printed figures"
+    title = f"Latency{ending}" if speed else "Accuracy, printed"
+    parts = [(f"Size{ending}", size), (title, [*speed, *table.published_accuracy])]
+    return [_cost_table(table, title, columns) for title, columns in parts if columns]
 
 
-def _cost_cells(table: Ablation, row: AblationRow) -> list[str]:
-    cells = []
-    for name in (*COSTS, *SHARES):
-        cells += [_ours(row, name)] if name in table.columns else []
-        cells += [_printed(table, row, name)] if name in table.printed else []
-    return cells + [_printed(table, row, name) for name in table.published_accuracy]
+def _whose(table: Ablation) -> str:
+    """Whose costs these are: of one network's parts, of its edits, or of networks of their own."""
+    if set(table.columns) & set(SHARES):
+        return f" of {table.base} by part"
+    return f" of {table.base}, edited row by row" if table.baseline else ""
+
+
+def _cost_table(table: Ablation, title: str, names: Sequence[str]) -> TextTable:
+    """The named columns, each as far as there are numbers of ours and printed ones."""
+    header, cells = ["row"], [[_label(table, row)] for row in table.rows]
+    for name in (name for name in COLUMNS if name in names):
+        if name in table.columns:
+            header.append(COLUMNS[name].heading)
+            cells = [[*line, _ours(row, name)] for line, row in zip(cells, table.rows, strict=True)]
+        if name in table.printed:
+            header.append(f"{COLUMNS[name].heading}, printed")
+            cells = [[*line, _printed(table, row, name)] for line, row in zip(cells, table.rows, strict=True)]
+    return TextTable.of(title, header, cells)
 
 
 def _ours(row: AblationRow, name: str) -> str:
@@ -76,30 +95,43 @@ def _label(table: Ablation, row: AblationRow) -> str:
     return f"{row.label} (baseline)" if row.label == table.baseline else row.label
 
 
-def _accuracy_table(table: Ablation, source: Evaluation) -> TextTable:
-    header = [
-        "row", f"{source.metric} (%), mean [95 %]", "sd", "seeds", "minus baseline [95 %]", "p (Holm)", "group",
-    ]  # fmt: skip
-    has_claims = bool(table.source) and bool(table.baseline)
-    rows = []
-    for row in table.rows:
-        if row.measured is None:
-            continue
-        cells = [_label(table, row), *_measured_cells(row.measured)]
-        if has_claims:
-            cells += [_paper_words(row, is_baseline=row.label == table.baseline), str(row.measured.agreement or "")]
-        rows.append(cells)
-    title = f"Accuracy on base {source.base} at {source.size}, {source.budget:,} updates, measured"
-    return TextTable.of(title, [*header, *(["the paper", "verdict"] if has_claims else [])], rows)
+def _accuracy_tables(table: Ablation, source: Evaluation) -> tuple[TextTable, ...]:
+    """The scores of each row; then, where there is a baseline, what they differ from it by."""
+    rows = [row for row in table.rows if row.measured is not None]
+    where = f"on {source.base} at {source.size}, {source.budget:,} iterations"
+    scores = TextTable.of(
+        f"Measured {where}",
+        ["row", f"{source.metric} (%), mean [95 %]", "sd", "seeds", "group"],
+        [[_label(table, row), *_score_cells(row.measured)] for row in rows if row.measured is not None],
+    )
+    if not table.baseline:
+        return (scores,)
+    header = ["row", "minus baseline [95 %]", "p (Holm)", *(["the paper", "verdict"] if table.source else [])]
+    gaps = [[_label(table, row), *_gap_cells(row, row.measured, has_claims=bool(table.source))]
+            for row in rows if row.measured is not None and row.label != table.baseline]  # fmt: skip
+    return scores, TextTable.of(f"Differences {where}", header, gaps, left=["the paper", "verdict"])
 
 
-def _measured_cells(row: MeasuredRow) -> list[str]:
+def _score_cells(row: MeasuredRow) -> list[str]:
     if row.same_as:
-        return [f"the same network as {row.same_as!r} on this base", *[""] * 5]
+        return [f"the same network as {row.same_as!r} on this base", "", "", ""]
     if row.summary is None:
-        return [f"failed: {next(iter(row.failed.values()))}" if row.failed else "not run", *[""] * 5]
+        return [f"failed: {next(iter(row.failed.values()))}" if row.failed else "not run", "", "", ""]
     seeds = str(row.summary.n) + (f" ({len(row.failed)} failed)" if row.failed else "")
-    return [*_mean_cells(row.summary), seeds, *_difference_cells(row.difference), row.group]
+    return [*_mean_cells(row.summary), seeds, row.group]
+
+
+def _gap_cells(row: AblationRow, measured: MeasuredRow, *, has_claims: bool) -> list[str]:
+    cells = _difference_cells(measured.difference)
+    return [*cells, _paper_words(row), _verdict(measured)] if has_claims else cells
+
+
+def _verdict(row: MeasuredRow) -> str:
+    """The verdict; where there is none, the number of seeds that one would need."""
+    if row.agreement is not Agreement.CANNOT_TELL or row.difference is None or row.difference.error is None:
+        return str(row.agreement or "")
+    seeds = f"over {MOST_SEEDS:,}" if row.seeds_for_verdict is None else f"about {row.seeds_for_verdict}"
+    return f"{row.agreement} ({seeds} seeds)"
 
 
 def _mean_cells(scores: Summary) -> list[str]:
@@ -118,12 +150,11 @@ def _chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _paper_words(row: AblationRow, *, is_baseline: bool) -> str:
+def _paper_words(row: AblationRow) -> str:
+    """What the paper says of a row, by its number, by its words, or by both."""
     cell = row.published.get("miou")
     number = "" if cell is None or cell.value is None else f"{cell} printed"
-    return ", ".join(part for part in (number, str(row.claim.direction) if row.claim else "") if part) or (
-        "" if is_baseline else UNKNOWN
-    )
+    return ", ".join(part for part in (number, str(row.claim.direction) if row.claim else "") if part) or UNKNOWN
 
 
 def verdicts(table: Ablation) -> str:
@@ -151,12 +182,19 @@ def remarks(table: Ablation) -> list[str]:
 
 def _statistics(table: Ablation, source: Evaluation) -> list[str]:
     lines = [*source.power]
-    if source.residual_sd is not None:
+    rows = [row.measured for row in table.rows if row.measured is not None]
+    if any(row.difference is not None and row.difference.error is not None for row in rows):
         lines.append(
-            f"Differences are paired over seeds {', '.join(map(str, source.common))}; their interval rests on the "
-            f"residual of rows by seeds, sd {source.residual_sd:.2f} with {source.residual_degrees} degrees of freedom."
+            "Differences by Welch's test, which lets every row have its own noise. Their 95 % intervals are not "
+            "corrected for the number of comparisons; p is, by Holm."
         )
-        lines.append("Rows that share a letter cannot be told apart (all pairs, Holm, 5 %).")
+    if any(row.group for row in rows):
+        lines.append("Of rows that share a letter, no two are shown to differ (all pairs, Welch, Holm, 5 %).")
+    if any(row.seeds_for_verdict is not None for row in rows):
+        lines.append(
+            "Seeds behind a verdict: so many of each row could judge the claim, if the measured difference is the "
+            "true one."
+        )
     if len(source.common) < len(source.seeds):
         lines.append(
             f"Of the {len(source.seeds)} seeds asked for, {len(source.common)} ran in every row that ran at all."
@@ -193,12 +231,12 @@ def markdown(table: Ablation) -> str:
 
 
 def latex(table: Ablation) -> str:
-    """The table as LaTeX: a float for what it costs, one for what was measured, and the remarks as a list."""
+    """The table as LaTeX: a float for each of `text_tables`, and the remarks as a list."""
     parts = [f"% needs \\usepackage{{{','.join(LATEX_PACKAGES)}}}\n"]
-    for part, ending in zip(text_tables(table), ("", "-accuracy"), strict=False):
+    for number, part in enumerate(text_tables(table), start=1):
         # LaTeX numbers its tables itself: the number in the paper is part of the source.
         caption = f"{table.title}{f' ({table.source})' if table.source else ''}. {part.title}."
-        parts.append(text_table.latex(part, caption=caption, label=f"tab:{table.id}{ending}"))
+        parts.append(text_table.latex(part, caption=caption, label=f"tab:{table.id}-{number}"))
     lines = [rf"\item {latex_text(line)}" for line in remarks(table)]
     if lines:
         parts.append("\n".join([r"{\footnotesize", r"\begin{itemize}", *lines, r"\end{itemize}}", ""]))
@@ -228,7 +266,8 @@ def _measured_numbers(row: MeasuredRow) -> dict[str, Number]:
     cells: dict[str, Number] = {"measured:fingerprint": row.fingerprint}
     for name in ("mean", "sd", "low", "high", "n"):
         cells[f"measured:{name}"] = getattr(row.summary, name, None)
-    for name in ("mean", "low", "high", "p", "p_holm", "own_low", "own_high", "own_p"):
+    for name in ("mean", "error", "degrees", "low", "high", "p", "p_holm"):
         cells[f"difference:{name}"] = getattr(row.difference, name, None)
-    cells |= {"group": row.group, "verdict": str(row.agreement or ""), "same_as": row.same_as}
+    cells |= {"group": row.group, "verdict": str(row.agreement or ""), "seeds_for_verdict": row.seeds_for_verdict}
+    cells["same_as"] = row.same_as
     return cells | {f"seed:{seed}": score for seed, score in row.scores.items()}

@@ -1,10 +1,10 @@
 """The ranked records of a study as CSV for programs and as Markdown for people."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from analysis.records.frame import to_frame
+from analysis.records.frame import columns, row, to_frame
 from analysis.records.record import Metric, Record
 from analysis.reports.text_table import TextTable, csv_text, markdown
 from analysis.results.pareto import Front, Objective
@@ -18,20 +18,26 @@ _PLACES = {"miou": 2, "latency_ms": 2, "macs": 3, "parameters": 3}
 _DIGITS = 6
 """Significant digits of a number in the CSV: more than any of them is measured with."""
 
+_LINES = 2000
+"""Of a piece of the CSV: a table of a hundred thousand records is never in memory as a whole."""
 
-def csv_table(front: Front) -> str:
-    """All ranked records, front first, with every column of a record.
+
+def csv_table(front: Front) -> Iterator[str]:
+    """All ranked records, front first, with every column of a record, in pieces of some thousand lines.
 
     Before the columns of `analysis.records.frame.to_frame` stand `pareto_rank` (0 is the front) and
     `pareto_probability`, after them `design`, the design as JSON. Whole numbers keep all digits, others six.
     """
     order = sorted(range(len(front.records)), key=lambda i: (front.ranks[i], _first(front, front.records[i])))
-    records = [front.records[i] for i in order]
-    frame = to_frame(records)
-    frame.insert(0, "pareto_rank", [front.ranks[i] for i in order])
-    frame.insert(1, "pareto_probability", [front.probabilities[i] for i in order])
-    frame["design"] = [json.dumps(record.design, separators=(",", ":")) for record in records]
-    return csv_text(frame, digits=_DIGITS)
+    names = columns(row(record) for record in front.records)
+    for start in range(0, len(order), _LINES):
+        part = order[start : start + _LINES]
+        records = [front.records[i] for i in part]
+        frame = to_frame(records).reindex(columns=names)
+        frame.insert(0, "pareto_rank", [front.ranks[i] for i in part])
+        frame.insert(1, "pareto_probability", [front.probabilities[i] for i in part])
+        frame["design"] = [json.dumps(record.design, separators=(",", ":")) for record in records]
+        yield csv_text(frame, digits=_DIGITS, header=start == 0)
 
 
 def markdown_table(front: Front, anchors: Mapping[str, str] | None = None) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
+from itertools import zip_longest
 from math import isfinite
 from numbers import Integral, Real
+from typing import NamedTuple
 
 from pandas import DataFrame
 
@@ -36,8 +38,11 @@ _LATEX = str.maketrans(
         "\u00a0": "~",
     }
 )
-_HEAD_CHARACTERS, _CELL_CHARACTERS = 13, 28
-"""Where a heading and a cell are broken into lines in LaTeX."""
+_HEAD_CHARACTERS, _CELL_CHARACTERS = 12, 28
+"""Where a heading and a cell are broken into lines."""
+
+_LABEL_CHARACTERS = (30, 24, 20)
+"""Where a label is broken into lines in a terminal, tried in this order."""
 
 LATEX_PACKAGES = ("booktabs", "graphicx")
 """What a document must load to take the output of `latex`."""
@@ -86,7 +91,7 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(" ", text)
 
 
-def csv_text(frame: DataFrame, *, digits: int | None = None) -> str:
+def csv_text(frame: DataFrame, *, digits: int | None = None, header: bool = True) -> str:
     """A frame for programs: numbers without a thousands separator, and nothing where a number is not known.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
@@ -94,17 +99,24 @@ def csv_text(frame: DataFrame, *, digits: int | None = None) -> str:
     Args:
         frame: Numbers and texts.
         digits: Significant digits of a number that is not whole; all of them if None.
+        header: Whether the first line names the columns.
     """
     cells = frame.astype(object).map(partial(_csv_cell, digits=digits))
-    return cells.to_csv(index=False, header=[_harmless(str(name)) for name in frame.columns], lineterminator="\n")
+    names = [_harmless(str(name)) for name in frame.columns]
+    return cells.to_csv(index=False, header=names if header else False, lineterminator="\n")
 
 
 def _csv_cell(value: object, digits: int | None) -> str:
+    # The types of Python first: asking whether a value is any kind of number takes ten times as long.
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _harmless(value)
+    if isinstance(value, (float, int)):
+        return _number(float(value), digits) if isinstance(value, float) else str(int(value))
     if isinstance(value, Integral):
         return str(int(value))
-    if isinstance(value, Real):
-        return _number(float(value), digits)
-    return "" if value is None else _harmless(str(value))
+    return _number(float(value), digits) if isinstance(value, Real) else _harmless(str(value))
 
 
 def _number(value: float, digits: int | None) -> str:
@@ -144,9 +156,11 @@ def latex(table: TextTable, *, caption: str, label: str) -> str:
         label: For `\ref`.
     """
     aligns = ["l" if left else "r" for left in table.is_left]
+    # Words after the label may take several lines: a number that is broken cannot be read.
+    widths = [_HEAD_CHARACTERS if index and left else _CELL_CHARACTERS for index, left in enumerate(table.is_left)]
     texts = {
-        _stacked(name, _HEAD_CHARACTERS, align): [_stacked(text, _CELL_CHARACTERS, align) for text in table.cells[name]]
-        for name, align in zip(table.header, aligns, strict=True)
+        _stacked(name, _HEAD_CHARACTERS, align): [_stacked(text, width, align) for text in table.cells[name]]
+        for name, align, width in zip(table.header, aligns, widths, strict=True)
     }
     tabular = (
         DataFrame(texts, dtype=object).style.hide(axis="index").to_latex(column_format="".join(aligns), hrules=True)
@@ -170,19 +184,80 @@ def latex(table: TextTable, *, caption: str, label: str) -> str:
 def latex_text(text: str) -> str:
     """The text with LaTeX's own characters escaped and a real minus sign before a number."""
     minus = "\x00"
-    escaped = _MINUS.sub(minus, one_line(text)).translate(_LATEX).replace(minus, "$-$")
+    escaped = _MINUS.sub(minus, _joined(one_line(text))).translate(_LATEX).replace(minus, "$-$")
     # A bracket or star at the start of a row would be taken for an argument of the line break before it.
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
 
 
+def _joined(text: str) -> str:
+    """The text with a no-break space before a percent sign, so that no line begins with one."""
+    return text.replace(" %", "\u00a0%")
+
+
 def _stacked(text: str, width: int, align: str) -> str:
-    # A no-break space, so that no line begins with the percent sign of the line before.
-    words = text.replace(" %", "\u00a0%")
-    lines = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(_joined(text), width, break_long_words=False, break_on_hyphens=False)
     if len(lines) < 2:
         return latex_text(text)
     stack = r"\\".join(map(latex_text, lines))
     return rf"\shortstack[{align}]{{{stack}}}"
+
+
+def plain(table: TextTable, *, width: int = 80) -> str:
+    """The table for a terminal: no line is longer than `width` characters.
+
+    Headings and labels are broken into lines, labels earlier where that makes the table fit. A table that is still too
+    wide is set as several, one below the other, each with the labels of the rows.
+
+    Args:
+        table: The table.
+        width: Of the terminal, in characters; a single column that is wider keeps its width.
+    """
+    choices = [_blocks(table, width, label) for label in _LABEL_CHARACTERS]
+    blocks = min(choices, key=len)
+    return "\n".join([f"{textwrap.fill(table.title, width - 1)}:\n", *map(_block, blocks)])
+
+
+def _blocks(table: TextTable, width: int, label: int) -> "list[list[_TextColumn]]":
+    """The columns as they fit beside each other, with labels of at most so many characters."""
+    columns = [_text_column(table, index, label if index == 0 else 0) for index in range(len(table.header))]
+    blocks = [[columns[0]]]
+    for column in columns[1:]:
+        # Two spaces stand between columns.
+        if len(blocks[-1]) > 1 and sum(part.width + 2 for part in blocks[-1]) + column.width > width:
+            blocks.append([columns[0]])
+        blocks[-1].append(column)
+    return blocks
+
+
+class _TextColumn(NamedTuple):
+    """A column of a table in a terminal: its heading and its cells, each as lines of one width."""
+
+    width: int
+    cells: list[list[str]]
+
+
+def _text_column(table: TextTable, index: int, longest: int) -> _TextColumn:
+    """A column whose cells are broken after so many characters, or as is usual for words and for numbers if 0."""
+    is_left = table.is_left[index]
+    longest = longest or (_HEAD_CHARACTERS if is_left else _CELL_CHARACTERS)
+    cells = [textwrap.wrap(row[index], longest) or [""] for row in table.rows]
+    widest = max((len(line) for lines in cells for line in lines), default=0)
+    head = textwrap.wrap(table.header[index], max(_HEAD_CHARACTERS, widest)) or [""]
+    width = max(widest, *map(len, head))
+    return _TextColumn(
+        width, [[line.ljust(width) if is_left else line.rjust(width) for line in lines] for lines in (head, *cells)]
+    )
+
+
+def _block(columns: Sequence[_TextColumn]) -> str:
+    lines = []
+    for number, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        for texts in zip_longest(*cells, fillvalue=""):
+            line = "  ".join(text.ljust(column.width) for text, column in zip(texts, columns, strict=True))
+            lines.append(line.rstrip())
+        if number == 0:
+            lines.append("  ".join("-" * column.width for column in columns))
+    return "\n".join([*lines, ""])
 
 
 def html(table: TextTable, links: Sequence[str] = ()) -> str:

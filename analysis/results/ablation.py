@@ -1,23 +1,13 @@
 """An ablation table as data: what each row costs, what the paper prints for it, and what was measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from analysis.records.record import Metric
-from analysis.results.effects import (
-    Agreement,
-    Difference,
-    Direction,
-    Summary,
-    agreement,
-    differences,
-    groups,
-    residual,
-    summary,
-)
+from analysis.results.effects import Agreement, Difference, Direction, Summary
 
 UNKNOWN = "unknown"
 """What a cell says that the paper has and we do not."""
@@ -103,9 +93,11 @@ class MeasuredRow:
         failed: Seed to the reason why there is no score.
         same_as: An earlier row that is the same network here, or empty.
         summary: Over all seeds of the row; None without any.
-        difference: To the baseline, over the seeds that every row has; None for the baseline and without one.
-        group: Letters of the sets of rows that cannot be told apart.
+        difference: To the baseline; None for the baseline and without one.
+        group: Letters of the sets of rows of which no two are shown to differ.
         agreement: With the direction that the paper gives; None for the baseline.
+        seeds_for_verdict: Seeds with which the paper's claim could be judged, if the measured difference is the true
+            one; None where it is judged, where there is no claim or no noise, and where very many would be needed.
     """
 
     fingerprint: str
@@ -116,6 +108,7 @@ class MeasuredRow:
     difference: Difference | None = None
     group: str = ""
     agreement: Agreement | None = None
+    seeds_for_verdict: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +154,11 @@ class Evaluation:
         metric: Such as `miou@tokenworld-128`.
         base: Name of the design that the rows' edits are applied to.
         size: Its input size, such as `128x128`, or `the table's own`.
-        budget: Updates of each run.
+        budget: Iterations of each run.
         seeds: Asked for.
         study: Identity of evaluator, recipe and data.
         settings: Everything that the numbers depend on besides design, budget and seed.
-        common: Seeds that every row has: the pairs.
-        residual_sd: Of rows crossed with seeds; None where there is none.
-        residual_degrees: Its degrees of freedom.
+        common: Seeds that every row has.
         power: What so many seeds can show, as sentences.
     """
 
@@ -179,8 +170,6 @@ class Evaluation:
     study: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     common: tuple[int, ...] = ()
-    residual_sd: float | None = None
-    residual_degrees: int = 0
     power: tuple[str, ...] = ()
 
 
@@ -235,79 +224,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class TableStatistics:
-    """The measured half of a table after its statistics."""
-
-    rows: Mapping[str, MeasuredRow]
-    common: tuple[int, ...]
-    residual_sd: float | None
-    residual_degrees: int
-
-
-def table_statistics(
-    measured: Mapping[str, MeasuredRow],
-    claims: Mapping[str, Direction | None],
-    *,
-    baseline: str,
-    similar_within: float,
-) -> TableStatistics:
-    """The rows with their statistics.
-
-    Only seeds that every row with a score has are compared, so that every difference is paired. A row that is the
-    same network as an earlier one takes no part, and has that one's result.
-
-    Args:
-        measured: Label of a row to its scores, in the order of the table.
-        claims: Label of a row to what the paper says of it.
-        baseline: Label of the row that the others are compared with; empty without one.
-        similar_within: The largest difference that counts as similar.
-    """
-    scored = {label: row.scores for label, row in measured.items() if row.scores and not row.same_as}
-    seeds = sorted(set.intersection(*(set(scores) for scores in scored.values()))) if scored else []
-    table = {label: [scores[seed] for seed in seeds] for label, scores in scored.items()} if seeds else {}
-    reference = measured[baseline].same_as or baseline if baseline in measured else ""
-    gaps = differences(table, reference) if reference in table else {}
-    letters = groups(table)
-    rows: dict[str, MeasuredRow] = {}
-    for label, row in measured.items():
-        source = row.same_as or label
-        gap = gaps.get(source)
-        rows[label] = MeasuredRow(
-            fingerprint=row.fingerprint,
-            scores=row.scores,
-            failed=row.failed,
-            same_as=row.same_as,
-            summary=summary(list(row.scores.values())) if row.scores else None,
-            difference=gap,
-            group=letters.get(source, ""),
-            agreement=None
-            if label == baseline or not baseline
-            else agreement(claims.get(label), gap, similar_within=similar_within),
-        )
-    sd, degrees = residual(table) if len(table) > 1 and len(seeds) > 1 else (None, 0)
-    return TableStatistics(rows, tuple(seeds), sd, degrees)
-
-
-def paper_directions(rows: Sequence[AblationRow], baseline: str) -> dict[str, Direction | None]:
-    """Label of a row to the direction that the paper gives: by its numbers against the baseline's, or by its words."""
-    numbers = {row.label: row.published["miou"].value for row in rows if "miou" in row.published}
-    reference = numbers.get(baseline)
-    directions: dict[str, Direction | None] = {}
-    for row in rows:
-        number = numbers.get(row.label)
-        if row.claim is not None:
-            directions[row.label] = row.claim.direction
-        elif number is None or reference is None or row.label == baseline:
-            directions[row.label] = None
-        else:
-            directions[row.label] = _direction(number - reference)
-    return directions
-
-
-def _direction(difference: float) -> Direction:
-    if difference == 0:
-        return Direction.SIMILAR
-    return Direction.BETTER if difference > 0 else Direction.WORSE

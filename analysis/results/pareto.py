@@ -1,5 +1,6 @@
 """Pareto fronts over any number of objectives: who is on them, how surely, and the volume they dominate."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -19,6 +20,13 @@ Points = NDArray[np.float64]
 
 NORMAL_95 = 1.959964
 """Half width of the central 95 % of a normal distribution, in standard deviations."""
+
+_MANY, _FAR = 2000, 4.0
+"""Of more points than this, those that lose even if all goes their way by so many standard deviations are not drawn:
+in a thousand draws, none of them would be on the front once."""
+
+_LEAST_DRAWS, _MOST_DRAWN = 100, 10_000_000
+"""Draws that are always made, and points drawn in all of them together: some seconds."""
 
 _UNITS: dict[str, tuple[str, float]] = {
     "miou": ("%", 1.0),
@@ -145,11 +153,26 @@ def non_dominated(points: Points) -> NDArray[np.bool_]:
 
 def ranks(points: Points) -> NDArray[np.int64]:
     """Number of the front of each point (n, m), smaller better: 0, then 1 once front 0 is taken away, and so on."""
+    if points.shape[1] == 2:
+        return _ranks_of_two(points)
     rank_of = np.full(len(points), -1, dtype=np.int64)
     rank = 0
     while (rest := np.flatnonzero(rank_of < 0)).size:
         rank_of[rest[non_dominated(points[rest])]] = rank
         rank += 1
+    return rank_of
+
+
+def _ranks_of_two(points: Points) -> NDArray[np.int64]:
+    """`ranks` for two objectives by one sort and a search per point: hundreds of fronts are not peeled one by one."""
+    rank_of = np.empty(len(points), dtype=np.int64)
+    # Of each front the last point so far: in lexicographic order, it dominates a later point if any of its front does.
+    lasts: list[tuple[float, float]] = []
+    for index in np.lexsort((points[:, 1], points[:, 0])).tolist():
+        x, y = points[index].tolist()
+        rank = bisect_left(lasts, (y, x))
+        lasts[rank : rank + 1] = [(y, x)]
+        rank_of[index] = rank
     return rank_of
 
 
@@ -164,7 +187,7 @@ def membership(points: Points, below: Points, above: Points, *, draws: int, seed
         points: The points.
         below: Standard deviation towards smaller values, 0 where the coordinate is exact.
         above: The same towards larger values.
-        draws: Monte-Carlo draws.
+        draws: Monte-Carlo draws; fewer where very many points have a chance.
         seed: Seed of the draws.
 
     Returns:
@@ -172,13 +195,28 @@ def membership(points: Points, below: Points, above: Points, *, draws: int, seed
     """
     if not (below.any() or above.any()):
         return non_dominated(points).astype(float)
-    random = np.random.default_rng(seed)
+    chances = np.zeros(len(points))
     test: Callable[[Points], NDArray[np.bool_]] = _on_front_of_two if points.shape[1] == 2 else non_dominated
+    drawn = np.arange(len(points))
+    if len(points) > _MANY:
+        drawn = np.flatnonzero(_has_a_chance(points - _FAR * below, points + _FAR * above, test))
+    points, below, above = points[drawn], below[drawn], above[drawn]
+    draws = min(draws, max(_LEAST_DRAWS, _MOST_DRAWN // len(points)))
+    random = np.random.default_rng(seed)
     count = np.zeros(len(points))
     for _ in range(draws):
         error = random.standard_normal(points.shape)
         count += test(points + error * np.where(error < 0, below, above))
-    return count / draws
+    chances[drawn] = count / draws
+    return chances
+
+
+def _has_a_chance(best: Points, worst: Points, test: Callable[[Points], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Which points are not dominated at their best by what another is at its worst."""
+    mask = np.ones(len(best), dtype=bool)
+    for corner in np.unique(worst[test(worst)], axis=0):
+        mask &= ~((corner <= best).all(axis=1) & (corner < best).any(axis=1))
+    return mask
 
 
 def hypervolume(points: Points, reference: Sequence[float] | Points) -> float:

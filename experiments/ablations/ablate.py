@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.records.record import JsonlStore, Record
 from analysis.results.ablation import Ablation
-from analysis.results.effects import Noise
+from analysis.results.power import Noise
 from experiments.ablations.definition import TableDefinition
 from experiments.ablations.plan import Base, Identity, Plan, noise, paid_runs, plan, seconds_per_iteration
 from experiments.ablations.results import results

@@ -7,15 +7,7 @@ from typing import Any
 
 from analysis.records.fidelity import Fidelity, digest
 from analysis.records.record import Record, State
-from analysis.results.effects import (
-    KNOWN_NOISE,
-    MOST_SEEDS,
-    POWER,
-    Noise,
-    pooled_noise,
-    seeds_needed,
-    smallest_difference,
-)
+from analysis.results.power import KNOWN_NOISE, Noise, power_sentence, typical_noise
 from experiments.ablations.definition import RowDefinition, TableDefinition
 from experiments.evaluators.base import Evaluator
 from search_space.candidate import Candidate
@@ -240,14 +232,14 @@ def noise(metric: str, records: Iterable[Record]) -> Noise | None:
     by_design: dict[str, list[float]] = {}
     for record in records:
         by_design.setdefault(record.fingerprint, []).append(record.metrics[metric].value)
-    found = pooled_noise(list(by_design.values()))
-    if found is None or found[1] < LEAST_DEGREES:
+    runs = list(by_design.values())
+    if sum(len(scores) - 1 for scores in runs) < LEAST_DEGREES:
         return KNOWN_NOISE.get(metric)
-    return Noise(sd=found[0], degrees=found[1], source=f"the {sum(map(len, by_design.values()))} runs recorded so far")
+    return typical_noise(runs, f"the {sum(map(len, runs))} runs recorded so far")
 
 
 def power(rows: int, seeds: int, known: Noise | None, detect: float) -> str:
-    """What so many seeds can show, as a sentence; empty where there is nothing to compare.
+    """What so many seeds can show before anything ran, as a sentence; empty where there is nothing to compare.
 
     Args:
         rows: Different networks of the table that have an accuracy, the baseline included.
@@ -255,23 +247,5 @@ def power(rows: int, seeds: int, known: Noise | None, detect: float) -> str:
         known: The noise between seeds.
         detect: A difference of interest, in percentage points.
     """
-    if rows < 2 or known is None:
-        return ""
-    least = smallest_difference(known.sd, seeds=seeds, rows=rows)
-    first = (
-        f"{seeds} seeds can show a difference of {least:.1f} points or more to the baseline"
-        if least is not None
-        else "one seed can show no difference"
-    )
-    wanted = seeds_needed(known.sd, detect, rows=rows)
-    second = f"{detect:g} points would need {wanted if wanted is not None else f'over {MOST_SEEDS}'} seeds"
-    tests = "one comparison" if rows == 2 else f"Holm over {rows - 1} comparisons"
-    return f"{first}; {second} (power {POWER:.0%}, {tests})"
-
-
-def noise_words(known: Noise | None) -> str:
-    """The noise between seeds and its source, as a sentence."""
-    if known is None:
-        return "the noise between seeds is not known yet: what these seeds can show cannot be said before they ran"
-    origin = f"{known.degrees} degrees of freedom, from {known.source}"
-    return f"noise between seeds: standard deviation {known.sd:.2f}, {origin}"
+    pairs = [(known.sd, known.sd)] * (rows - 1) if known is not None else []
+    return power_sentence(pairs, seeds=seeds, detect=detect)

@@ -5,17 +5,10 @@ from dataclasses import replace
 from functools import cache
 
 from analysis.records.record import Metric, Record
-from analysis.results.ablation import (
-    SHARES,
-    Ablation,
-    AblationRow,
-    Evaluation,
-    MeasuredRow,
-    paper_directions,
-    table_statistics,
-)
+from analysis.results.ablation import SHARES, Ablation, AblationRow, Evaluation, MeasuredRow
+from analysis.results.table_statistics import paper_directions, power_lines, table_statistics
 from experiments.ablations.definition import RowDefinition, TableDefinition
-from experiments.ablations.plan import Base, Identity, failed_runs, noise, noise_words, paid_runs, power, trained
+from experiments.ablations.plan import Base, Identity, failed_runs, noise, paid_runs, trained
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.latency.calibration.devices import device
@@ -72,8 +65,7 @@ def _result(
                 similar_within=table.similar_within,
             )
             rows = [replace(row, measured=judgement.rows.get(row.label)) for row in rows]
-            known = noise(identity.metric, paid.values())
-            said = power(sum(not row.same_as for row in measured.values()), len(seeds), known, detect)
+            lines = power_lines(judgement, seeds=len(seeds), detect=detect, noise=noise(identity.metric, paid.values()))
             evaluation = Evaluation(
                 metric=identity.metric,
                 base=base.name,
@@ -83,9 +75,7 @@ def _result(
                 study=identity.study,
                 settings=identity.settings,
                 common=judgement.common,
-                residual_sd=judgement.residual_sd,
-                residual_degrees=judgement.residual_degrees,
-                power=tuple(line for line in (said, noise_words(known)) if line),
+                power=lines,
             )
     return Ablation(
         id=table.id,

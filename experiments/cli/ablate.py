@@ -229,7 +229,8 @@ def _metric(args: argparse.Namespace) -> str:
 
 
 def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
-    from experiments.ablations.plan import noise_words, power
+    from analysis.results.power import noise_sentence
+    from experiments.ablations.plan import power
     from experiments.trials.progress import duration
 
     lines = []
@@ -248,7 +249,11 @@ def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     )
     trainings = f"{len(found.plan.jobs)} trainings of {asked.evaluator.budget:,} iterations on {asked.base.name}"
     workers = f"{asked.workers} worker" + ("s" if asked.workers > 1 else "")
-    return [*lines, noise_words(found.noise), f"in all: {trainings}, {found.plan.reused} reused; {time} with {workers}"]
+    return [
+        *lines,
+        noise_sentence(found.noise),
+        f"in all: {trainings}, {found.plan.reused} reused; {time} with {workers}",
+    ]
 
 
 def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition]") -> int:

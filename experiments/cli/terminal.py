@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from analysis.reports.text_table import TextTable
     from experiments.training.outcome import Progress
 
+LEAST_WIDTH = 60
+"""Characters of a terminal below which tables are no longer narrowed."""
+
 
 @contextmanager
 def bar(counted: str, *, hidden: bool = False) -> Iterator["Progress"]:
@@ -45,13 +48,7 @@ def show_lines(target: "Console", lines: Iterable[str], *, style: str | None = N
 
 
 def show_table(target: "Console", table: "TextTable") -> None:
-    """A table with its title, the first column to the left and the others to the right."""
-    from rich.markup import escape
-    from rich.table import Table
+    """A table with its title; one that is wider than the terminal is set as several, each with the labels."""
+    from analysis.reports.text_table import plain
 
-    drawn = Table(title=escape(table.title), title_justify="left", title_style="italic", box=None, pad_edge=False)
-    for index, name in enumerate(table.header):
-        drawn.add_column(escape(name), justify="left" if index == 0 else "right", overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*map(escape, row))
-    target.print(drawn)
+    show_lines(target, [plain(table, width=max(target.width, LEAST_WIDTH))])

@@ -4,16 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from analysis.records.record import Metric
-from analysis.results.ablation import (
-    Ablation,
-    AblationRow,
-    Claim,
-    Evaluation,
-    MeasuredRow,
-    Published,
-    table_statistics,
-)
+from analysis.results.ablation import Ablation, AblationRow, Claim, Evaluation, MeasuredRow, Published
 from analysis.results.effects import Direction
+from analysis.results.table_statistics import table_statistics
 
 
 def exact(value: float) -> Metric:
@@ -63,8 +56,6 @@ def ablation(**changes: Any) -> Ablation:
         budget=800,
         seeds=(0, 1, 2),
         common=statistics.common,
-        residual_sd=statistics.residual_sd,
-        residual_degrees=statistics.residual_degrees,
     )
     example = Ablation(
         id="table-6", title="Heads & widths", source="T", base="base at 512 x 512", baseline="ours", rows=rows,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Iterable
 
 import pytest
 
@@ -16,14 +17,23 @@ from topformer.presets import NANO
 GOALS = (Objective(MIOU, "max"), Objective(LATENCY, "min"))
 
 
-def rows_of(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
+def rows_of(pieces: Iterable[str]) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO("".join(pieces))))
 
 
 def test_csv_has_the_front_first_and_every_ranked_record() -> None:
     found = front([record(0, 40, 6), record(1, 50, 4), record(2, 60, 8), record(3, None)], GOALS)
     rows = rows_of(csv_table(found))
     assert [(row["trial"], row["pareto_rank"]) for row in rows] == [("2", "0"), ("1", "0"), ("0", "1")]
+
+
+def test_csv_in_pieces_has_one_header_and_every_record_once() -> None:
+    records = [record(trial, trial % 97, 1 + trial % 89, labels={f"axis{trial % 3}": "x"}) for trial in range(4500)]
+    pieces = list(csv_table(front(records, GOALS, draws=1)))
+    assert len(pieces) == 3
+    rows = rows_of(pieces)
+    assert sorted(int(row["trial"]) for row in rows) == list(range(4500))
+    assert {row["axis:axis1"] for row in rows} == {"", "x"}
 
 
 def test_csv_gives_the_design_back() -> None:

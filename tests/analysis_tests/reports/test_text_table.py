@@ -7,7 +7,7 @@ import re
 import pytest
 from pandas import DataFrame
 
-from analysis.reports.text_table import TextTable, csv_text, html, latex, latex_text, markdown
+from analysis.reports.text_table import TextTable, csv_text, html, latex, latex_text, markdown, plain
 from tests.analysis_tests.reports.latex_reader import read_tabulars
 
 NASTY = ("a|b", "a\\|b", "<img src=x>", "line\nbreak", "\x1b[31mred", '50 % & more_#{x}~^\\ "$', "[3] first", "&lt;")
@@ -95,3 +95,20 @@ def test_html_shows_labels_as_text_and_links_the_first_cell() -> None:
     text = html(table, ["#a"])
     assert '<td><a href="#a">&lt;script&gt;</a></td><td>1</td>' in text
     assert "<caption>&lt;i&gt;</caption>" in text
+
+
+def test_a_terminal_gets_no_line_that_is_too_long_and_every_cell() -> None:
+    header = ["row", *(f"a heading of column {index}" for index in range(9))]
+    rows = [[f"a label of several words, number {index}", *(f"{index}.{column}" for column in range(9))]
+            for index in range(3)]  # fmt: skip
+    text = plain(TextTable.of("A title", header, rows))
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(cell in text for row in rows for cell in row[1:])
+    # The labels stand beside each block of columns.
+    assert text.count("number 2") == text.count("row ") > 1
+
+
+def test_a_table_that_fits_with_shorter_labels_is_set_as_one() -> None:
+    table = TextTable.of("t", ["row", "mean", "difference"], [("a label of seven words or so, long", "1.0", "2.0")])
+    assert plain(table, width=40).count("row") == 1
+    assert plain(table, width=20).count("row") == 2

@@ -57,6 +57,29 @@ def test_ties_and_duplicates_are_treated_alike_with_and_without_errors(rows: lis
     assert (membership(points, error, error, draws=2, seed=0) == non_dominated(points)).all()
 
 
+def test_of_many_points_those_without_a_chance_change_nothing_for_the_others() -> None:
+    # A cloud of which few points are near the front, drawn whole by hand and by the function.
+    random = np.random.default_rng(2)
+    points = random.uniform(0, 10, size=(2500, 2))
+    error = np.full_like(points, 0.3)
+    chances = membership(points, error, error, draws=300, seed=0)
+    draws = [non_dominated(points + error * random.standard_normal(points.shape)) for _ in range(300)]
+    expected = np.mean(draws, axis=0)
+    assert np.abs(chances - expected).max() < 0.15
+    assert expected[chances == 0].max() <= 0.02
+    # The front of one draw has 8.7 members with a standard deviation of 2.6.
+    assert chances.sum() == pytest.approx(expected.sum(), abs=4 * 2.6 * (2 / 300) ** 0.5)
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_a_point_that_cannot_lose_and_one_that_cannot_win_are_certain_among_many(m: int) -> None:
+    points = np.random.default_rng(2).uniform(1, 2, size=(2500, m))
+    points[7], points[8] = 0.0, 3.0
+    error = np.full_like(points, 0.01)
+    chances = membership(points, error, error, draws=20, seed=0)
+    assert (chances[7], chances[8]) == (1, 0)
+
+
 def test_equal_points_all_stay_on_the_front() -> None:
     found = front([record(0, 50, 4), record(1, 50, 4), record(2, 50, 5), record(3, 49, 4)], GOALS)
     assert found.ranks == (0, 0, 1, 1)

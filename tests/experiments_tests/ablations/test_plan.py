@@ -4,14 +4,13 @@ from typing import Any
 import pytest
 
 from analysis.records.record import Metric, Record, State
-from analysis.results.effects import KNOWN_NOISE
+from analysis.results.power import KNOWN_NOISE
 from experiments.ablations.definition import read_table, table, table_names
 from experiments.ablations.plan import (
     Base,
     Identity,
     Job,
     noise,
-    noise_words,
     paid_runs,
     plan,
     power,
@@ -116,20 +115,17 @@ def test_the_noise_is_the_known_one_until_the_records_say_more() -> None:
     more = [*few, record(job, seed=4, metrics={METRIC: Metric(value=54.0, source="trained")})]
     found = noise(METRIC, more)
     assert found is not None
-    # 0, 1, 2, 3, 4: squares 4 + 1 + 0 + 1 + 4 over 4.
-    assert found.sd == pytest.approx(2.5**0.5)
-    assert found.degrees == 4
+    # 0, 1, 2, 3, 4: squares 4 + 1 + 0 + 1 + 4 over 4; half of all chi squares of 4 degrees are above 3.357.
+    assert found.largest == pytest.approx(2.5**0.5)
+    assert found.sd == pytest.approx((2.5 * 4 / 3.357) ** 0.5, rel=1e-3)
     assert noise("miou@unheard-of", []) is None
 
 
-def test_the_power_of_a_plan_is_stated_with_its_source() -> None:
-    known = KNOWN_NOISE[METRIC]
-    text = power(2, 3, known, 2.0)
-    assert "3 seeds can show a difference of 10.5 points" in text
-    assert "2 points would need 23 seeds" in text
-    assert "three seeds each, 1,200 updates" in noise_words(known)
-    assert "not known yet" in noise_words(None)
-    assert power(3, 1, known, 2.0).startswith("one seed can show no difference")
+def test_the_power_of_a_plan_is_that_of_the_typical_noise() -> None:
+    text = power(2, 3, KNOWN_NOISE[METRIC], 2.0)
+    assert text.startswith("3 seeds can show a difference to the baseline of 2.9 points or more; 2 points would need 5")
+    assert power(3, 1, KNOWN_NOISE[METRIC], 2.0).startswith("one seed can show no difference")
+    assert power(3, 3, None, 2.0) == ""
 
 
 def test_the_pace_is_that_of_the_same_study_and_budget() -> None:

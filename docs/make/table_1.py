@@ -12,8 +12,8 @@ from torch import nn
 
 from analysis.reference import PublishedPoint, published_points
 from docs.make.baselines import BASELINES, baseline, helper_parameters
-from docs.make.devices import Foretold, left_out
 from search_space.cost.conventions import macs_paper
+from search_space.latency.calibration.left_out import HeldOutPrediction, left_out
 from search_space.latency.networks.segmentation import LRASPP, RASPP
 from search_space.operations.operation import Operation
 from search_space.operations.walk import walk
@@ -70,7 +70,7 @@ class Rebuilt:
     helper: int
     macs: int
     macs_paper: int
-    told: Foretold
+    told: HeldOutPrediction
 
     @property
     def difference(self) -> float:
@@ -96,7 +96,7 @@ def rows() -> Iterator[Rebuilt]:
             yield _rebuilt(replace(point, name=_RENAMED.get(point.name, point.name)), told[name])
 
 
-def _rebuilt(point: PublishedPoint, told: Foretold) -> Rebuilt:
+def _rebuilt(point: PublishedPoint, told: HeldOutPrediction) -> Rebuilt:
     network = _network(point.name)
     steps = walk(network, point.input, point.input)
     return Rebuilt(

@@ -6,12 +6,12 @@ from functools import cache
 
 from analysis.records.record import Metric, Record
 from analysis.results.ablation import SHARES, Ablation, Evaluation, Measured, Row, judged, said_by_paper
-from docs.make.devices import Foretold, left_out
 from experiments.ablations.definition import RowDefinition, TableDefinition
 from experiments.ablations.plan import Base, Identity, failed_runs, noise, noise_words, paid_runs, power, trained
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.latency.calibration.devices import device
+from search_space.latency.calibration.left_out import HeldOutPrediction, left_out
 
 DEVICE = "snapdragon-865"
 """The device whose latencies the paper prints."""
@@ -115,7 +115,7 @@ def _counted(row: RowDefinition, columns: Sequence[str]) -> dict[str, Metric]:
 
 
 @cache
-def _told() -> Mapping[str, Foretold]:
+def _told() -> Mapping[str, HeldOutPrediction]:
     return {one.row.name: one for one in left_out(DEVICE)}
 
 

@@ -49,10 +49,10 @@ def _refit(args: argparse.Namespace) -> int:
     if args.rows or args.device or (args.shipped and args.refit):
         raise InputError("--refit FOLDER and --shipped stand alone, without rows, --device or each other")
     from experiments.measure.calibration import write_coefficients
-    from search_space.latency.calibration.devices import FOLDER, devices
+    from search_space.latency.devices import FOLDER, devices
 
     for folder in [FOLDER / name for name in devices()] if args.shipped else [args.refit]:
         model = write_coefficients(folder)
-        rates = ", ".join(f"{name} {value:.4g}" for name, value in model.rates._asdict().items())
-        print(f"{model.name}: {len(model.rows)} rows, left out {model.left_out_mean:.1%} on average; {rates}")
+        coefficients = ", ".join(f"{name} {value:.4g}" for name, value in model.coefficients._asdict().items())
+        print(f"{model.name}: {len(model.rows)} rows, left out {model.left_out_mean:.1%} on average; {coefficients}")
     return 0

@@ -84,7 +84,8 @@ def _count(args: argparse.Namespace) -> int:
     from experiments.emulate.setup import check_ready
     from search_space.candidate import Candidate
     from topformer.codec import to_json as design_json
-    from topformer.deployment.export import Format, export
+    from topformer.deployment.boundary import Format
+    from topformer.deployment.export import export
 
     height, width = size(args.size)
     candidates = [Candidate(design=read_design(name), height=height, width=width) for name in args.designs]

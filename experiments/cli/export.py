@@ -7,8 +7,7 @@ import argparse
 from pathlib import Path
 
 from experiments.cli.arguments import add_candidate, candidate, seed
-from topformer.deployment.boundary import Boundary
-from topformer.deployment.export import SUFFIXES, Format
+from topformer.deployment.boundary import SUFFIXES, Boundary, Format
 
 EXAMPLE = "topformer export base --to onnx --size 512 --out base.onnx"
 

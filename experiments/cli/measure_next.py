@@ -12,7 +12,7 @@ from experiments.cli.arguments import add_json, add_size, positive, read_design,
 from topformer.errors import StorageError
 
 if TYPE_CHECKING:
-    from search_space.latency.calibration.probing import Plan, Probe
+    from search_space.latency.calibration.probing import MeasurementPlan, Probe
     from search_space.spaces.space import Space
 
 EXAMPLE = "topformer measure-next --space paper --base tiny --max-latency-ms 50 --budget 5 --out probes"
@@ -66,7 +66,7 @@ def _written(folder: Path, probe: "Probe") -> Path:
     return path
 
 
-def _json(plan: "Plan", chosen: "Space", files: list[Path]) -> dict[str, object]:
+def _json(plan: "MeasurementPlan", chosen: "Space", files: list[Path]) -> dict[str, object]:
     return {
         "space": chosen.name,
         "limit_ms": plan.limit_ms,
@@ -89,7 +89,7 @@ def _json(plan: "Plan", chosen: "Space", files: list[Path]) -> dict[str, object]
     }
 
 
-def _lines(plan: "Plan", chosen: "Space", device: str) -> list[str]:
+def _lines(plan: "MeasurementPlan", chosen: "Space", device: str) -> list[str]:
     lines = [
         f"{plan.designs:,} of {chosen.count():,} designs of {chosen.name} on {device}: {plan.above:,} predicted above "
         f"{plan.limit_ms:g} ms",

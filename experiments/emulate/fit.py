@@ -11,7 +11,7 @@ from experiments.emulate.counts import CountRow
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.latency.kernels import Kernel, kernels
-from search_space.latency.spread import Floats
+from search_space.latency.predictive_spread import Floats
 from topformer.codec import from_json
 from topformer.errors import DesignError, InputError
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from experiments.measure.rows import MeasuredRow
 from experiments.training.outcome import replacing, write_json
-from search_space.latency.calibration import coefficients
-from search_space.latency.calibration.devices import FITTED, fit, measured, refit, shipped
-from search_space.latency.calibration.fitting import RATES, Measured
+from search_space.latency.calibration import coefficients_file
+from search_space.latency.calibration.devices import FITTED, refit, shipped
+from search_space.latency.calibration.fitting import EFFECTIVE_PARAMETERS, MeasuredNetwork, fit, measured_candidate
 from search_space.latency.calibration.transfer import transfer
 from search_space.latency.model import DeviceModel, Setup
 from topformer import __version__
@@ -125,7 +125,9 @@ def calibrate(name: str, rows: Sequence[MeasuredRow], *, prior: str, method: Met
     if not timed:
         raise InputError(f"calibration needs a row with boundary {Boundary.LOGITS}, got {len(rows)} rows without one")
     _check_units(timed)
-    chosen = method if method is not Method.AUTO else (Method.FIT if len(timed) > RATES else Method.SCALE)
+    chosen = (
+        method if method is not Method.AUTO else (Method.FIT if len(timed) > EFFECTIVE_PARAMETERS else Method.SCALE)
+    )
     networks = [_network(row, _steady_ms(row, timed)) for row in timed]
     setup = _setup(name, timed, known, chosen)
     scaled = transfer(known, networks, setup)
@@ -178,8 +180,8 @@ def _steady_ms(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> float:
     return row.ratio * min(same)
 
 
-def _network(row: MeasuredRow, latency_ms: float) -> Measured:
-    return measured(row.candidate, latency_ms, name=_label(row), source=f"{row.source}, {row.finished}")
+def _network(row: MeasuredRow, latency_ms: float) -> MeasuredNetwork:
+    return measured_candidate(row.candidate, latency_ms, name=_label(row), source=f"{row.source}, {row.finished}")
 
 
 def _label(row: MeasuredRow) -> str:
@@ -255,7 +257,7 @@ def write_coefficients(folder: Path) -> DeviceModel:
         StorageError: The file cannot be written.
     """
     model, values = refit(folder)
-    write_json(folder / coefficients.FILE, values)
+    write_json(folder / coefficients_file.FILE, values)
     return model
 
 

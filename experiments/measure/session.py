@@ -18,8 +18,8 @@ from experiments.measure.target import JOB, Target
 from search_space.candidate import Candidate
 from topformer import __version__
 from topformer.codec import fingerprint
-from topformer.deployment.boundary import Boundary
-from topformer.deployment.export import SUFFIXES, Exported, Format, export
+from topformer.deployment.boundary import SUFFIXES, Boundary, Format
+from topformer.deployment.export import Exported, export
 from topformer.design import Design
 from topformer.errors import InputError
 

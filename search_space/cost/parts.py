@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from search_space.cost.conventions import BYTES, Quantities, measure
 from search_space.operations import modules as forms
 from search_space.operations.operation import Operation
-from search_space.operations.recorder import Grid, Tape
+from search_space.operations.recorder import Grid, OperationRecorder
 from topformer.design import SCALES, Design, Extractor, Pooled
 
 PYRAMID = "pyramid"
@@ -19,7 +19,7 @@ HEAD = "head"
 GROUPS = (PYRAMID, EXTRACTOR, INJECTION, HEAD)
 """What a cost is broken down by; pooling and widening belong to the extractor."""
 
-_GROUP: Mapping[Callable[..., Tape], str] = MappingProxyType(
+_GROUP: Mapping[Callable[..., OperationRecorder], str] = MappingProxyType(
     {
         forms.stem: PYRAMID,
         forms.row: PYRAMID,
@@ -42,7 +42,7 @@ Tokens = tuple[int, Grid]
 """Channels and grid of one token map."""
 
 
-Part = tuple[Callable[..., Tape], tuple[Any, ...], tuple[int, ...]]
+Part = tuple[Callable[..., OperationRecorder], tuple[Any, ...], tuple[int, ...]]
 """Everything that the operations and the peak memory of a part depend on: its closed form, what that is called with,
 and the numbers of the inputs that are read again after the part. A plain tuple: thousands of networks have dozens of
 thousands of them."""
@@ -64,9 +64,9 @@ class Layout(NamedTuple):
 def quantities(part: Part) -> Quantities:
     """What the part costs; its peak memory has its inputs in it, and nothing that is merely held."""
     form, arguments, kept = part
-    tape = form(*arguments)
-    inputs = {value.number: BYTES * prod(value.shape) for value in tape.inputs}
-    return measure(tape.steps, inputs, kept)
+    recorder = form(*arguments)
+    inputs = {value.number: BYTES * prod(value.shape) for value in recorder.inputs}
+    return measure(recorder.steps, inputs, kept)
 
 
 def steps(part: Part) -> tuple[Operation, ...]:

@@ -81,7 +81,7 @@ class Gathered:
             ),
         )
 
-    def features(self, fold: Fold) -> Floats:
+    def sums(self, fold: Fold) -> Floats:
         """Sums of `fold` over the operations of each group of parts.
 
         Args:
@@ -124,10 +124,10 @@ def costs(candidates: Sequence[Candidate]) -> CostTable:
     return Gathered(candidates).costs()
 
 
-def features(candidates: Sequence[Candidate], fold: Fold) -> Floats:
+def sums(candidates: Sequence[Candidate], fold: Fold) -> Floats:
     """Sums of `fold` over all operations of each candidate: (N, length of the fold).
 
     To fold the same candidates more than once, or by group, make one `Gathered` of them.
     """
-    total: Floats = Gathered(candidates).features(fold).sum(axis=1)
+    total: Floats = Gathered(candidates).sums(fold).sum(axis=1)
     return total

@@ -26,7 +26,7 @@ class Value(NamedTuple):
         return self.shape[2], self.shape[3]
 
 
-class Tape:
+class OperationRecorder:
     """Writes the operations of one part; its inputs are the tensors 0, 1, ... and step i writes the i-th after them.
 
     Modules are paths below the part; "" is the part itself. Every method returns what its last step writes.

@@ -17,10 +17,10 @@ from search_space.axes.axis import Axis
 from search_space.candidate import Candidate
 from search_space.cost.parts import EXTRACTOR, GROUPS, HEAD, INJECTION, PYRAMID
 from search_space.cost.table import Gathered
+from search_space.latency.coefficients import FEATURE_COUNT
 from search_space.latency.estimate import LatencyTable
 from search_space.latency.model import DeviceModel
-from search_space.latency.rates import TERMS
-from search_space.latency.spread import Floats
+from search_space.latency.predictive_spread import Floats
 from search_space.spaces.diagram import Edge, Node, diagram, numbered
 from search_space.spaces.space import Space
 from topformer.design import Design
@@ -191,7 +191,7 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
     if root.total > MOST:
         raise SpaceError(f"a space of at most {MOST:,} designs can be listed, got {root.total:,} in {space.name!r}")
     choices = _Paths(space.axes).of(root)
-    columns = np.zeros((root.total, len(_Column._fields) + 2 * TERMS))
+    columns = np.zeros((root.total, len(_Column._fields) + 2 * FEATURE_COUNT))
     touched = _touched(space, root)
     for group in GROUPS:
         own = [place for place, names in enumerate(touched) if names & _READS[group]]
@@ -204,7 +204,7 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
         choices=choices,
         parameters=columns[:, 0].astype(np.int64),
         macs=columns[:, 1].astype(np.int64),
-        latency=model.table(columns[:, len(_Column._fields) :]),
+        latency=model.predict(columns[:, len(_Column._fields) :]),
     )
     _check(found, model, root)
     return found
@@ -282,8 +282,8 @@ def _of_group(candidates: Sequence[Candidate], model: DeviceModel, group: str) -
     """Cost and load of one group of parts in each candidate."""
     gathered = Gathered(candidates)
     costs = gathered.costs().by_module[group]
-    loads = gathered.features(model.loader)[:, GROUPS.index(group)]
-    rows: Floats = np.concatenate([np.stack([costs[name] for name in _Column._fields], axis=1), loads], 1)
+    features = gathered.sums(model.feature_extractor)[:, GROUPS.index(group)]
+    rows: Floats = np.concatenate([np.stack([costs[name] for name in _Column._fields], axis=1), features], 1)
     return rows
 
 

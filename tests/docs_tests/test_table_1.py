@@ -3,10 +3,11 @@
 import pytest
 
 from analysis.reference import published_points
-from docs.make.devices import left_out
 from experiments.ablations.definition import table
-from search_space.latency.calibration.devices import CHECKED, FOLDER, read_rows
+from search_space.latency.calibration.devices import CHECKED, read_rows
+from search_space.latency.calibration.left_out import left_out
 from search_space.latency.calibration.networks import summed
+from search_space.latency.devices import FOLDER
 from search_space.latency.kernels import kernels
 from search_space.operations.walk import walk
 from tests import ROOT

@@ -1,18 +1,16 @@
 """A design as a file that an inference engine runs, checked against torch."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.deployment.boundary import Boundary
+from topformer.deployment.boundary import SUFFIXES, Boundary, Format
 from topformer.design import Design, Extractor
 from topformer.errors import ExplorerError, InputError, StorageError
 
@@ -21,23 +19,6 @@ TOLERANCE = 1e-4
 
 EQUAL_PIXELS = 0.999
 """Least share of pixels with the class that torch gives them."""
-
-
-class Format(StrEnum):
-    """What the file is."""
-
-    ONNX = "onnx"
-    """One .onnx file, opset 20, weights inside."""
-    NCNN = "ncnn"
-    """A .param file and a .bin file beside it, fp32; blobs `in0` and `out0`."""
-    TORCHSCRIPT = "torchscript"
-    """One .pt file, traced."""
-
-
-SUFFIXES: Mapping[Format, str] = MappingProxyType(
-    {Format.ONNX: ".onnx", Format.NCNN: ".param", Format.TORCHSCRIPT: ".pt"}
-)
-"""Ending of the file's name, by format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

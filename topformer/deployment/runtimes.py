@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from topformer.deployment.export import Format
+from topformer.deployment.boundary import Format
 from topformer.errors import ExplorerError
 
 Array = NDArray[Any]

@@ -13,25 +13,17 @@ from typing import Any
 
 from search_space.candidate import Candidate
 from search_space.latency.boundary import named
-from search_space.latency.calibration import coefficients
-from search_space.latency.calibration.fitting import Measured, fit, measured
+from search_space.latency.calibration import coefficients_file
+from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate, shape_for
 from search_space.latency.calibration.transfer import transfer
+from search_space.latency.devices import FOLDER, devices
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import DeviceModel, Setup
-from search_space.latency.rates import SHAPE
 from topformer.codec import from_json
 from topformer.deployment.boundary import Boundary
 from topformer.design import Design
 from topformer.errors import InputError, unknown_name
 from topformer.presets import preset
-
-__all__ = ["FOLDER", "Measured", "device", "devices", "fit", "measured", "read_device", "read_rows", "shipped"]
-
-FOLDER = Path(__file__).parent.parent / "devices"
-"""One folder per device; see `read_device`."""
-
-ENOUGH = 30
-"""Rows from which a device tells every rate by itself."""
 
 FITTED = "fitted"
 CHECKED = "checked"
@@ -45,11 +37,6 @@ ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 
 KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
 """Columns of a file of kernels."""
-
-
-def devices() -> tuple[str, ...]:
-    """Names of the devices that ship with the project, sorted."""
-    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/device.toml")))
 
 
 def device(name: str) -> DeviceModel:
@@ -84,24 +71,24 @@ def read_device(folder: Path) -> DeviceModel:
 
     Files:
         device.toml: The fields of `Setup` but for the name, which is the folder's. With `prior`, the name of another
-            device, that one's rates are scaled to the rows instead of fitted to them.
+            device, that one's coefficients are scaled to the rows instead of fitted to them.
         measured.csv: The columns `ROW`, and perhaps `family`. Rows of role `fitted` are fitted; those of role
             `checked` count little and tell how far other networks are off; those of role `held-out` are in no fit; any
             other row is a record. A `design` is
             a preset or the JSON of a design; a row without one has its kernels in kernels.csv or in `NETWORKS`.
         kernels.csv: The columns `KERNELS`: sums over the kernels of one name, and the numbers in the largest output.
             May be left out.
-        coefficients.json: What a fit to these rows gave, as `search_space.latency.calibration.coefficients` writes it.
-            May be left out; it must belong to the rows.
+        coefficients.json: What a fit to these rows gave; see `search_space.latency.calibration.coefficients_file`. May
+            be left out; it must belong to the rows.
 
     Raises:
         InputError: A file is missing or broken; the message names it.
     """
     setup, prior = _setup(folder)
     fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
-    path = folder / coefficients.FILE
+    path = folder / coefficients_file.FILE
     if path.exists():
-        return coefficients.read(path, setup, coefficients.digest(fitted, others, prior))
+        return coefficients_file.read(path, setup, coefficients_file.rows_digest(fitted, others, prior))
     return _fit(fitted, others, setup, prior)
 
 
@@ -114,16 +101,16 @@ def refit(folder: Path) -> tuple[DeviceModel, dict[str, Any]]:
     setup, prior = _setup(folder)
     fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
     model = _fit(fitted, others, setup, prior)
-    return model, coefficients.to_json(model, coefficients.digest(fitted, others, prior), prior)
+    return model, coefficients_file.to_json(model, coefficients_file.rows_digest(fitted, others, prior), prior)
 
 
-def _fit(fitted: list[Measured], others: list[Measured], setup: Setup, prior: str | None) -> DeviceModel:
+def _fit(fitted: list[MeasuredNetwork], others: list[MeasuredNetwork], setup: Setup, prior: str | None) -> DeviceModel:
     if prior is not None:
         return transfer(shipped(prior), fitted, setup)
-    return fit(fitted, setup, others, shape=None if len(fitted) >= ENOUGH else SHAPE)
+    return fit(fitted, setup, others, shape=shape_for(fitted))
 
 
-def read_rows(folder: Path, role: str) -> list[Measured]:
+def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
     """The networks of that role in the folder's measured.csv.
 
     Raises:
@@ -180,14 +167,16 @@ _KINDS: Mapping[Any, tuple[tuple[type, ...], str]] = MappingProxyType(
 )
 
 
-def _measured(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> Measured:
+def _measured(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> MeasuredNetwork:
     name, latency_ms, source = row["network"], _number(row, "latency_ms"), row["source"]
     if row["design"]:
         height, width = int(_number(row, "height")), int(_number(row, "width"))
         candidate = Candidate(design=_design(row), height=height, width=width)
-        return measured(candidate, latency_ms, name=name, source=source)
+        return measured_candidate(candidate, latency_ms, name=name, source=source)
     kernels = tuple(found.get(name, ()))
-    return Measured(name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name)
+    return MeasuredNetwork(
+        name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name
+    )
 
 
 def _design(row: Mapping[str, str]) -> Design:

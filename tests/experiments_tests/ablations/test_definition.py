@@ -7,7 +7,6 @@ import pytest
 
 from analysis.reference import paper_table
 from analysis.results.ablation import Ablation
-from docs.make.devices import left_out
 from experiments.ablations.counted import CountedRows
 from experiments.ablations.definition import TableDefinition, read_table, table, table_names
 from experiments.ablations.edits import edited
@@ -16,6 +15,7 @@ from experiments.ablations.plan import Base, trained
 from experiments.ablations.results import results
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
+from search_space.latency.calibration.left_out import left_out
 from search_space.spaces.space import space
 from topformer.errors import StudyError
 from topformer.presets import BASE, NANO, TINY

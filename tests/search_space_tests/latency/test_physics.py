@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_space.cost.closed_form import operations
-from search_space.latency.calibration.devices import device, devices
+from search_space.latency.calibration.devices import device
+from search_space.latency.devices import devices
 from search_space.latency.kernels import kernels
 from tests.search_space_tests.latency.test_model import at, conv
 from topformer import BASE, NANO, TINY

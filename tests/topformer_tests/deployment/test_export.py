@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from topformer.deployment import runtimes as formats
-from topformer.deployment.boundary import Boundary
-from topformer.deployment.export import SUFFIXES, Exported, Format, export
+from topformer.deployment.boundary import SUFFIXES, Boundary, Format
+from topformer.deployment.export import Exported, export
 from topformer.deployment.graph import deployed
 from topformer.design import Extractor, Head, Pooled
 from topformer.errors import CheckpointError, ExplorerError, InputError

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from search_space.cost.conventions import macs_paper
-from search_space.latency.calibration.devices import CHECKED, FITTED, FOLDER, NETWORKS, devices, read_rows
+from search_space.latency.calibration.devices import CHECKED, FITTED, NETWORKS, read_rows
 from search_space.latency.calibration.networks import summed
+from search_space.latency.devices import FOLDER, devices
 from search_space.latency.kernels import kernels
 from search_space.latency.networks.catalogue import Network, catalogue
 from search_space.operations.walk import walk

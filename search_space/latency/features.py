@@ -1,24 +1,27 @@
-"""Loads: what kernels ask of a device, as the few numbers that their time depends on."""
+"""Features: the few numbers of a kernel that its time depends on, and how far a network lies from those measured."""
 
 from collections.abc import Iterable, Sequence
 from math import log
 
 import numpy as np
 
+from search_space.latency.coefficients import FEATURE_COUNT
 from search_space.latency.kernels import Kernel, kernels
-from search_space.latency.rates import TERMS
-from search_space.latency.spread import Floats
+from search_space.latency.predictive_spread import Floats
 from search_space.operations.operation import Operation
 
 FARTHEST = log(1e6)
 """A network without any convolution is infinitely far on a log scale; a factor of a million is wide enough."""
 
 _GROWS_FASTER = frozenset({"matmul", "softmax", "bilinear"})
-_REACH = 4
+"""Kernels whose time per number depends on their size."""
+
+_SIZE_RANGE = 4
+"""How many times the largest measured output such a kernel may have to count as measured: a choice."""
 
 
-def terms(kernel: Kernel) -> tuple[float, ...]:
-    """The kernel's load, one number per field of `Rates`: MACs, Winograd's products, bytes, bytes, kernels."""
+def kernel_features(kernel: Kernel) -> tuple[float, ...]:
+    """One number per field of `Coefficients`: MACs, Winograd's products, bytes of either kind, number of kernels."""
     work, moved = float(kernel.work), float(kernel.moved)
     return (
         0.0 if kernel.winograd else work,
@@ -29,24 +32,28 @@ def terms(kernel: Kernel) -> tuple[float, ...]:
     )
 
 
-class Loader:
-    """Folds operations to their loads, given the kernels that were measured and their largest outputs."""
+class FeatureExtractor:
+    """Folds operations to their features, given the kernels that were measured and their largest outputs.
+
+    A plain function of the operations of one part, so that the features of thousands of designs are sums of remembered
+    ones; see `search_space.cost.table.Fold`.
+    """
 
     def __init__(self, measured: Sequence[tuple[str, int]]) -> None:
         self._measured = dict(measured)
 
     def __call__(self, operations: Sequence[Operation]) -> tuple[float, ...]:
-        """The load of the operations; loads of the parts of a network add up to that of the network."""
-        return self.load(kernels(operations))
+        """The features of the operations; those of the parts of a network add up to those of the network."""
+        return self.of_kernels(kernels(operations))
 
-    def load(self, found: Iterable[Kernel]) -> tuple[float, ...]:
-        """The terms of all kernels, then the terms of those that were never measured: 2 * TERMS numbers."""
-        total = [0.0] * (2 * TERMS)
-        for kernel in found:
-            new = not self.is_measured(kernel)
-            for index, amount in enumerate(terms(kernel)):
+    def of_kernels(self, network: Iterable[Kernel]) -> tuple[float, ...]:
+        """Sums over all kernels, then over those that were never measured: 2 * FEATURE_COUNT numbers."""
+        total = [0.0] * (2 * FEATURE_COUNT)
+        for kernel in network:
+            unmeasured = not self.is_measured(kernel)
+            for index, amount in enumerate(kernel_features(kernel)):
                 total[index] += amount
-                total[TERMS + index] += new * amount
+                total[FEATURE_COUNT + index] += unmeasured * amount
         return tuple(total)
 
     def is_measured(self, kernel: Kernel) -> bool:
@@ -58,21 +65,21 @@ class Loader:
         largest = self._measured.get(kernel.name)
         if largest is None or not kernel.ruled:
             return False
-        return kernel.name not in _GROWS_FASTER or kernel.largest <= _REACH * largest
+        return kernel.name not in _GROWS_FASTER or kernel.largest <= _SIZE_RANGE * largest
 
 
-def largest_by_name(found: Iterable[Kernel]) -> tuple[tuple[str, int], ...]:
+def largest_by_name(network: Iterable[Kernel]) -> tuple[tuple[str, int], ...]:
     """Every kernel name with the numbers in its largest output, sorted."""
     largest: dict[str, int] = {}
-    for kernel in found:
+    for kernel in network:
         largest[kernel.name] = max(kernel.largest, largest.get(kernel.name, 0))
     return tuple(sorted(largest.items()))
 
 
-def coordinates(loads: Floats) -> Floats:
-    """Log of work, of bytes and of work per byte, (N, 3), of loads (N, >= TERMS): what a fit has a range of."""
+def coordinates(features: Floats) -> Floats:
+    """Log of work, of bytes and of work per byte, (N, 3), of features (N, FEATURE_COUNT or more)."""
     with np.errstate(divide="ignore"):
-        work, moved = np.log(loads[:, :2].sum(axis=1)), np.log(loads[:, 2:4].sum(axis=1))
+        work, moved = np.log(features[:, :2].sum(axis=1)), np.log(features[:, 2:4].sum(axis=1))
     return np.stack([work, moved, work - moved], axis=1)
 
 

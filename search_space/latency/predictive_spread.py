@@ -13,7 +13,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class PredictiveSpread:
     """The three sources of error of a prediction, as log(measured / predicted).
 
     Attributes:
@@ -22,14 +22,14 @@ class Spread:
         unmeasured: Squared error per share of the predicted time in kernels that no fitted row had, from networks
             that were measured on the same device and never fitted.
         unmeasured_degrees: The number of those networks.
-        reach: Error per log distance outside the fitted range, from the rows that lay outside when left out.
+        extrapolation: Error per log distance outside the fitted range, from the rows that lay outside when left out.
     """
 
     left_out: float
     degrees: int
     unmeasured: float
     unmeasured_degrees: int
-    reach: float
+    extrapolation: float
 
     def sd_log(self, uncovered: Floats, distance: Floats) -> Floats:
         """Scale of the Student t distribution of the log, with `degrees` degrees of freedom.
@@ -41,13 +41,14 @@ class Spread:
             uncovered: Share of the predicted time in kernels never measured, 0 to 1.
             distance: Log distance outside the fitted range, 0 within.
         """
-        left_out, unmeasured, reach = self.variances(uncovered, distance)
-        return np.sqrt(left_out + unmeasured + reach)
+        left_out, unmeasured, extrapolation = self.variances(uncovered, distance)
+        return np.sqrt(left_out + unmeasured + extrapolation)
 
     def variances(self, uncovered: Floats, distance: Floats) -> tuple[float, Floats, Floats]:
         """What each of the three sources adds to the square of `sd_log`, whose arguments these are."""
+        # `sd_log` is read with the degrees of the left-out rows, so the other source is scaled to its own quantile.
         relative = _quantile(self.unmeasured_degrees) / _quantile(self.degrees)
-        return self.left_out, relative**2 * self.unmeasured * uncovered, (self.reach * distance) ** 2
+        return self.left_out, relative**2 * self.unmeasured * uncovered, (self.extrapolation * distance) ** 2
 
 
 def _quantile(degrees: int) -> float:

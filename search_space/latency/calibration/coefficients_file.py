@@ -6,28 +6,35 @@ from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from search_space.latency.calibration.fitting import BESIDE, Measured
-from search_space.latency.model import Checked, DeviceModel, Setup
-from search_space.latency.rates import HUBER, LOOSENESS, NOISE, SHAPE, Rates
-from search_space.latency.spread import Spread
+from search_space.latency.calibration.fitting import BESIDE, MeasuredNetwork
+from search_space.latency.coefficients import HUBER, LOOSENESS, NOISE, SHAPE, Coefficients
+from search_space.latency.model import DeviceModel, LeftOutRow, Setup
+from search_space.latency.predictive_spread import PredictiveSpread
 from topformer.errors import InputError
 
 FILE = "coefficients.json"
 """Name of the file in a device's folder."""
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the file; schema 1 has other words for the same numbers and is still read."""
+
+_ROWS_VERSION = 1
+"""Version of what `rows_digest` digests; it is not that of the file, whose words may change and the rows stay."""
+
+_WORDS_OF_1 = MappingProxyType({"rates": "coefficients", "reach": "extrapolation"})
 
 
-def digest(fitted: Sequence[Measured], others: Sequence[Measured], prior: str | None) -> str:
+def rows_digest(fitted: Sequence[MeasuredNetwork], others: Sequence[MeasuredNetwork], prior: str | None) -> str:
     """SHA-256 of all that a fit depends on: the networks, their kernels and times, and the constants of the method."""
     method = [NOISE, BESIDE, LOOSENESS, HUBER, list(SHAPE), prior]
     networks = [
         [[row.name, row.family, row.latency_ms, [[k.name, *k[2:]] for k in row.kernels]] for row in rows]
         for rows in (fitted, others)
     ]
-    return sha256(json.dumps([SCHEMA, method, networks], separators=(",", ":")).encode()).hexdigest()
+    return sha256(json.dumps([_ROWS_VERSION, method, networks], separators=(",", ":")).encode()).hexdigest()
 
 
 def to_json(model: DeviceModel, rows_sha256: str, prior: str | None = None) -> dict[str, Any]:
@@ -35,8 +42,8 @@ def to_json(model: DeviceModel, rows_sha256: str, prior: str | None = None) -> d
 
     Args:
         model: The device.
-        rows_sha256: What `digest` says of its rows.
-        prior: The device whose rates were scaled, if any were.
+        rows_sha256: What `rows_digest` says of its rows.
+        prior: The device whose coefficients were scaled, if any were.
     """
     return {
         "schema": SCHEMA,
@@ -44,7 +51,7 @@ def to_json(model: DeviceModel, rows_sha256: str, prior: str | None = None) -> d
         "made_with": {name: version(name) for name in ("topformer-explorer", "numpy", "scipy")},
         "prior": prior,
         "method": {"noise": NOISE, "beside": BESIDE, "looseness": LOOSENESS, "huber": HUBER, "shape": SHAPE._asdict()},
-        "rates": model.rates._asdict(),
+        "coefficients": model.coefficients._asdict(),
         "spread": asdict(model.spread),
         "ranges": [list(pair) for pair in model.ranges],
         "measured": dict(model.measured),
@@ -59,20 +66,20 @@ def read(path: Path, setup: Setup, expected: str) -> DeviceModel:
     Args:
         path: The file.
         setup: How the device was measured.
-        expected: What `digest` says of the rows that stand beside it.
+        expected: What `rows_digest` says of the rows that stand beside it.
 
     Raises:
         InputError: The file cannot be read, or was made from other rows.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        found = values["rows_sha256"]
+        values = _current(json.loads(path.read_text(encoding="utf-8")))
+        actual = values["rows_sha256"]
         model = _model(values, setup)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"cannot read the coefficients {path}: {error!r}; {_remake(path)}") from None
-    if found != expected:
+    if actual != expected:
         raise InputError(
-            f"{path} was made from other rows than those beside it (rows_sha256 {str(found)[:12]}, expected "
+            f"{path} was made from other rows than those beside it (rows_sha256 {str(actual)[:12]}, expected "
             f"{expected[:12]}); {_remake(path)}"
         )
     return model
@@ -82,13 +89,26 @@ def _remake(path: Path) -> str:
     return f"remake it with: topformer calibrate --refit {path.parent}"
 
 
+def _current(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a file of this schema or of the one before it, in the words of this one.
+
+    Raises:
+        ValueError: It is of neither.
+    """
+    schema = values["schema"]
+    if schema not in (1, SCHEMA):
+        raise ValueError(f"schema must be 1 or {SCHEMA}, got {schema!r}")
+    current = {_WORDS_OF_1.get(name, name): value for name, value in values.items()}
+    return {**current, "spread": {_WORDS_OF_1.get(name, name): value for name, value in values["spread"].items()}}
+
+
 def _model(values: Mapping[str, Any], setup: Setup) -> DeviceModel:
     return DeviceModel(
         setup=setup,
-        rates=Rates(**values["rates"]),
+        coefficients=Coefficients(**values["coefficients"]),
         measured=tuple((name, int(largest)) for name, largest in values["measured"].items()),
         ranges=tuple((float(low), float(high)) for low, high in values["ranges"]),
-        spread=Spread(**values["spread"]),
-        rows=tuple(Checked(**row) for row in values["rows"]),
-        others=tuple(Checked(**row) for row in values["others"]),
+        spread=PredictiveSpread(**values["spread"]),
+        rows=tuple(LeftOutRow(**row) for row in values["rows"]),
+        others=tuple(LeftOutRow(**row) for row in values["others"]),
     )

@@ -17,6 +17,7 @@ from topformer.codec import fingerprint, from_json, to_json
 from topformer.deployment.boundary import Boundary
 from topformer.design import Design
 from topformer.errors import DesignError, InputError, unknown_name
+from topformer.presets import PRESETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,12 @@ class MeasuredRow:
     def candidate(self) -> Candidate:
         """The design at its size."""
         return Candidate(design=self.design, height=self.height, width=self.width)
+
+    @property
+    def label(self) -> str:
+        """The preset's name and the size, or the fingerprint of any other design."""
+        names = [name for name, design in PRESETS.items() if fingerprint(design) == fingerprint(self.design)]
+        return f"{names[0] if names else self.fingerprint} {self.height}x{self.width}"
 
     @property
     def setting(self) -> tuple[object, ...]:

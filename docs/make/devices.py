@@ -8,18 +8,40 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.plots.latency import save_device
+from analysis.reports.text_table import TextTable, markdown
 from search_space.latency.calibration.left_out import DeviceReport, HeldOutPrediction, device_report
 from search_space.latency.calibration.networks import rebuild
 from search_space.latency.devices import devices
-from search_space.latency.model import LeftOutRow
+from search_space.latency.model import DeviceModel, LeftOutRow
 
 DOCS = Path(__file__).parent.parent / "devices"
 
 
-def page(report: DeviceReport) -> str:
+def device_page(report: DeviceReport) -> str:
     """The report of one device in Markdown."""
-    model, setup, each = report.model, report.model.setup, report.model.coefficients
-    card = {
+    model = report.model
+    parts = [
+        f"# {model.name}\n\nWritten by `python -m docs.make.devices`; do not edit.\n",
+        "".join(f"- {name}: {text}\n" for name, text in _card(model).items()),
+        "## Coefficients\n",
+        markdown(_coefficients_table(model)),
+        "## Errors, of networks that the fit did not see (mean / largest)\n",
+        markdown(_error_table(report)),
+        f"![measured against predicted](../figures/device-{model.name}.png)\n",
+        "## Networks\n",
+        markdown(_networks_table(model.rows)),
+    ]
+    if model.others:
+        parts += ["Beside the rows (they count little in the fit):\n", markdown(_networks_table(model.others))]
+    if report.held_out:
+        title = "Held out (in no fit of any kind; each row's source is in `measured.csv`):\n"
+        parts += [title, markdown(_held_out_table(report.held_out))]
+    return "\n".join(parts)
+
+
+def _card(model: DeviceModel) -> dict[str, str]:
+    setup = model.setup
+    return {
         "chip": setup.chip,
         "core": setup.core,
         "clock": setup.clock,
@@ -30,106 +52,92 @@ def page(report: DeviceReport) -> str:
         "protocol": setup.protocol,
         "source": setup.source,
     }
-    return "\n".join(
-        [
-            f"# {model.name}",
-            "",
-            "Written by `python -m docs.make.devices`; do not edit.",
-            "",
-            *(f"- {name}: {text}" for name, text in card.items()),
-            "",
-            "## Coefficients",
-            "",
-            "| ms per GMAC | of Winograd's products | ms per GB of convolutions | of other kernels | us per kernel |",
-            "|---|---|---|---|---|",
-            f"| {each.ms_per_gmac:.1f} | {each.ms_per_winograd_gmac:.1f} | {each.ms_per_gb:.1f} "
-            f"| {each.ms_per_gb_carried:.1f} | {each.us_per_kernel:.2f} |",
-            "",
-            "## Errors, of networks that the fit did not see (mean / largest)",
-            "",
-            *_error_table(report),
-            "",
-            f"![measured against predicted](../figures/device-{model.name}.png)",
-            "",
-            "## Networks",
-            "",
-            *_rows_table(model.rows),
-            *(
-                ["", "Beside the rows (they count little in the fit):", "", *_rows_table(model.others)]
-                * bool(model.others)
-            ),
-            *(
-                [
-                    "",
-                    "Held out (in no fit of any kind; each row's source is in `measured.csv`):",
-                    "",
-                    *_held_table(report.held_out),
-                ]
-                * bool(report.held_out)
-            ),
-            "",
-        ]
-    )
 
 
-def _error_table(report: DeviceReport) -> list[str]:
-    return [
-        "| | model | MACs alone |",
-        "|---|---|---|",
-        f"| each network left out | {report.row_out} | |",
-        f"| its whole family left out | {report.family_out or 'too few families'} | |",
-        f"| the stricter of both | {report.family_out or report.row_out} | {report.macs_out} |",
-        f"| rank correlation, Kendall | {report.kendall:.3f} | {report.kendall_macs:.3f} |",
-        f"| rank correlation, Spearman | {report.spearman:.3f} | {report.spearman_macs:.3f} |",
-        f"| measured times in the 95 % interval | {report.inside:.0%} | |",
+def _coefficients_table(model: DeviceModel) -> TextTable:
+    coefficients = model.coefficients
+    cells = {
+        "ms per GMAC": f"{coefficients.ms_per_gmac:.1f}",
+        "of Winograd's products": f"{coefficients.ms_per_winograd_gmac:.1f}",
+        "ms per GB of convolutions": f"{coefficients.ms_per_gb:.1f}",
+        "of other kernels": f"{coefficients.ms_per_gb_carried:.1f}",
+        "us per kernel": f"{coefficients.us_per_kernel:.2f}",
+    }
+    return TextTable.of("Coefficients", list(cells), [list(cells.values())])
+
+
+def _error_table(report: DeviceReport) -> TextTable:
+    rows = [
+        ("each network left out", str(report.row_out), ""),
+        ("its whole family left out", str(report.family_out or "too few families"), ""),
+        ("the stricter of both", str(report.family_out or report.row_out), str(report.macs_out)),
+        ("rank correlation, Kendall", f"{report.kendall:.3f}", f"{report.kendall_macs:.3f}"),
+        ("rank correlation, Spearman", f"{report.spearman:.3f}", f"{report.spearman_macs:.3f}"),
+        ("measured times in the 95 % interval", f"{report.inside:.0%}", ""),
     ]
+    return TextTable.of("Errors", ("", "model", "MACs alone"), rows)
 
 
-def _rows_table(rows: Sequence[LeftOutRow]) -> list[str]:
-    lines = ["| network | family | GMACs | measured ms | left out ms | error | family left out | coverage |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        family = "" if row.family_error is None else f"{row.family_error:+.1%}"
-        lines.append(
-            f"| {row.name} | {row.family} | {row.macs / 1e9:.3f} | {row.measured_ms:g} | {row.left_out_ms:.2f} "
-            f"| {row.error:+.1%} | {family} | {row.coverage:.0%} |"
+def _networks_table(rows: Sequence[LeftOutRow]) -> TextTable:
+    header = ("network", "family", "GMACs", "measured ms", "left out ms", "error", "family left out", "coverage")
+    cells = [
+        (
+            row.name,
+            row.family,
+            f"{row.macs / 1e9:.3f}",
+            f"{row.measured_ms:g}",
+            f"{row.left_out_ms:.2f}",
+            f"{row.error:+.1%}",
+            "" if row.family_error is None else f"{row.family_error:+.1%}",
+            f"{row.coverage:.0%}",
         )
-    return lines
+        for row in rows
+    ]
+    return TextTable.of("Networks", header, cells, left=["family"])
 
 
-def _held_table(predictions: Sequence[HeldOutPrediction]) -> list[str]:
-    lines = ["| network | family | GMACs | measured ms | predicted ms | error | 95 % interval | inside |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for prediction in predictions:
-        row = prediction.row
-        macs = sum(kernel.macs for kernel in row.kernels)
-        lines.append(
-            f"| {row.name} | {row.family} | {macs / 1e9:.3f} | {row.latency_ms:g} | {prediction.milliseconds:.1f} "
-            f"| {prediction.error:+.1%} | {prediction.low:.1f} to {prediction.high:.1f} "
-            f"| {'yes' if prediction.inside else 'no'} |"
+def _held_out_table(predictions: Sequence[HeldOutPrediction]) -> TextTable:
+    header = ("network", "family", "GMACs", "measured ms", "predicted ms", "error", "95 % interval", "inside")
+    cells = [
+        (
+            one.row.name,
+            one.row.family,
+            f"{sum(kernel.macs for kernel in one.row.kernels) / 1e9:.3f}",
+            f"{one.row.latency_ms:g}",
+            f"{one.milliseconds:.1f}",
+            f"{one.error:+.1%}",
+            f"{one.low:.1f} to {one.high:.1f}",
+            "yes" if one.inside else "no",
         )
-    return lines
+        for one in predictions
+    ]
+    return TextTable.of("Held out", header, cells, left=["family"])
 
 
-def summary(reports: Sequence[DeviceReport]) -> str:
+def devices_page(reports: Sequence[DeviceReport]) -> str:
     """All devices in one table."""
-    lines = [
-        "# Devices",
-        "",
-        "Written by `python -m docs.make.devices`; do not edit. Errors are mean / largest, of networks that the "
-        "fit did not see.",
-        "",
-        "| device | engine | networks | left out | family left out | MACs alone | Kendall | MACs' | in the interval |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for report in reports:
-        model = report.model
-        lines.append(
-            f"| [{model.name}]({model.name}.md) | {model.setup.runtime} | {len(model.rows)} + {len(model.others)} "
-            f"| {report.row_out} | {report.family_out or ''} | {report.macs_out} | {report.kendall:.3f} "
-            f"| {report.kendall_macs:.3f} | {report.inside:.0%} |"
+    header = (
+        "device", "engine", "networks", "left out", "family left out", "MACs alone", "Kendall", "MACs'",
+        "in the interval",
+    )  # fmt: skip
+    cells = [
+        (
+            f"[{report.model.name}]({report.model.name}.md)",
+            report.model.setup.runtime,
+            f"{len(report.model.rows)} + {len(report.model.others)}",
+            str(report.row_out),
+            str(report.family_out or ""),
+            str(report.macs_out),
+            f"{report.kendall:.3f}",
+            f"{report.kendall_macs:.3f}",
+            f"{report.inside:.0%}",
         )
-    return "\n".join([*lines, ""])
+        for report in reports
+    ]
+    return (
+        "# Devices\n\nWritten by `python -m docs.make.devices`; do not edit. Errors are mean / largest, of networks "
+        f"that the fit did not see.\n\n{markdown(TextTable.of('Devices', header, cells, left=['engine']))}"
+    )
 
 
 def write(folder: Path = DOCS) -> None:
@@ -138,10 +146,10 @@ def write(folder: Path = DOCS) -> None:
     for path in (folder, figures):
         path.mkdir(parents=True, exist_ok=True)
     reports = [device_report(name) for name in devices()]
-    for one in reports:
-        (folder / f"{one.model.name}.md").write_text(page(one), encoding="utf-8")
-        save_device(one.model, figures / f"device-{one.model.name}.png")
-    (folder / "README.md").write_text(summary(reports), encoding="utf-8")
+    for each in reports:
+        (folder / f"{each.model.name}.md").write_text(device_page(each), encoding="utf-8")
+        save_device(each.model, figures / f"device-{each.model.name}.png")
+    (folder / "README.md").write_text(devices_page(reports), encoding="utf-8")
 
 
 def main() -> None:

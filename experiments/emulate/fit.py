@@ -1,6 +1,5 @@
 """Instructions per unit of work: a fit of counts on what the networks compute and move."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.latency.kernels import Kernel, kernels
 from search_space.latency.predictive_spread import Floats
-from topformer.codec import from_json
+from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError
 
 LOADS = ("GMAC of GEMM-like work", "GMAC depthwise", "GB moved")
@@ -83,8 +82,8 @@ def load(row: CountRow) -> tuple[float, float, float]:
         InputError: Its design cannot be built.
     """
     try:
-        candidate = Candidate(design=from_json(json.loads(row.design)), height=row.height, width=row.width)
-    except (DesignError, ValueError) as error:
+        candidate = Candidate(design=parse_design(row.design), height=row.height, width=row.width)
+    except DesignError as error:
         raise InputError(f"the design of {row.network} cannot be read: {error}") from None
     listed = kernels(operations(candidate.design, candidate.height, candidate.width))
     depthwise = sum(kernel.macs for kernel in listed if _is_depthwise(kernel))

@@ -1,6 +1,5 @@
 """From measured rows to a device that latencies can be predicted for."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,10 +16,11 @@ from search_space.latency.calibration.transfer import transfer
 from search_space.latency.coefficients import NOISE
 from search_space.latency.model import DeviceModel, Setup
 from topformer import __version__
+from topformer.bounds import LABEL
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
+from topformer.schema import check
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 FITTED_FROM = 4
 """Rows from which a device is fitted rather than scaled: with fewer its interval says next to nothing."""
 
@@ -94,10 +94,10 @@ class Calibration:
         fitted = self.model.rows if self.method is Method.FIT else ()
         heads = f"{'network':<22} {'measured':>10} {'steady':>10} {'prior':>8} {'scaled':>8}"
         lines = [heads + (f" {'fitted':>8}" if fitted else "")]
-        for number, (row, check, before) in enumerate(zip(self.rows, self.scaled.rows, self._before, strict=True)):
+        for number, (row, left_out, before) in enumerate(zip(self.rows, self.scaled.rows, self._before, strict=True)):
             after = f" {fitted[number].error:>+8.1%}" if fitted else ""
-            times = f"{row.median_ms:>7.2f} ms {check.measured_ms:>7.2f} ms"
-            lines.append(f"{check.name:<22} {times} {before:>+8.1%} {check.error:>+8.1%}{after}")
+            times = f"{row.median_ms:>7.2f} ms {left_out.measured_ms:>7.2f} ms"
+            lines.append(f"{left_out.name:<22} {times} {before:>+8.1%} {left_out.error:>+8.1%}{after}")
         return lines
 
 
@@ -124,14 +124,13 @@ def calibrate(
         rows: Measured rows.
         prior: Name of a device that ships with the project.
         method: How the rates are found.
-        unit: What the times are in, one of `experiments.measure.units.UNITS`; None for milliseconds that are checked.
+        unit: What the times are in, one of `experiments.measure.protocol.UNITS`; None for milliseconds that are checked.
 
     Raises:
         InputError: The name cannot be used, the prior is not known, or the rows are too few, of several settings,
             measured twice, all in one proportion of work and bytes, or not in milliseconds.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"device must be a name of lower-case letters, digits, dots, hyphens, got {name!r}")
+    check("device", name, LABEL, InputError)
     known = shipped(prior)
     rows = in_milliseconds(rows, unit)
     _check_setting(rows)

@@ -7,13 +7,13 @@ from dataclasses import fields
 from pathlib import Path
 
 from experiments.measure.calibration import Calibration, Method
-from experiments.training.outcome import replacing, write_json
 from search_space.latency.calibration import coefficients_file
 from search_space.latency.calibration.devices import FITTED, refit
 from search_space.latency.coefficients import NOISE
 from search_space.latency.model import DeviceModel
 from topformer.codec import to_json
-from topformer.errors import InputError, StorageError
+from topformer.errors import InputError
+from topformer.files import write_json, write_text
 
 
 def write_device(calibration: Calibration, parent: Path, *, overwrite: bool = False) -> Path:
@@ -26,13 +26,8 @@ def write_device(calibration: Calibration, parent: Path, *, overwrite: bool = Fa
     folder = parent / calibration.model.name
     if (folder / "device.toml").exists() and not overwrite:
         raise InputError(f"there is a device in {folder} already; choose another name, or ask for it to be overwritten")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make {folder}: {error.strerror or error}") from error
-    for name, text in (("measured.csv", _measured_csv(calibration)), ("device.toml", _device_toml(calibration))):
-        with replacing(folder / name) as fresh:
-            fresh.write_text(text, encoding="utf-8")
+    write_text(folder / "measured.csv", _measured_csv(calibration))
+    write_text(folder / "device.toml", _device_toml(calibration))
     write_coefficients(folder)
     return folder
 

@@ -1,12 +1,12 @@
 """What a device replies, checked before anything is computed from it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from experiments.measure.commands import MeasureError, shown
+from topformer.files import parse_json
+from topformer.kinds import is_number
 
 ROLES = ("candidate", "reference")
 """The two networks that run in turns."""
@@ -58,8 +58,8 @@ def read_reply(output: str, device: str) -> DeviceReply:
     """
     lines = [line for line in output.splitlines() if line.strip()]
     try:
-        values = json.loads(lines[-1])
-    except (IndexError, ValueError, RecursionError):  # the last of brackets within brackets
+        values = parse_json(lines[-1], device, MeasureError) if lines else None
+    except MeasureError:
         values = None
     if not isinstance(values, dict):
         raise MeasureError(f"{device}: expected one line of JSON, got {shown(lines[-1:]) or 'nothing'!r}")
@@ -81,8 +81,7 @@ def _facts(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if usable else None
+    return float(value) if is_number(value) else None
 
 
 def _above_0(clock: float | None) -> float | None:
@@ -97,11 +96,7 @@ def times(values: object, device: str) -> tuple[float, ...]:
         MeasureError: There are none, or one is no finite number above 0.
     """
     runs = tuple(values) if isinstance(values, (list, tuple)) else ()
-    bad = [value for value in runs if isinstance(value, bool) or not isinstance(value, (int, float)) or not _ok(value)]
+    bad = [value for value in runs if not is_number(value) or value <= 0]
     if not runs or bad:
         raise MeasureError(f"{device}: times must be finite numbers above 0, got {shown([repr((bad or [values])[0])])}")
     return tuple(map(float, runs))
-
-
-def _ok(value: float) -> bool:
-    return isfinite(value) and value > 0

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite
@@ -13,10 +12,12 @@ from typing import Any
 
 from analysis.records.lines import LineFile
 from search_space.candidate import Candidate
-from topformer.codec import fingerprint, from_json, to_json
+from topformer.codec import fingerprint, to_json
 from topformer.deployment.boundary import Boundary
 from topformer.design import Design
+from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError, unknown_name
+from topformer.files import read_text
 from topformer.presets import PRESETS
 
 
@@ -111,6 +112,9 @@ class MeasuredRow:
 COLUMNS = tuple(item.name for item in fields(MeasuredRow))
 """Columns of the file, in order."""
 
+LARGEST = 64 * 2**20
+"""Bytes of a file that are read at most: a row takes about 1,300."""
+
 _KINDS = {item.name: item.type for item in fields(MeasuredRow)}
 ROUNDED = 1e-3
 """Share by which a stored ratio may differ from that of the stored times, which are rounded."""
@@ -187,7 +191,7 @@ def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
         InputError: There is no such file, or a column is missing, or a value is of the wrong kind or impossible; the
             message has the line.
     """
-    text = _decoded(path)
+    text = read_text(path, what="rows", most=LARGEST)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
@@ -202,17 +206,6 @@ def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
         for line, values in numbered
         if any(values[name] for name in COLUMNS)
     )
-
-
-def _decoded(path: Path) -> str:
-    """The text of a file in UTF-8 or, where it says so by its first bytes, in UTF-16."""
-    try:
-        content = path.read_bytes()
-        return content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read the rows {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"cannot read the rows {path}: {error}; save it as CSV in UTF-8") from None
 
 
 def _with_points(values: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -253,7 +246,7 @@ def _value(name: str, text: str | None, where: str) -> object:
         raise InputError(f"{where}: the line ends before {name}")
     try:
         if kind is Design:
-            return from_json(json.loads(text))
+            return parse_design(text)
         if kind is bool:
             return {"true": True, "false": False}[text.lower()]
         if kind is str or kind is int or kind is float:

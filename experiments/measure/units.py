@@ -1,17 +1,14 @@
 """Whether times are in milliseconds: no file says it, and tools of other engines print microseconds or seconds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
+from experiments.measure.protocol import UNITS
 from experiments.measure.rows import MeasuredRow
 from search_space.latency.calibration.devices import shipped
 from search_space.latency.devices import devices
 from search_space.latency.model import DeviceModel
 from topformer.errors import InputError
-
-UNITS: Mapping[str, float] = MappingProxyType({"ms": 1.0, "us": 1e-3, "s": 1e3})
-"""Name of a unit to its milliseconds."""
 
 MOST_APART = 100
 """Factor between times of one device that neither noise nor the model's error makes, and another unit does."""

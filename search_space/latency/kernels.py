@@ -120,6 +120,7 @@ def _winograd(step: Operation) -> int | None:
     plain = step.kernel == (3, 3) and step.stride == (1, 1) and step.dilation == (1, 1) and step.groups == 1
     if step.kind is not Kind.CONV or not plain or step.inputs[0][1] < WINOGRAD_CHANNELS:
         return None
+    # Engines pad channels to whole groups of lanes, and compute the padding too.
     batch, outputs, height, width = step.output
     padded_inputs, padded_outputs = (LANES * ceil(channels / LANES) for channels in (step.inputs[0][1], outputs))
     work = min(

@@ -11,15 +11,18 @@ import numpy as np
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.cost.table import sums
-from search_space.latency.boundary import ARGMAX, beyond, named, text
+from search_space.latency.boundary import ARGMAX, boundary_named, boundary_text, kernels_beyond_logits
 from search_space.latency.coefficients import FEATURE_COUNT, Coefficients
 from search_space.latency.estimate import LatencyEstimate, LatencyTable
 from search_space.latency.features import FeatureExtractor, coordinates, kernel_features, outside
 from search_space.latency.kernels import Kernel, kernels
 from search_space.latency.predictive_spread import Floats, PredictiveSpread, interval
 from search_space.operations.operation import Operation
+from topformer.bounds import NOT_NEGATIVE, WORKERS
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
+from topformer.kinds import Choice, Text
+from topformer.schema import key
 
 SHOWN_SHARE = 0.005
 """A kernel that takes less of the time is not named in a note."""
@@ -27,35 +30,25 @@ SHOWN_SHARE = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How a device was measured.
+    """How a device was measured: its file `device.toml`, and its name, which is that of the folder."""
 
-    Attributes:
-        name: Name of the device, such as `snapdragon-865`.
-        chip: System on chip.
-        core: Which core ran.
-        threads: Number of threads.
-        runtime: Inference engine.
-        precision: Number format, and how it is known.
-        protocol: What is known of the measurement.
-        source: Where the times come from.
-        clock_mhz: Highest clock of the core; 0 where it is not known.
-        boundary: Where the timed graphs end.
-        argmax_ns: Nanoseconds per number of the full-size logits for the last resize and argmax, if known.
-        argmax_source: Where that comes from.
-    """
-
-    name: str
-    chip: str
-    core: str
-    threads: int
-    runtime: str
-    precision: str
-    protocol: str
-    source: str
-    clock_mhz: float = 0.0
-    boundary: str = Boundary.LOGITS.value
-    argmax_ns: float = 0.0
-    argmax_source: str = ""
+    name: str = ""
+    chip: str = field(metadata=key(Text(), "System on chip."))
+    core: str = field(metadata=key(Text(), "Which core ran."))
+    threads: int = field(metadata=key(WORKERS, "Number of threads."))
+    runtime: str = field(metadata=key(Text(), "Inference engine."))
+    precision: str = field(metadata=key(Text(), "Number format, and how it is known."))
+    protocol: str = field(metadata=key(Text(), "What is known of the measurement."))
+    source: str = field(metadata=key(Text(), "Where the times come from."))
+    clock_mhz: float = field(default=0.0, metadata=key(NOT_NEGATIVE, "Highest clock of the core, if it is known."))
+    boundary: str = field(
+        default=Boundary.LOGITS.value, metadata=key(Choice([one.value for one in Boundary]), "Where timed graphs end.")
+    )
+    argmax_ns: float = field(
+        default=0.0,
+        metadata=key(NOT_NEGATIVE, "Nanoseconds per number of the full-size logits for the last resize and argmax."),
+    )
+    argmax_source: str = field(default="", metadata=key(Text(), "Where that comes from."))
 
     @property
     def clock(self) -> str:
@@ -160,14 +153,14 @@ class DeviceModel:
         Raises:
             InputError: There are no operations, or the boundary is not known.
         """
-        end = named(boundary)
+        end = boundary_named(boundary)
         steps = operations(network.design, network.height, network.width) if isinstance(network, Candidate) else network
         if not steps:
             raise InputError("a network must have at least one operation, got none")
         graph = kernels(steps)
         # The distance is that of the graph up to its logits, for the measured graphs end there.
         distance = float(self._distance(np.array([self.feature_extractor.of_kernels(graph)]))[0])
-        graph.extend(beyond(steps, end))
+        graph.extend(kernels_beyond_logits(steps, end))
         times = self.times(graph)
         covered = np.array([self.feature_extractor.is_measured(kernel) for kernel in graph])
         total = float(times.sum())
@@ -183,7 +176,7 @@ class DeviceModel:
             coverage=1 - uncovered,
             by_module=MappingProxyType(_sums((part_of(kernel.module) for kernel in graph), times)),
             by_kernel=MappingProxyType(_sums((kernel.name for kernel in graph), times)),
-            boundary=text(steps, end),
+            boundary=boundary_text(steps, end),
             device=self.name,
             unknown=tuple(sorted(unruled)),
             notes=(

@@ -4,14 +4,11 @@ The shapes are (1, C, H, W). Modules are paths below the part's own module. Ever
 `topformer`, step by step; the tests hold the two against each other.
 """
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from search_space.operations.recorder import Grid, OperationRecorder, Value
-from topformer.design import Head, Injection
-
-PPM_BINS = (1, 2, 3, 6)
-"""Sides of the grids of the pyramid pooling module."""
-
-ASPP_DILATIONS = (6, 12, 18)
-"""Dilations of the 3x3 branches of atrous spatial pyramid pooling."""
+from topformer.design import ASPP_DILATIONS, PPM_BINS, Head, Injection
 
 
 def stem(kernel: int, channels: int, image: Grid) -> OperationRecorder:
@@ -118,35 +115,87 @@ def _branch_width(embedding: int) -> int:
 def scale(kind: Injection, width: int, channels: int, grid: Grid, embedding: int, pooled: Grid) -> OperationRecorder:
     """The injection of one scale: reads its token map and its channels of the semantics."""
     recorder = OperationRecorder((1, channels, *grid), (1, embedding, *pooled))
-    tokens, behind = recorder.inputs
-    own = behind._replace(shape=(1, channels, *behind.grid))
-    after = "relu" if kind is Injection.GATE_SUM_CBR else ""
-    x = recorder.unit(tokens, width, "local", after)
-    if kind is not Injection.SUM:
-        x = recorder.mul(x, recorder.resize(_gate(recorder, own, width, kind), grid, ""), "")
-    if kind is not Injection.GATE:
-        x = recorder.add(x, recorder.resize(recorder.unit(own, width, "info", after), grid, ""), "")
+    tokens, semantics = recorder.inputs
+    own = semantics._replace(shape=(1, channels, *semantics.grid))
+    INJECTIONS[kind](recorder, tokens, own, width)
     return recorder
 
 
-def _gate(recorder: OperationRecorder, x: Value, width: int, kind: Injection) -> Value:
-    if kind is Injection.GATE_SUM_CBR:
-        gate = recorder.conv(x, width, "gate.conv", bias=True)
-    else:
-        gate = recorder.unit(x, width, "gate")
-    return recorder.activation(gate, "hardsigmoid", "gate.act")
+def _gate_sum(recorder: OperationRecorder, tokens: Value, semantics: Value, width: int) -> Value:
+    return _add_info(recorder, _gate(recorder, tokens, semantics, width), semantics)
+
+
+def _gate(recorder: OperationRecorder, tokens: Value, semantics: Value, width: int) -> Value:
+    local = recorder.unit(tokens, width, "local")
+    return _multiply(recorder, local, recorder.unit(semantics, width, "gate"))
+
+
+def _sum(recorder: OperationRecorder, tokens: Value, semantics: Value, width: int) -> Value:
+    return _add_info(recorder, recorder.unit(tokens, width, "local"), semantics)
+
+
+def _gate_sum_cbr(recorder: OperationRecorder, tokens: Value, semantics: Value, width: int) -> Value:
+    local = recorder.unit(tokens, width, "local", "relu")
+    gated = _multiply(recorder, local, recorder.conv(semantics, width, "gate.conv", bias=True))
+    return _add_info(recorder, gated, semantics, act="relu")
+
+
+def _multiply(recorder: OperationRecorder, local: Value, gate: Value) -> Value:
+    gate = recorder.activation(gate, "hardsigmoid", "gate.act")
+    return recorder.mul(local, recorder.resize(gate, local.grid, ""), "")
+
+
+def _add_info(recorder: OperationRecorder, x: Value, semantics: Value, act: str = "") -> Value:
+    info = recorder.unit(semantics, x.channels, "info", act)
+    return recorder.add(x, recorder.resize(info, x.grid, ""), "")
+
+
+INJECTIONS: Mapping[Injection, Callable[[OperationRecorder, Value, Value, int], Value]] = MappingProxyType(
+    {
+        Injection.GATE_SUM: _gate_sum,
+        Injection.GATE: _gate,
+        Injection.SUM: _sum,
+        Injection.GATE_SUM_CBR: _gate_sum_cbr,
+    }
+)
+"""The operations of the module of one scale, from its tokens and semantics to the width M."""
 
 
 def head(kind: Head, width: int, classes: int, grids: tuple[Grid, ...]) -> OperationRecorder:
     """The segmentation head on the injected scales, finest first."""
     recorder = OperationRecorder(*((1, width, *grid) for grid in grids))
-    finest, *coarser = recorder.inputs
-    if kind is Head.CONCAT:
-        x = recorder.concat([finest, *(recorder.resize(y, grids[0], "") for y in coarser)], "")
-    else:
-        x = finest
-        for y in coarser:
-            x = recorder.add(x, recorder.resize(y, grids[0], ""), "")
-    x = recorder.unit(x, width, "fuse", "relu", groups=width if kind is Head.SUM_DEPTHWISE else 1)
-    recorder.conv(x, classes, "classifier", bias=True)
+    HEADS[kind](recorder, classes)
     return recorder
+
+
+def _sum_head(recorder: OperationRecorder, classes: int) -> Value:
+    return _fuse_and_classify(recorder, _added(recorder), classes)
+
+
+def _sum_depthwise_head(recorder: OperationRecorder, classes: int) -> Value:
+    return _fuse_and_classify(recorder, _added(recorder), classes, groups=recorder.inputs[0].channels)
+
+
+def _concat_head(recorder: OperationRecorder, classes: int) -> Value:
+    finest, *coarser = recorder.inputs
+    x = recorder.concat([finest, *(recorder.resize(y, finest.grid, "") for y in coarser)], "")
+    return _fuse_and_classify(recorder, x, classes)
+
+
+def _added(recorder: OperationRecorder) -> Value:
+    finest, *coarser = recorder.inputs
+    x = finest
+    for y in coarser:
+        x = recorder.add(x, recorder.resize(y, finest.grid, ""), "")
+    return x
+
+
+def _fuse_and_classify(recorder: OperationRecorder, x: Value, classes: int, *, groups: int = 1) -> Value:
+    x = recorder.unit(x, recorder.inputs[0].channels, "fuse", "relu", groups=groups)
+    return recorder.conv(x, classes, "classifier", bias=True)
+
+
+HEADS: Mapping[Head, Callable[[OperationRecorder, int], Value]] = MappingProxyType(
+    {Head.SUM: _sum_head, Head.SUM_DEPTHWISE: _sum_depthwise_head, Head.CONCAT: _concat_head}
+)
+"""The operations of a head on the recorder's inputs, which are the injected maps, to so many classes."""

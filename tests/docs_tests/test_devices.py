@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.plots.latency import draw_shares, save_device, save_shares
-from docs.make.devices import DOCS, page, summary
+from docs.make.devices import DOCS, device_page, devices_page
 from search_space.candidate import Candidate
 from search_space.latency.calibration.devices import device
 from search_space.latency.calibration.left_out import Errors, device_report
@@ -51,11 +51,11 @@ def test_whole_families_are_predicted_on_a_snapdragon_855() -> None:
 
 @pytest.mark.parametrize("name", devices())
 def test_the_pages_are_those_of_the_data(name: str) -> None:
-    assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == page(device_report(name))
+    assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == device_page(device_report(name))
 
 
 def test_the_table_of_all_devices_is_that_of_the_data() -> None:
-    assert (DOCS / "README.md").read_text(encoding="utf-8") == summary([device_report(name) for name in devices()])
+    assert (DOCS / "README.md").read_text(encoding="utf-8") == devices_page([device_report(name) for name in devices()])
 
 
 def test_shares_fill_their_bars() -> None:
@@ -79,4 +79,4 @@ def test_figures_are_written_and_a_bad_path_is_named(tmp_path: Path) -> None:
 
 
 def test_a_device_without_families_says_so() -> None:
-    assert "too few families" in page(replace(device_report("snapdragon-865"), family_out=None))
+    assert "too few families" in device_page(replace(device_report("snapdragon-865"), family_out=None))

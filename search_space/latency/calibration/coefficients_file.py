@@ -14,6 +14,7 @@ from search_space.latency.coefficients import HUBER, LOOSENESS, NOISE, SHAPE, Co
 from search_space.latency.model import DeviceModel, LeftOutRow, Setup
 from search_space.latency.predictive_spread import PredictiveSpread
 from topformer.errors import InputError
+from topformer.files import read_object
 
 FILE = "coefficients.json"
 """Name of the file in a device's folder."""
@@ -79,11 +80,12 @@ def read(path: Path, setup: Setup, expected: str) -> DeviceModel:
         InputError: The file cannot be read, or was made from other rows.
     """
     try:
-        values = _current(json.loads(path.read_text(encoding="utf-8")))
+        values = _current(read_object(path, error=InputError))
         actual = values["rows_sha256"]
         model = _model(values, setup)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"cannot read the coefficients {path}: {error!r}; {_remake(path)}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error) if isinstance(error, InputError) else repr(error)
+        raise InputError(f"cannot read the coefficients {path}: {reason}; {_remake(path)}") from None
     if actual != expected:
         raise InputError(
             f"{path} was made from other rows than those beside it (rows_sha256 {str(actual)[:12]}, expected "

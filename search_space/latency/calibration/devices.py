@@ -1,29 +1,27 @@
 """Devices, each a folder of data: protocol, measured times, sources; some ship with the project."""
 
 import csv
-import json
-import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from search_space.candidate import Candidate
-from search_space.latency.boundary import named
 from search_space.latency.calibration import coefficients_file
 from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate, shape_for
 from search_space.latency.calibration.transfer import transfer
-from search_space.latency.devices import FOLDER, devices
+from search_space.latency.devices import devices, folder_of
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import DeviceModel, Setup
-from topformer.codec import from_json
-from topformer.deployment.boundary import Boundary
 from topformer.design import Design
-from topformer.errors import InputError, unknown_name
+from topformer.design_file import parse_design
+from topformer.errors import DesignError, InputError, unknown_name
+from topformer.files import read_toml
+from topformer.kinds import Text
 from topformer.presets import preset
+from topformer.schema import key, read
 
 FITTED = "fitted"
 CHECKED = "checked"
@@ -63,7 +61,7 @@ def shipped(name: str) -> DeviceModel:
 
 @lru_cache(maxsize=16)
 def _device(name: str) -> DeviceModel:
-    return read_device(FOLDER / name)
+    return read_device(folder_of(name))
 
 
 def read_device(folder: Path) -> DeviceModel:
@@ -119,9 +117,10 @@ def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
     path = folder / "measured.csv"
     rows = _read_csv(path, ROW, ("family", "noise"))
     _check_distinct(rows, path)
+    # A device's own kernels win over the shared ones of the same network.
     own = folder / "kernels.csv"
-    found = {**_shared(), **(_kernels(own) if own.exists() else {})}
-    return [_measured(row, found) for row in rows if row["role"] == role]
+    known_kernels = {**_shared(), **(_kernels(own) if own.exists() else {})}
+    return [_measured(row, known_kernels) for row in rows if row["role"] == role]
 
 
 def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
@@ -132,49 +131,35 @@ def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
             raise InputError(f"{path}: lines {first} and {line} time the same network, {row['network']!r}; keep one")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DeviceFile(Setup):
+    """What `device.toml` holds."""
+
+    prior: str = field(default="", metadata=key(Text(), "Known device whose coefficients few rows scale."))
+
+
 def _setup(folder: Path) -> tuple[Setup, str | None]:
     """The setup, and the name of the prior if there is one."""
     path = folder / "device.toml"
+    if folder.is_dir() and not path.exists():
+        raise InputError(f"{folder} is no folder of a device: it has no device.toml")
+    values = read_toml(path, what="device file")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{folder} is no folder of a device: it has no device.toml") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the device file {path}: {error}") from error
-    prior = values.pop("prior", None)
-    _check_fields(values, path)
-    return Setup(name=folder.resolve().name, **values), None if prior is None else str(prior)
+        found = read(_DeviceFile, values, whole="a device", error=InputError)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    known = {item.name: getattr(found, item.name) for item in fields(Setup)}
+    return Setup(**{**known, "name": folder.resolve().name}), found.prior or None
 
 
-def _check_fields(values: Mapping[str, Any], path: Path) -> None:
-    known = {item.name: item for item in fields(Setup) if item.name != "name"}
-    for name in values:
-        if name not in known:
-            raise InputError(f"{path}: {unknown_name('field', name, list(known))}")
-    for name, item in known.items():
-        if name not in values:
-            if item.default is MISSING:
-                raise InputError(f"{path}: the field {name} is missing")
-            continue
-        accepted, kind = _KINDS[item.type]
-        if not isinstance(values[name], accepted) or isinstance(values[name], bool):
-            raise InputError(f"{path}: {name} must be {kind}, got {values[name]!r}")
-    named(values.get("boundary", Boundary.LOGITS))
-
-
-_KINDS: Mapping[Any, tuple[tuple[type, ...], str]] = MappingProxyType(
-    {str: ((str,), "a text"), int: ((int,), "a whole number"), float: ((int, float), "a number")}
-)
-
-
-def _measured(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> MeasuredNetwork:
+def _measured(row: Mapping[str, str], known_kernels: Mapping[str, Sequence[Kernel]]) -> MeasuredNetwork:
     name, latency_ms, source = row["network"], _number(row, "latency_ms"), row["source"]
     if row["design"]:
         height, width = int(_number(row, "height")), int(_number(row, "width"))
         candidate = Candidate(design=_design(row), height=height, width=width)
         timed = measured_candidate(candidate, latency_ms, name=name, source=source)
         return replace(timed, noise=_number(row, "noise")) if row.get("noise") else timed
-    kernels = tuple(found.get(name, ()))
+    kernels = tuple(known_kernels.get(name, ()))
     return MeasuredNetwork(
         name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name
     )
@@ -185,9 +170,9 @@ def _design(row: Mapping[str, str]) -> Design:
     if not text.startswith("{"):
         return preset(text)
     try:
-        return from_json(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise InputError(f"design of {row['network']!r} is not JSON: {error}") from None
+        return parse_design(text)
+    except DesignError as error:
+        raise InputError(f"design of {row['network']!r}: {error}") from None
 
 
 @lru_cache(maxsize=1)
@@ -196,12 +181,12 @@ def _shared() -> Mapping[str, Sequence[Kernel]]:
 
 
 def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:
-    found = defaultdict(list)
+    by_network = defaultdict(list)
     for row in _read_csv(path, KERNELS):
         count, macs, work, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
         kernel = Kernel(row["kernel"], "", macs, moved, largest, number=count, extra=work - macs)
-        found[row["network"]].append(kernel)
-    return found
+        by_network[row["network"]].append(kernel)
+    return by_network
 
 
 def _number(row: Mapping[str, str], column: str) -> float:

@@ -125,6 +125,7 @@ def fit(
     points = coordinates(features[: len(rows)])
     timed = _Timed.of([*rows, *others], features, len(rows), shape)
     coefficients = timed.solve()
+    # One fit per row; a prediction by a fit that saw the row would say nothing of a new network.
     left_out = [timed.without([index])[0] for index in range(len(rows) + len(others))]
     family_out = _family_out(rows, timed)
     compared = _left_out_rows([*rows, *others], timed.features, coefficients, left_out, family_out)
@@ -148,7 +149,7 @@ def _features(rows: Sequence[MeasuredNetwork], extractor: FeatureExtractor) -> F
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Timed:
-    """Networks as a fit sees them."""
+    """The rows of a fit as arrays: features, times, and the relative error that each is allowed."""
 
     features: Floats
     times: Floats
@@ -157,7 +158,7 @@ class _Timed:
 
     @classmethod
     def of(cls, rows: Sequence[MeasuredNetwork], features: Floats, own: int, shape: Coefficients | None) -> "_Timed":
-        """The first `own` rows are of the device's own families, the rest stand beside them."""
+        """The arrays of networks, the first `own` of which are fitted closely; the rest, beside them, count little."""
         noise = np.array([row.noise if index < own else BESIDE for index, row in enumerate(rows)])
         return cls(features=features, times=np.array([row.latency_ms for row in rows]), noise=noise, shape=shape)
 
@@ -185,6 +186,7 @@ def _family_out(rows: Sequence[MeasuredNetwork], timed: _Timed) -> dict[int, flo
 
 
 def _predictive_spread(rows: Sequence[LeftOutRow], points: Floats, beside: Sequence[LeftOutRow]) -> PredictiveSpread:
+    # The stricter error of each row: without its whole family, where there are enough families.
     errors = np.log([row.measured_ms / (row.family_out_ms or row.left_out_ms) for row in rows])
     families = len({row.family for row in rows})
     uncovered = sum(1 - row.coverage for row in beside)
@@ -201,6 +203,7 @@ def _predictive_spread(rows: Sequence[LeftOutRow], points: Floats, beside: Seque
 
 def _extrapolation(errors: Floats, points: Floats) -> float:
     """Log error per log distance of the rows that lie outside the range of all others."""
+    # A row at the border lies outside the range of the others: it is a test of extrapolation that costs nothing.
     distances = []
     for index in range(len(points)):
         rest = np.delete(points, index, axis=0)

@@ -14,7 +14,7 @@ from search_space.latency.calibration.fitting import (
     fit,
     shape_for,
 )
-from search_space.latency.devices import FOLDER
+from search_space.latency.devices import folder_of
 from search_space.latency.model import DeviceModel, LeftOutRow
 
 
@@ -101,7 +101,7 @@ def device_report(name: str) -> DeviceReport:
         spearman=float(stats.spearmanr(predicted, measured).statistic),
         kendall_macs=float(stats.kendalltau(macs, measured).statistic),
         spearman_macs=float(stats.spearmanr(macs, measured).statistic),
-        held_out=tuple(_prediction(model, row) for row in read_rows(FOLDER / name, HELD_OUT)),
+        held_out=tuple(_prediction(model, row) for row in read_rows(folder_of(name), HELD_OUT)),
     )
 
 
@@ -128,7 +128,7 @@ def left_out(name: str) -> tuple[HeldOutPrediction, ...]:
 
     The networks beside the rows are each left out alone; of a device with three rows, the rows are missing.
     """
-    model, rows, others = device(name), read_rows(FOLDER / name, FITTED), read_rows(FOLDER / name, CHECKED)
+    model, rows, others = device(name), read_rows(folder_of(name), FITTED), read_rows(folder_of(name), CHECKED)
     shape = shape_for(rows)
     predictions = dict[int, HeldOutPrediction]()
     for fold in _folds([row.family for row in rows]):

@@ -14,14 +14,15 @@ from search_space.latency.estimate import LatencyTable
 from search_space.latency.features import coordinates, outside
 from search_space.latency.model import DeviceModel
 from search_space.latency.predictive_spread import LEVEL, Floats
+from topformer.bounds import COUNT
 from topformer.errors import InputError
-from topformer.validation import check_positive
+from topformer.schema import check
 
 JUDGED = 2000
 """Designs whose decisions a choice is scored by; the sums shown are over all."""
 
 POOL = 600
-"""Designs that may be chosen: half of them drawn by their doubt, half evenly."""
+"""Designs that may be chosen: half of them drawn by their probability of a wrong decision, half evenly."""
 
 Places = NDArray[np.intp]
 
@@ -142,7 +143,7 @@ def _unit(rows: Floats) -> Floats:
 
 
 def _normal(stated: Floats, table: LatencyTable) -> Floats:
-    """The rows, so long that with `NOISE` they give a normal distribution with the 95 % interval of the table."""
+    """The rows, scaled so that with `NOISE` they give a normal distribution with the 95 % interval of the table."""
     quantiles = stdtrit(table.degrees, 0.5 + LEVEL / 2) / ndtri(0.5 + LEVEL / 2)
     wanted = np.clip((quantiles * table.sd_log) ** 2 - NOISE**2, 0, None)
     scaled: Floats = stated * np.sqrt(wanted / (stated**2).sum(axis=1))[:, None]
@@ -166,7 +167,7 @@ def choose(
     Raises:
         InputError: A limit or budget that is not positive, or fewer candidates than the budget.
     """
-    check_positive("budget", budget)
+    check("budget", budget, COUNT)
     if not limit_ms > 0:
         raise InputError(f"the latency limit must be above 0 ms, got {limit_ms!r}")
     if len(candidates) < budget:
@@ -223,7 +224,7 @@ def _best(errors: PredictiveCovariance, judged: Places, pool: Places, covariance
 
 
 def _measured(covariance: Floats, probe: Floats) -> Floats:
-    """The covariance of w after one more measurement."""
+    """The covariance of w after one more measurement: the update of a linear Gaussian model."""
     shared = covariance @ probe
     after: Floats = covariance - np.outer(shared, shared) / (probe @ shared + NOISE**2)
     return after

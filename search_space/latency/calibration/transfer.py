@@ -44,6 +44,7 @@ def transfer(prior: DeviceModel, rows: Sequence[MeasuredNetwork], setup: Setup) 
     features = np.array([prior.feature_extractor.of_kernels(row.kernels) for row in rows])
     per_unit = prior.coefficients.per_unit
     before = features[:, :FEATURE_COUNT] @ per_unit
+    # One factor in logs: its mean is the geometric mean, and every row pulls by its relative error.
     logs = np.log(np.array([row.latency_ms for row in rows]) / before)
     weights = np.array([row.noise for row in rows]) ** -2.0
     factor = float(np.exp(np.average(logs, weights=weights)))

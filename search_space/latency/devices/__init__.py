@@ -9,3 +9,8 @@ FOLDER = Path(__file__).parent
 def devices() -> tuple[str, ...]:
     """Names of the devices that ship with the project, sorted."""
     return tuple(sorted(path.parent.name for path in FOLDER.glob("*/device.toml")))
+
+
+def folder_of(name: str) -> Path:
+    """Where the data of a shipped device stand."""
+    return FOLDER / name

@@ -182,7 +182,7 @@ def test_a_device_needs_a_plain_name(name: str) -> None:
     ("file", "text", "said"),
     [
         ("device.toml", "prior = 'none'\n", "Setup|missing"),
-        ("device.toml", "chip = [", "cannot read the device file"),
+        ("device.toml", "chip = [", "is not TOML"),
         ("measured.csv", "network,design\n", "must have the columns"),
     ],
 )

@@ -106,7 +106,7 @@ def rewritten(path: Path, *, delimiter: str, encoding: str, point: str = ".", ye
         {"delimiter": ",", "encoding": "utf-8", "yes": "TRUE"},
         {"delimiter": ";", "encoding": "utf-8-sig", "point": ",", "yes": "True"},
         {"delimiter": ";", "encoding": "utf-8"},
-        {"delimiter": "\t", "encoding": "utf-16", "point": ","},
+        {"delimiter": "\t", "encoding": "utf-8", "point": ","},
     ],
     ids=str,
 )
@@ -137,7 +137,7 @@ def test_a_line_that_was_cut_is_named(tmp_path: Path) -> None:
 
 def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_bytes("device,soc\nger\u00e4t".encode("latin-1"))
-    with pytest.raises(InputError, match="save it as CSV in UTF-8"):
+    with pytest.raises(InputError, match="is not UTF-8 text"):
         read_rows(tmp_path / "rows.csv")
 
 

@@ -14,8 +14,7 @@ from torch import distributed, nn
 from torch.multiprocessing.spawn import spawn
 
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.training.processes import SharedBatchNorm2d, joined_processes, share_statistics
-from experiments.training.ranks import Ranks
+from experiments.training.processes import Ranks, SharedBatchNorm2d, joined_processes, share_statistics
 from tests import ROOT
 from tests.experiments_tests.training.shared_training import run
 from tests.experiments_tests.training.test_resume import assert_same_state
@@ -125,7 +124,7 @@ def test_two_processes_train_as_one_with_the_joint_batch(data: Path, tmp_path: P
     for checkpoint in ("after_1.pth", "mmseg/iter_3.pth"):
         one, two = (load_plain(tmp_path / name / checkpoint) for name in ("one", "two"))
         torch.testing.assert_close(two["state_dict"], one["state_dict"], rtol=0, atol=1e-7)
-        # AdamW's first moment after one update is a tenth of the gradient.
+        # AdamW's first moment after one iteration is a tenth of the gradient.
         torch.testing.assert_close(two["optimizer"]["state"], one["optimizer"]["state"], rtol=0, atol=1e-7)
     assert (tmp_path / "two" / "result.json").read_bytes() == (tmp_path / "one" / "result.json").read_bytes()
 

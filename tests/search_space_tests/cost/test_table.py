@@ -41,9 +41,9 @@ def test_samples_of_the_named_spaces_cost_the_same_together_and_alone(name):
 
 
 def test_a_fold_over_the_parts_is_the_fold_over_the_network():
-    found = sums(MANY, kernels_and_work)
+    totals = sums(MANY, kernels_and_work)
     whole = [kernels_and_work(operations(c.design, c.height, c.width)) for c in MANY]
-    assert found.tolist() == [list(map(float, numbers)) for numbers in whole]
+    assert totals.tolist() == [list(map(float, numbers)) for numbers in whole]
 
 
 def test_sums_by_group_follow_the_shares():

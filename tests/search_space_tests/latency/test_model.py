@@ -209,7 +209,7 @@ def test_the_interval_holds_95_percent(phone: DeviceModel) -> None:
 
 
 def test_interval_of_a_measured_network_by_the_table_of_students_t(phone: DeviceModel) -> None:
-    # Four rows less two rates leave two degrees of freedom; t(0.975, 2) = 4.303 in any table.
+    # Four rows less two effective parameters leave two degrees of freedom; t(0.975, 2) = 4.303 in any table.
     root_mean_square = np.sqrt(np.mean([np.log(row.measured_ms / row.left_out_ms) ** 2 for row in phone.rows]))
     estimate = phone.estimate(at(BASE))
     assert np.log(estimate.high / estimate.milliseconds) == pytest.approx(4.303 * root_mean_square, rel=1e-4)

@@ -124,7 +124,7 @@ def calibrate(
         rows: Measured rows.
         prior: Name of a device that ships with the project.
         method: How the rates are found.
-        unit: What the times are in, one of `experiments.measure.protocol.UNITS`; None for milliseconds that are checked.
+        unit: What the times are in, one of `protocol.UNITS`; None for milliseconds that are checked.
 
     Raises:
         InputError: The name cannot be used, the prior is not known, or the rows are too few, of several settings,

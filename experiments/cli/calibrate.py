@@ -1,13 +1,14 @@
 """Make a device for `topformer latency` from rows of `topformer measure`.
 
-One or two rows scale a known device; from three rows on the rates are fitted to the rows alone. `--refit` fits the rows
-of a device's folder anew and writes its coefficients.json, `--shipped` those of all devices of the project.
+One to three rows scale a known device; from four rows on the rates are fitted to the rows alone. `--refit` fits the
+rows of a device's folder anew and writes its coefficients.json, `--shipped` those of all devices of the project.
 """
 
 import argparse
 from pathlib import Path
 
 from experiments.cli.parsing import place
+from experiments.measure.protocol import UNITS
 from topformer.errors import InputError
 
 EXAMPLE = "topformer calibrate --device pi5 rows.csv --out devices"
@@ -21,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", choices=["auto", "scale", "fit"], default="auto", help="auto: by the number of rows"
     )
+    parser.add_argument(
+        "--unit", choices=UNITS, default=None, help="unit of the times; milliseconds, checked, by default"
+    )
     parser.add_argument("--out", type=place, default=Path("devices"), metavar="FOLDER", help="writes FOLDER/NAME")
     parser.add_argument("--overwrite", action="store_true", help="replace a device of that name")
     parser.add_argument("--refit", type=place, metavar="FOLDER", help="fit the rows of a device's folder anew")
@@ -33,13 +37,14 @@ def run(args: argparse.Namespace) -> int:
         return _refit(args)
     if not args.rows or not args.device:
         raise InputError("calibrate needs ROWS.csv and --device NAME, or --refit FOLDER, or --shipped")
-    from experiments.measure.calibration import Method, calibrate, write_device
+    from experiments.measure.calibration import Method, calibrate
+    from experiments.measure.device_folder import write_device
     from experiments.measure.rows import read_rows
 
     rows = [row for path in args.rows for row in read_rows(path)]
     if not rows:
         raise InputError(f"there are no rows in {', '.join(map(str, args.rows))}")
-    found = calibrate(args.device, rows, prior=args.prior, method=Method(args.method))
+    found = calibrate(args.device, rows, prior=args.prior, method=Method(args.method), unit=args.unit)
     folder = write_device(found, args.out, overwrite=args.overwrite)
     print(found.render())
     print(f"use it: topformer latency base --device {folder if '/' in str(folder) else f'./{folder}'}")
@@ -49,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def _refit(args: argparse.Namespace) -> int:
     if args.rows or args.device or (args.shipped and args.refit):
         raise InputError("--refit FOLDER and --shipped stand alone, without rows, --device or each other")
-    from experiments.measure.calibration import write_coefficients
+    from experiments.measure.device_folder import write_coefficients
     from search_space.latency.devices import devices, folder_of
 
     for folder in [folder_of(name) for name in devices()] if args.shipped else [args.refit]:

@@ -1,32 +1,34 @@
 """From measured rows to a device that latencies can be predicted for."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 
 import numpy as np
 
 from experiments.measure.rows import MeasuredRow
-from search_space.latency.calibration import coefficients_file
-from search_space.latency.calibration.devices import FITTED, refit, shipped
-from search_space.latency.calibration.fitting import EFFECTIVE_PARAMETERS, MeasuredNetwork, fit, measured_candidate
+from experiments.measure.stability import LARGEST_DRIFT
+from experiments.measure.steady import SteadyTime, reference_notes, steady_times
+from experiments.measure.units import check_one_unit, in_milliseconds
+from search_space.latency.calibration.devices import shipped
+from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate
 from search_space.latency.calibration.transfer import transfer
+from search_space.latency.coefficients import NOISE
 from search_space.latency.model import DeviceModel, Setup
 from topformer import __version__
 from topformer.bounds import LABEL
-from topformer.codec import fingerprint, to_json
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
-from topformer.files import write_json, write_text
-from topformer.presets import PRESETS
 from topformer.schema import check
 
-MOST_APART = 100
-"""Factor between two times of one network that no noise makes, and another unit does."""
+FITTED_FROM = 4
+"""Rows from which a device is fitted rather than scaled: with fewer its interval says next to nothing."""
+
+OUTLYING = 0.25
+"""Relative error, of a row that is predicted from the others, from which the row is named if the others agree."""
+
+OF_THE_OTHERS = 4
+"""How many times the middle error of all rows that error must be."""
 
 _SETTING = ("device", "soc", "core", "threads", "runtime", "precision", "abi")
 
@@ -35,7 +37,7 @@ class Method(StrEnum):
     """How the rates of the new device are found."""
 
     AUTO = "auto"
-    """`fit` from three rows on, else `scale`."""
+    """`fit` from four rows on, else `scale`."""
     SCALE = "scale"
     """Those of the prior, times one factor."""
     FIT = "fit"
@@ -52,6 +54,7 @@ class Calibration:
         scaled: The prior times one factor.
         method: How `model` was found.
         rows: The timed networks.
+        networks: The same as they were fitted: with the drift of the reference taken out.
         notes: What was left out or is in doubt.
     """
 
@@ -60,6 +63,7 @@ class Calibration:
     scaled: DeviceModel
     method: Method
     rows: tuple[MeasuredRow, ...]
+    networks: tuple[MeasuredNetwork, ...]
     notes: tuple[str, ...]
 
     def render(self) -> str:
@@ -74,6 +78,7 @@ class Calibration:
                 f"({self.prior.name}: {self.prior.ms_per_gmac:.2f}, {self.prior.ms_per_gb:.2f})",
                 *self._table(),
                 *(f"error, {name:<7} mean {mean:.1%}, largest {most:.1%}" for name, (mean, most) in found.items()),
+                "measured: as in the file; steady: less the drift of the reference, which is what the errors are of",
                 "scaled and fitted: each row is predicted without itself, as far as there are others",
                 *(f"note: {note}" for note in self.notes),
             ]
@@ -87,10 +92,12 @@ class Calibration:
 
     def _table(self) -> list[str]:
         fitted = self.model.rows if self.method is Method.FIT else ()
-        lines = [f"{'network':<22} {'measured':>10} {'prior':>8} {'scaled':>8}" + (f" {'fitted':>8}" if fitted else "")]
-        for number, (row, before) in enumerate(zip(self.scaled.rows, self._before, strict=True)):
+        heads = f"{'network':<22} {'measured':>10} {'steady':>10} {'prior':>8} {'scaled':>8}"
+        lines = [heads + (f" {'fitted':>8}" if fitted else "")]
+        for number, (row, left_out, before) in enumerate(zip(self.rows, self.scaled.rows, self._before, strict=True)):
             after = f" {fitted[number].error:>+8.1%}" if fitted else ""
-            lines.append(f"{row.name:<22} {row.measured_ms:>7.2f} ms {before:>+8.1%} {row.error:>+8.1%}{after}")
+            times = f"{row.median_ms:>7.2f} ms {left_out.measured_ms:>7.2f} ms"
+            lines.append(f"{left_out.name:<22} {times} {before:>+8.1%} {left_out.error:>+8.1%}{after}")
         return lines
 
 
@@ -99,41 +106,55 @@ def _errors(errors: Sequence[float]) -> tuple[float, float]:
     return float(sizes.mean()), float(sizes.max())
 
 
-def calibrate(name: str, rows: Sequence[MeasuredRow], *, prior: str, method: Method = Method.AUTO) -> Calibration:
+def calibrate(
+    name: str,
+    rows: Sequence[MeasuredRow],
+    *,
+    prior: str,
+    method: Method = Method.AUTO,
+    unit: str | None = None,
+) -> Calibration:
     """The device that rows of one setting describe.
 
-    Times are those of the rows with the drift of the reference network taken out: a row's ratio to its reference
-    times the best median of that reference at that size. Rows that end at the logits give the rates; rows that end
-    at the classes give the cost of the last resize and argmax.
+    Times are those of the rows with the drift of the reference network taken out (`steady.py`). Rows that end at the
+    logits give the rates; rows that end at the classes give the cost of the last resize and argmax.
 
     Args:
         name: What to call the device.
         rows: Measured rows.
         prior: Name of a device that ships with the project.
         method: How the rates are found.
+        unit: What the times are in, one of `protocol.UNITS`; None for milliseconds that are checked.
 
     Raises:
         InputError: The name cannot be used, the prior is not known, or the rows are too few, of several settings,
-            measured twice, or all in one proportion of work and bytes.
+            measured twice, all in one proportion of work and bytes, or not in milliseconds.
     """
     check("device", name, LABEL, InputError)
     known = shipped(prior)
+    rows = in_milliseconds(rows, unit)
     _check_setting(rows)
     _check_distinct(rows)
     timed = [row for row in rows if row.boundary == Boundary.LOGITS]
     if not timed:
         raise InputError(f"calibration needs a row with boundary {Boundary.LOGITS}, got {len(rows)} rows without one")
-    _check_units(timed)
-    chosen = (
-        method if method is not Method.AUTO else (Method.FIT if len(timed) > EFFECTIVE_PARAMETERS else Method.SCALE)
-    )
-    networks = [_network(row, _steady_ms(row, timed)) for row in timed]
+    check_one_unit(timed, known)
+    chosen = method if method is not Method.AUTO else (Method.FIT if len(timed) >= FITTED_FROM else Method.SCALE)
+    steady = steady_times(timed, known)
+    networks = tuple(_network(one) for one in steady)
     setup = _setup(name, timed, known, chosen)
     scaled = transfer(known, networks, setup)
     model = fit(networks, setup) if chosen is Method.FIT else scaled
     model = replace(model, setup=_with_argmax(setup, model, rows))
+    notes = [*_notes(rows), *reference_notes(timed), *(one.note for one in steady if one.note), *_outlying(model)]
     return Calibration(
-        model=model, prior=known, scaled=scaled, method=chosen, rows=tuple(timed), notes=tuple(_notes(rows))
+        model=model,
+        prior=known,
+        scaled=scaled,
+        method=chosen,
+        rows=tuple(timed),
+        networks=networks,
+        notes=tuple(notes),
     )
 
 
@@ -153,40 +174,17 @@ def _check_distinct(rows: Sequence[MeasuredRow]) -> None:
             raise InputError(f"rows {first} and {number} measure the same network ({where}); keep one of them")
 
 
-def _check_units(rows: Sequence[MeasuredRow]) -> None:
-    """The reference took about the same in all rows of one size, or their times are not in one unit."""
-    first: dict[tuple[object, ...], MeasuredRow] = {}
-    for row in rows:
-        other = first.setdefault((row.reference, row.height, row.width), row)
-        ratio = max(row.reference_ms, other.reference_ms) / min(row.reference_ms, other.reference_ms)
-        if ratio > MOST_APART:
-            raise InputError(
-                f"reference_ms of {row.reference} at {row.height}x{row.width} must be the same but for noise, got "
-                f"{other.reference_ms:g} and {row.reference_ms:g}; all times must be in milliseconds"
-            )
+def _network(steady: SteadyTime) -> MeasuredNetwork:
+    row = steady.row
+    source = f"{row.source}, {row.finished}"
+    network = measured_candidate(row.candidate, steady.milliseconds, name=row.label, source=source)
+    return replace(network, noise=_noise(row))
 
 
-def _steady_ms(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> float:
-    """The row's time, had its reference been as fast as in the best of all rows of that size.
-
-    A machine that is warmer or busier for a while slows both networks down, so their ratio keeps what the times lose.
-    """
-    same = [
-        other.reference_ms
-        for other in rows
-        if (other.reference, other.height, other.width) == (row.reference, row.height, row.width)
-    ]
-    return row.ratio * min(same)
-
-
-def _network(row: MeasuredRow, latency_ms: float) -> MeasuredNetwork:
-    return measured_candidate(row.candidate, latency_ms, name=_label(row), source=f"{row.source}, {row.finished}")
-
-
-def _label(row: MeasuredRow) -> str:
-    """The preset's name and the size, or the fingerprint of any other design."""
-    names = [name for name, design in PRESETS.items() if fingerprint(design) == fingerprint(row.design)]
-    return f"{names[0] if names else row.fingerprint} {row.height}x{row.width}"
+def _noise(row: MeasuredRow) -> float:
+    """Relative error that a fit allows a row: as its runs scatter, and more than a stable row's where it is not one."""
+    scatter = max(row.p90_ms / row.median_ms - 1, row.mad_ms / row.median_ms)
+    return max(NOISE, scatter, 0.0 if row.stable else LARGEST_DRIFT)
 
 
 def _setup(name: str, rows: Sequence[MeasuredRow], prior: DeviceModel, method: Method) -> Setup:
@@ -227,52 +225,13 @@ def _notes(rows: Sequence[MeasuredRow]) -> list[str]:
     return notes + ([f"{unused} rows with boundary upsample say nothing that the model has"] if unused else [])
 
 
-def write_device(found: Calibration, parent: Path, *, overwrite: bool = False) -> Path:
-    """Write the device as a folder that `topformer latency --device PATH` reads; the folder.
-
-    Raises:
-        InputError: There is such a folder already.
-        StorageError: It cannot be written.
-    """
-    folder = parent / found.model.name
-    if (folder / "device.toml").exists() and not overwrite:
-        raise InputError(f"there is a device in {folder} already; choose another name, or ask for it to be overwritten")
-    write_text(folder / "measured.csv", _measured_csv(found))
-    write_text(folder / "device.toml", _device_toml(found))
-    write_coefficients(folder)
-    return folder
-
-
-def write_coefficients(folder: Path) -> DeviceModel:
-    """Fit the rows of a device's folder anew and write its coefficients beside them; the model.
-
-    Raises:
-        InputError: A file of the folder is missing or broken; the message names it.
-        StorageError: The file cannot be written.
-    """
-    model, values = refit(folder)
-    write_json(folder / coefficients_file.FILE, values)
-    return model
-
-
-def _device_toml(found: Calibration) -> str:
-    setup = found.model.setup
-    values = {item.name: getattr(setup, item.name) for item in fields(setup) if item.name != "name"}
-    if found.method is Method.SCALE:
-        values["prior"] = found.prior.name
-    # Strings and numbers of JSON in ASCII are those of TOML.
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items() if value not in ("", 0.0))
-
-
-def _measured_csv(found: Calibration) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("network", "design", "height", "width", "latency_ms", "role", "source"))
-    for row, timed in zip(found.rows, found.model.rows, strict=True):
-        design = json.dumps(to_json(row.design), separators=(",", ":"))
-        stable = "" if row.stable else ", not stable"
-        source = f"{row.source}, {row.finished}, median {row.median_ms:.6g} ms{stable}"
-        table.writerow(
-            (row.candidate.fingerprint, design, row.height, row.width, repr(timed.measured_ms), FITTED, source)
-        )
-    return text.getvalue()
+def _outlying(model: DeviceModel) -> list[str]:
+    """The row that the others do not explain, if they explain each other."""
+    if len(model.rows) < FITTED_FROM:
+        return []
+    worst = max(model.rows, key=lambda row: abs(row.error))
+    middle = float(np.median([abs(row.error) for row in model.rows]))
+    if abs(worst.error) <= max(OUTLYING, OF_THE_OTHERS * middle):
+        return []
+    times = f"it took {worst.measured_ms:.3g} ms, by the others {worst.left_out_ms:.3g}"
+    return [f"{worst.name} does not fit the others: {times}; measure it again"]

@@ -1,8 +1,13 @@
 """How a network is timed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from topformer.errors import InputError
+
+UNITS: Mapping[str, float] = MappingProxyType({"ms": 1.0, "us": 1e-3, "s": 1e3})
+"""Name of a unit to its milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,8 @@ class DeviceReply:
 
 
 _TEXTS = ("device", "soc", "core", "abi", "runtime_version")
-_NUMBERS = ("clock_mhz_before", "clock_mhz_after", "temperature_c_before", "temperature_c_after")
+_CLOCKS = ("clock_mhz_before", "clock_mhz_after")
+_TEMPERATURES = ("temperature_c_before", "temperature_c_after")
 
 
 def read_reply(output: str, device: str) -> DeviceReply:
@@ -75,11 +76,17 @@ def read_reply(output: str, device: str) -> DeviceReply:
 
 def _facts(values: Mapping[str, Any]) -> dict[str, Any]:
     texts = {name: str(values.get(name) or "") for name in _TEXTS}
-    return {**texts, **{name: _number(values.get(name)) for name in _NUMBERS}}
+    clocks = {name: _above_0(_number(values.get(name))) for name in _CLOCKS}
+    return {**texts, **clocks, **{name: _number(values.get(name)) for name in _TEMPERATURES}}
 
 
 def _number(value: Any) -> float | None:
     return float(value) if is_number(value) else None
+
+
+def _above_0(clock: float | None) -> float | None:
+    """A clock, or None for what some systems say of a core that sleeps."""
+    return clock if clock is not None and clock > 0 else None
 
 
 def times(values: object, device: str) -> tuple[float, ...]:

@@ -3,19 +3,22 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from analysis.records.lines import LineFile
 from search_space.candidate import Candidate
 from topformer.codec import fingerprint, to_json
+from topformer.deployment.boundary import Boundary
 from topformer.design import Design
 from topformer.design_file import parse_design
-from topformer.errors import DesignError, InputError
+from topformer.errors import DesignError, InputError, unknown_name
 from topformer.files import read_text
+from topformer.presets import PRESETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,12 @@ class MeasuredRow:
         return Candidate(design=self.design, height=self.height, width=self.width)
 
     @property
+    def label(self) -> str:
+        """The preset's name and the size, or the fingerprint of any other design."""
+        names = [name for name, design in PRESETS.items() if fingerprint(design) == fingerprint(self.design)]
+        return f"{names[0] if names else self.fingerprint} {self.height}x{self.width}"
+
+    @property
     def setting(self) -> tuple[object, ...]:
         """What all rows of one device model must have in common."""
         return (self.device, self.soc, self.core, self.threads, self.runtime, self.precision, self.abi)
@@ -110,7 +119,21 @@ _KINDS = {item.name: item.type for item in fields(MeasuredRow)}
 ROUNDED = 1e-3
 """Share by which a stored ratio may differ from that of the stored times, which are rounded."""
 
-_TIMES = ("median_ms", "min_ms", "p90_ms", "reference_ms", "ratio")
+_Accepts = Callable[[float], bool]
+_ABOVE_0: tuple[_Accepts, str] = (lambda value: isfinite(value) and value > 0, "a finite number above 0")
+_FROM_0: tuple[_Accepts, str] = (lambda value: isfinite(value) and value >= 0, "a finite number of at least 0")
+_COUNT: tuple[_Accepts, str] = (lambda value: value >= 1, "at least 1")
+
+_ACCEPTED: Mapping[str, tuple[_Accepts, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("median_ms", "min_ms", "p90_ms", "reference_ms", "ratio"), _ABOVE_0),
+        **dict.fromkeys(("clock_mhz_before", "clock_mhz_after"), _ABOVE_0),
+        **dict.fromkeys(("temperature_c_before", "temperature_c_after"), (isfinite, "a finite number")),
+        **dict.fromkeys(("threads", "runs"), _COUNT),
+        "mad_ms": _FROM_0,
+    }
+)
+"""What the number of a column may be, and that in words; an empty one is not asked."""
 
 
 def append_row(path: Path, row: MeasuredRow) -> None:
@@ -136,8 +159,14 @@ def check_header(path: Path) -> None:
         StorageError: It cannot be read.
     """
     lines, _ = LineFile(path).read()
-    if lines and lines[0] + b"\n" != _line(COLUMNS):
-        raise InputError(f"{path} is no file of measured rows: its first line is {lines[0][:60]!r}")
+    if not lines or lines[0] + b"\n" == _line(COLUMNS):
+        return
+    if all(name.encode() in lines[0] for name in COLUMNS):
+        raise InputError(
+            f"{path} was written by another program; rows are added only to a file as `topformer measure` writes it. "
+            "Measure into another file; `topformer calibrate` takes both"
+        )
+    raise InputError(f"{path} is no file of measured rows: its first line is {lines[0][:60]!r}")
 
 
 def _text(value: object) -> str:
@@ -153,14 +182,18 @@ def _line(values: Sequence[str]) -> bytes:
 
 
 def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
-    """The rows of a file; further columns are ignored.
+    """The rows of a file; further columns and lines without a value are ignored.
+
+    Spreadsheets and pandas write such files in their own ways, all of which are read: with a byte-order mark, with
+    semicolons or tabs between the values and then perhaps commas in the numbers, with `True` or `TRUE`.
 
     Raises:
         InputError: There is no such file, or a column is missing, or a value is of the wrong kind or impossible; the
             message has the line.
     """
     text = read_text(path, what="rows", most=LARGEST)
-    reader = csv.DictReader(io.StringIO(text), strict=True)
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
         numbered = [(reader.line_num, values) for values in reader]
     except csv.Error as error:
@@ -168,14 +201,27 @@ def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise InputError(f"{path} misses the columns {', '.join(missing)}")
-    return tuple(_row(values, f"{path}, line {line}") for line, values in numbered)
+    return tuple(
+        _row(values if delimiter == "," else _with_points(values), f"{path}, line {line}")
+        for line, values in numbered
+        if any(values[name] for name in COLUMNS)
+    )
 
 
-def _row(values: dict[str, str | None], where: str) -> MeasuredRow:
+def _with_points(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Values of a line whose numbers may have a comma where ours have a point."""
+    numbers = {name for name, kind in _KINDS.items() if kind not in (str, bool, int, Design)}
+    return {name: text.replace(",", ".") if text and name in numbers else text for name, text in values.items()}
+
+
+def _row(values: Mapping[str, str | None], where: str) -> MeasuredRow:
     read: dict[str, Any] = {name: _value(name, values[name], where) for name in COLUMNS}
-    for name in _TIMES:
-        if not (isfinite(read[name]) and read[name] > 0):
-            raise InputError(f"{where}: {name} must be a finite number above 0, got {values[name]}")
+    for name, (accepts, words) in _ACCEPTED.items():
+        if read[name] is not None and not accepts(read[name]):
+            raise InputError(f"{where}: {name} must be {words}, got {values[name]}")
+    boundaries = [boundary.value for boundary in Boundary]
+    if read["boundary"] not in boundaries:
+        raise InputError(f"{where}: {unknown_name('boundary', read['boundary'], boundaries)}")
     row = MeasuredRow(**read)
     if not row.min_ms <= row.median_ms <= row.p90_ms:
         times = f"{row.min_ms:g}, {row.median_ms:g}, {row.p90_ms:g}"
@@ -196,16 +242,16 @@ def _row(values: dict[str, str | None], where: str) -> MeasuredRow:
 
 def _value(name: str, text: str | None, where: str) -> object:
     kind = _KINDS[name]
+    if text is None:
+        raise InputError(f"{where}: the line ends before {name}")
     try:
-        if text is None:
-            raise ValueError
         if kind is Design:
             return parse_design(text)
         if kind is bool:
-            return {"true": True, "false": False}[text]
+            return {"true": True, "false": False}[text.lower()]
         if kind is str or kind is int or kind is float:
             return kind(text)
         return float(text) if text else None
     except (ValueError, KeyError) as error:
-        reason = f": {error}" if isinstance(error, DesignError) else ""
+        reason = f": {error}" if isinstance(error, DesignError) else "; accepted: true, false" if kind is bool else ""
         raise InputError(f"{where}: {name} cannot be {text!r}{reason}") from None

@@ -227,7 +227,7 @@ class DeviceModel:
         times = sorted(row.measured_ms for row in self.rows)
         return [
             f"extrapolated: work or bytes, or their ratio, are {exp(distance):.3g} times outside those of the measured "
-            f"networks ({times[0]:g} to {times[-1]:g} ms); the interval is widened"
+            f"networks ({times[0]:.3g} to {times[-1]:.3g} ms); the interval is widened"
         ]
 
     def _argmax_notes(self, end: Boundary) -> list[str]:
@@ -270,7 +270,7 @@ def _coefficients_text(each: Coefficients) -> str:
 
 
 def _row_text(row: LeftOutRow) -> str:
-    return f"{row.name} measured {row.measured_ms:g} ms, predicted {row.left_out_ms:.1f} ms"
+    return f"{row.name} measured {row.measured_ms:.4g} ms, predicted {row.left_out_ms:.1f} ms"
 
 
 @lru_cache(maxsize=64)

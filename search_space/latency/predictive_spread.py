@@ -1,6 +1,6 @@
 """How far a predicted latency may be off: log-Student-t intervals with few degrees of freedom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,21 @@ class PredictiveSpread:
         left_out, unmeasured, extrapolation = self.variances(uncovered, distance)
         return np.sqrt(left_out + unmeasured + extrapolation)
 
+    def widened(self, variance: float, degrees: int) -> "PredictiveSpread":
+        """With one more source of error, of so many degrees of freedom, in every prediction."""
+        return replace(self, left_out=self.left_out + self._read_as_left_out(degrees) * variance)
+
+    def _read_as_left_out(self, degrees: int) -> float:
+        """What turns a variance of so many degrees into one of equal half-width with those of the left-out rows.
+
+        `sd_log` is read with the degrees of the left-out rows, whatever the source.
+        """
+        return (_quantile(degrees) / _quantile(self.degrees)) ** 2
+
     def variances(self, uncovered: Floats, distance: Floats) -> tuple[float, Floats, Floats]:
         """What each of the three sources adds to the square of `sd_log`, whose arguments these are."""
-        # `sd_log` is read with the degrees of the left-out rows, so the other source is scaled to its own quantile.
-        relative = _quantile(self.unmeasured_degrees) / _quantile(self.degrees)
-        return self.left_out, relative**2 * self.unmeasured * uncovered, (self.extrapolation * distance) ** 2
+        unmeasured = self._read_as_left_out(self.unmeasured_degrees) * self.unmeasured * uncovered
+        return self.left_out, unmeasured, (self.extrapolation * distance) ** 2
 
 
 def _quantile(degrees: int) -> float:

@@ -32,10 +32,17 @@ def rows_digest(fitted: Sequence[MeasuredNetwork], others: Sequence[MeasuredNetw
     """SHA-256 of all that a fit depends on: the networks, their kernels and times, and the constants of the method."""
     method = [NOISE, BESIDE, LOOSENESS, HUBER, list(SHAPE), prior]
     networks = [
-        [[row.name, row.family, row.latency_ms, [[k.name, *k[2:]] for k in row.kernels]] for row in rows]
+        [
+            [row.name, row.family, row.latency_ms, [[k.name, *k[2:]] for k in row.kernels], *_own_noise(row)]
+            for row in rows
+        ]
         for rows in (fitted, others)
     ]
     return sha256(json.dumps([_ROWS_VERSION, method, networks], separators=(",", ":")).encode()).hexdigest()
+
+
+def _own_noise(row: MeasuredNetwork) -> list[float]:
+    return [] if row.noise == NOISE else [row.noise]
 
 
 def to_json(model: DeviceModel, rows_sha256: str, prior: str | None = None) -> dict[str, Any]:

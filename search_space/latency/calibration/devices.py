@@ -3,7 +3,7 @@
 import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ NETWORKS = Path(__file__).parent.parent / "networks.csv"
 """Kernels of the networks that several devices were timed on; `search_space.latency.calibration.networks` writes it."""
 
 ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
-"""Columns of measured.csv; `family` may stand among them."""
+"""Columns of measured.csv; `family` and `noise` may stand among them."""
 
 KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
 """Columns of a file of kernels."""
@@ -70,10 +70,10 @@ def read_device(folder: Path) -> DeviceModel:
     Files:
         device.toml: The fields of `Setup` but for the name, which is the folder's. With `prior`, the name of another
             device, that one's coefficients are scaled to the rows instead of fitted to them.
-        measured.csv: The columns `ROW`, and perhaps `family`. Rows of role `fitted` are fitted; those of role
-            `checked` count little and tell how far other networks are off; those of role `held-out` are in no fit; any
-            other row is a record. A `design` is
-            a preset or the JSON of a design; a row without one has its kernels in kernels.csv or in `NETWORKS`.
+        measured.csv: The columns `ROW`, and perhaps `family` and `noise`, the relative error of a time.
+            Rows of role `fitted` are fitted; those of role `checked` count little and tell how far other networks are
+            off; those of role `held-out` are in no fit; any other row is a record. A `design` is a preset or the JSON
+            of a design; a row without one has its kernels in kernels.csv or in `NETWORKS`.
         kernels.csv: The columns `KERNELS`: sums over the kernels of one name, and the numbers in the largest output.
             May be left out.
         coefficients.json: What a fit to these rows gave; see `search_space.latency.calibration.coefficients_file`. May
@@ -115,7 +115,7 @@ def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
         InputError: A file is missing or broken; the message names it.
     """
     path = folder / "measured.csv"
-    rows = _read_csv(path, ROW, ("family",))
+    rows = _read_csv(path, ROW, ("family", "noise"))
     _check_distinct(rows, path)
     # A device's own kernels win over the shared ones of the same network.
     own = folder / "kernels.csv"
@@ -157,7 +157,8 @@ def _measured(row: Mapping[str, str], known_kernels: Mapping[str, Sequence[Kerne
     if row["design"]:
         height, width = int(_number(row, "height")), int(_number(row, "width"))
         candidate = Candidate(design=_design(row), height=height, width=width)
-        return measured_candidate(candidate, latency_ms, name=name, source=source)
+        timed = measured_candidate(candidate, latency_ms, name=name, source=source)
+        return replace(timed, noise=_number(row, "noise")) if row.get("noise") else timed
     kernels = tuple(known_kernels.get(name, ()))
     return MeasuredNetwork(
         name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name

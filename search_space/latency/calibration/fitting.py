@@ -56,6 +56,7 @@ class MeasuredNetwork:
         kernels: What the device ran.
         source: Where the time comes from.
         family: Networks of one construction, such as all widths of MobileNetV2.
+        noise: Relative error that a fit allows the time.
 
     Raises:
         InputError: The latency is no finite number above 0 or cannot be in milliseconds, or there are no kernels.
@@ -66,6 +67,7 @@ class MeasuredNetwork:
     kernels: tuple[Kernel, ...]
     source: str = ""
     family: str = ""
+    noise: float = NOISE
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.latency_ms) and self.latency_ms > 0):
@@ -157,7 +159,7 @@ class _Timed:
     @classmethod
     def of(cls, rows: Sequence[MeasuredNetwork], features: Floats, own: int, shape: Coefficients | None) -> "_Timed":
         """The arrays of networks, the first `own` of which are fitted closely; the rest, beside them, count little."""
-        noise = np.where(np.arange(len(rows)) < own, NOISE, BESIDE)
+        noise = np.array([row.noise if index < own else BESIDE for index, row in enumerate(rows)])
         return cls(features=features, times=np.array([row.latency_ms for row in rows]), noise=noise, shape=shape)
 
     def solve(self, left_out: Sequence[int] = ()) -> Coefficients:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.measure.calibration import Method, calibrate, write_device
+from experiments.measure.calibration import Method, calibrate
+from experiments.measure.device_folder import write_device
 from experiments.measure.rows import MeasuredRow, append_row
 from search_space.latency.calibration.devices import device
 from search_space.latency.coefficients import SHAPE
@@ -65,7 +66,7 @@ def test_the_errors_before_and_after_are_shown() -> None:
     text = calibrate("board", rows_of(0.3), prior=PRIOR).render()
     lines = text.splitlines()
     assert lines[0] == "board: fit from 4 rows, prior snapdragon-865"
-    assert lines[2].split() == ["network", "measured", "prior", "scaled", "fitted"]
+    assert lines[2].split() == ["network", "measured", "steady", "prior", "scaled", "fitted"]
     assert [line.split()[0] for line in lines[3:7]] == ["nano", "tiny", "small", "base"]
     assert [line.split()[-1].lstrip("+-") for line in lines[3:7]] == ["0.0%"] * 4
 
@@ -84,6 +85,22 @@ def test_a_written_device_predicts_as_its_model(tmp_path: Path, count: int) -> N
     assert read.setup == found.model.setup
     assert predicted_ms(read, SMALL, 320) == pytest.approx(predicted_ms(found.model, SMALL, 320))
     assert read.spread == found.model.spread
+
+
+def test_a_written_device_keeps_how_much_each_row_counts(tmp_path: Path) -> None:
+    rows = rows_of(0.3)
+    slow = replace(rows[1], median_ms=1.5 * rows[1].median_ms, p90_ms=3 * rows[1].median_ms, ratio=1.5 * rows[1].ratio)
+    found = calibrate("board", [rows[0], replace(slow, stable=False), *rows[2:]], prior=PRIOR)
+    folder = write_device(found, tmp_path)
+    assert device(str(folder)).coefficients == pytest.approx(found.model.coefficients)
+    (folder / "coefficients.json").unlink()  # so that the rows are fitted anew
+    assert device(str(folder)).coefficients == pytest.approx(found.model.coefficients)
+
+
+@pytest.mark.parametrize(("count", "method"), [(1, "scale"), (3, "scale"), (4, "fit")])
+def test_a_fit_needs_four_rows_unless_it_is_asked_for(count: int, method: str) -> None:
+    rows = rows_of(0.3)[:count]
+    assert calibrate("board", rows, prior=PRIOR).method == method
 
 
 def test_from_rows_to_a_prediction_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,6 +127,12 @@ def test_a_reply_that_is_none_is_refused(output: str, said: str) -> None:
         Local().reply(output)
 
 
+def test_a_clock_of_0_is_a_clock_that_is_not_known() -> None:
+    samples = '"samples_ms": {"candidate": [1.0], "reference": [1.0]}'
+    reply = Local().reply(f'{{{samples}, "clock_mhz_before": 0.0, "clock_mhz_after": 1500, "temperature_c_after": 0}}')
+    assert (reply.clock_mhz_before, reply.clock_mhz_after, reply.temperature_c_after) == (None, 1500.0, 0.0)
+
+
 @pytest.mark.parametrize("address", ["ssh://", "ssh://-oProxyCommand=x", "ssh://a b", "ssh://u@h:port", "ssh://h/x"])
 def test_an_address_that_ssh_would_misread_is_refused(address: str) -> None:
     with pytest.raises(InputError, match=r"must read ssh://\[USER@\]HOST\[:PORT\]"):

@@ -4,6 +4,7 @@ import csv
 from dataclasses import fields
 from pathlib import Path
 
+import pandas
 import pytest
 
 from experiments.measure.rows import COLUMNS, append_row, read_rows
@@ -65,7 +66,15 @@ def changed(path: Path, column: str, text: str) -> Path:
         ("median_ms", "20 ms", "line 2: median_ms cannot be '20 ms'"),
         ("median_ms", "fast", "line 2: median_ms cannot be 'fast'"),
         ("height", "8", "line 2: input height must be an integer of at least 32 pixels, got 8"),
-        ("stable", "maybe", "line 2: stable cannot be 'maybe'"),
+        ("stable", "maybe", "line 2: stable cannot be 'maybe'; accepted: true, false$"),
+        ("boundary", "logit", "line 2: unknown boundary 'logit'; did you mean 'logits'"),
+        ("mad_ms", "nan", "line 2: mad_ms must be a finite number of at least 0, got nan"),
+        ("mad_ms", "-1", "line 2: mad_ms must be a finite number of at least 0, got -1"),
+        ("runs", "0", "line 2: runs must be at least 1, got 0"),
+        ("threads", "0", "line 2: threads must be at least 1, got 0"),
+        ("clock_mhz_before", "nan", "line 2: clock_mhz_before must be a finite number above 0, got nan"),
+        ("clock_mhz_after", "inf", "line 2: clock_mhz_after must be a finite number above 0, got inf"),
+        ("temperature_c_after", "inf", "line 2: temperature_c_after must be a finite number, got inf"),
         ("design", '{"rows": []}', "line 2: design cannot be .*design.taps is missing"),
         ("design", "tiny", "line 2: design cannot be 'tiny'"),
         ("fingerprint", "0123456789ab", "line 2: the fingerprint '0123456789ab' is not that of the design"),
@@ -74,6 +83,62 @@ def changed(path: Path, column: str, text: str) -> Path:
 def test_an_impossible_value_is_named_with_its_line(tmp_path: Path, column: str, text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_rows(changed(tmp_path / "rows.csv", column, text))
+
+
+def rewritten(path: Path, *, delimiter: str, encoding: str, point: str = ".", yes: str = "true") -> Path:
+    """The file as another program writes it, with an empty line at its end and a column of its own."""
+    with path.open(newline="") as file:
+        table = [[*line.values(), ""] for line in csv.DictReader(file)]
+    numbers = {index for index, name in enumerate(COLUMNS) if name.endswith(("_ms", "_before", "_after", "ratio"))}
+    lines = [
+        [text.replace(".", point) if index in numbers else text.replace("true", yes) for index, text in enumerate(line)]
+        for line in table
+    ]
+    with path.open("w", newline="", encoding=encoding) as file:
+        csv.writer(file, delimiter=delimiter).writerows([[*COLUMNS, "note"], *lines, [""] * (len(COLUMNS) + 1)])
+    return path
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"delimiter": ",", "encoding": "utf-8-sig"},
+        {"delimiter": ",", "encoding": "utf-8", "yes": "TRUE"},
+        {"delimiter": ";", "encoding": "utf-8-sig", "point": ",", "yes": "True"},
+        {"delimiter": ";", "encoding": "utf-8"},
+        {"delimiter": "\t", "encoding": "utf-8", "point": ","},
+    ],
+    ids=str,
+)
+def test_a_file_that_a_spreadsheet_saved_is_read(tmp_path: Path, form: dict[str, str]) -> None:
+    path = tmp_path / "rows.csv"
+    rows = (row(), row(NANO, 64, 1.5, clock_mhz_before=None))
+    for one in rows:
+        append_row(path, one)
+    assert read_rows(rewritten(path, **form)) == rows
+
+
+def test_a_file_that_pandas_saved_is_read_and_no_row_is_added_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    append_row(path, row())
+    pandas.read_csv(path).to_csv(path)
+    assert "True" in path.read_text()
+    assert read_rows(path) == (row(),)
+    with pytest.raises(InputError, match=r"rows\.csv was written by another program; rows are added only to a file as"):
+        append_row(path, row())
+
+
+def test_a_line_that_was_cut_is_named(tmp_path: Path) -> None:
+    append_row(tmp_path / "rows.csv", row())
+    (tmp_path / "rows.csv").write_text((tmp_path / "rows.csv").read_text().partition("ncnn")[0])
+    with pytest.raises(InputError, match="line 2: the line ends before runtime_version"):
+        read_rows(tmp_path / "rows.csv")
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes("device,soc\nger\u00e4t".encode("latin-1"))
+    with pytest.raises(InputError, match="is not UTF-8 text"):
+        read_rows(tmp_path / "rows.csv")
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ class Enumeration:
         choices: (N, axes of the space), place of each axis's label; -1 where the axis does not apply.
         parameters: (N,).
         macs: (N,), of convolutions and matrix products.
+        total_macs: (N,), of all operations, as `Cost.macs` and the limits of a study count them.
         latency: The predictions, up to the logits.
     """
 
@@ -64,6 +65,7 @@ class Enumeration:
     choices: NDArray[np.int16]
     parameters: Integers
     macs: Integers
+    total_macs: Integers
     latency: LatencyTable
 
     def __len__(self) -> int:
@@ -204,6 +206,7 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
         choices=choices,
         parameters=columns[:, 0].astype(np.int64),
         macs=columns[:, 1].astype(np.int64),
+        total_macs=columns[:, 2].astype(np.int64),
         latency=model.table(columns[:, len(_Column._fields) :]),
     )
     _check(found, model, root)
@@ -213,6 +216,7 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
 class _Column(NamedTuple):
     parameters: float
     macs_conv_matmul: float
+    macs: float
 
 
 class _Paths:

@@ -1,0 +1,242 @@
+"""How much of the exact Pareto front the samplers find: share of its hypervolume, mean over seeds.
+
+    python -m benchmarks.sampler_quality --evaluations 60 --seeds 10 [--accuracy smooth] [--json]
+
+The space `paper` around Tiny at 512 x 512 on a Snapdragon 865, at most 40 ms: all 106,272 designs have an exact cost
+and a made-up accuracy (benchmarks/synthetic_accuracy.py), so the exact front is known. Every evaluation adds the noise
+of a seed; the share is that of the evaluated designs' accuracies without noise, between the worst accuracy within the
+limit and the front. Designs beyond the limit cost a proposal and no evaluation, as in a sweep. All samplers begin with
+Tiny.
+
+`tpe-told` is the sampler `tpe` when it is told of the designs that were pruned by cost; `optuna-tpe` is Optuna's
+TPESampler as its documentation shows it, with the limit as a constraint.
+"""
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from types import MappingProxyType
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from analysis.records.record import State
+from analysis.results.pareto import hypervolume
+from benchmarks.synthetic_accuracy import ACCURACIES, NOISE
+from experiments.search.definition import LATENCY, Limits
+from experiments.search.ehvi.designs import Designs
+from experiments.search.ehvi.sampler import EHVISampler
+from experiments.search.searcher import Observation, OptunaChooser, Searcher
+from search_space.latency.calibration.devices import device
+from search_space.spaces.enumeration import Enumeration, enumerated
+from search_space.spaces.space import space
+
+# N designs.
+
+Floats = NDArray[np.float64]
+
+DEFAULT = "ehvi"
+DEVICE = "snapdragon-865"
+LIMITS = Limits(latency_ms=40)
+SHOWN = (20, 60, 120)
+"""Evaluations after which the table shows a share, beside the last."""
+_DIRECTIONS = ("max", "min")
+_REPEATS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """All designs with what is true of them.
+
+    Attributes:
+        listed: The designs, their costs and latencies.
+        accuracies: (N,), without noise.
+        excess: (N,), by how much P(latency > limit) is too large; 0 or less is within.
+    """
+
+    listed: Enumeration
+    accuracies: Floats
+    excess: Floats
+
+    def index(self, labels: Mapping[str, str]) -> int:
+        """The number of a design; several sets of labels may describe it."""
+        row = self._row(labels)
+        if row not in self._indices:
+            chosen = self.listed.space
+            row = self._row(chosen.labels_of(chosen.candidate(labels)) or {})
+        return self._indices[row]
+
+    def share(self, evaluated: Sequence[int]) -> float:
+        """Share of the exact front's hypervolume."""
+        within = np.flatnonzero(self.excess <= 0)
+        return self._volume(np.asarray(evaluated)) / self._volume(within)
+
+    def base(self) -> dict[str, str]:
+        """The labels of Tiny."""
+        labels = self.listed.space.labels_of(self.listed.space.base)
+        assert labels is not None
+        return labels
+
+    def _volume(self, designs: NDArray[np.intp]) -> float:
+        within = self.excess <= 0
+        times = self.listed.latency.milliseconds
+        corner = [-self.accuracies[within].min(), times[within].max()]
+        return hypervolume(np.stack([-self.accuracies[designs], times[designs]], axis=1), corner)
+
+    def _row(self, labels: Mapping[str, str]) -> bytes:
+        axes = self.listed.space.axes
+        places = [axis.labels.index(labels[axis.name]) if axis.name in labels else -1 for axis in axes]
+        return np.array(places, dtype=np.int16).tobytes()
+
+    @cached_property
+    def _indices(self) -> dict[bytes, int]:
+        return {row.tobytes(): index for index, row in enumerate(self.listed.choices)}
+
+
+Ask = Callable[[Mapping[str, str] | None], tuple[Mapping[str, str], "Answer"]]
+Answer = Callable[[State | None, tuple[float, ...], float], None]
+"""Told how a proposal ended (None: it was known already), its values, and its excess over the limit."""
+
+
+def world(accuracy: str) -> World:
+    """The designs with one of the `ACCURACIES`."""
+    listed = enumerated(space("paper"), device(DEVICE))
+    assert LIMITS.latency_ms is not None
+    excess = listed.latency.probability_above(LIMITS.latency_ms) - (1 - LIMITS.alpha)
+    return World(listed, ACCURACIES[accuracy](listed), excess)
+
+
+def evaluated(found: World, ask: Ask, evaluations: int, seed: int) -> list[int]:
+    """The designs that a sampler has evaluated, in order."""
+    noise, random = np.random.default_rng(seed), Random(seed)
+    tried: dict[int, bool] = {}
+    repeats = 0
+    wanted: Mapping[str, str] | None = found.base()
+    while sum(tried.values()) < evaluations:
+        labels, answer = ask(wanted)
+        index, wanted = found.index(labels), None
+        if index in tried:
+            answer(None, (), 0.0)
+            repeats += 1
+            # As a sweep does, a design is drawn where a sampler repeats itself.
+            if repeats >= _REPEATS:
+                wanted, repeats = found.listed.labels(random.randrange(len(found.listed))), 0
+            continue
+        repeats, tried[index] = 0, bool(found.excess[index] <= 0)
+        if tried[index]:
+            accuracy = float(found.accuracies[index] + noise.normal(0, NOISE))
+            answer(State.COMPLETE, (accuracy, float(found.listed.latency.milliseconds[index])), found.excess[index])
+        else:
+            answer(State.PRUNED, (), found.excess[index])
+    return [index for index, is_within in tried.items() if is_within]
+
+
+def product(name: str, found: World, seed: int, evaluations: int, *, is_told: bool) -> Ask:
+    """A sampler of the product."""
+    chosen = found.listed.space
+    choices = {axis.name: axis.labels for axis in chosen.axes}
+    searcher = Searcher(name, directions=_DIRECTIONS, choices=choices, seed=seed, trials=evaluations)
+    numbers: Iterator[int] = iter(range(10**9))
+
+    def ask(labels: Mapping[str, str] | None) -> tuple[Mapping[str, str], Answer]:
+        proposal = searcher.ask(chosen, labels)
+
+        def answer(state: State | None, values: tuple[float, ...], excess: float) -> None:
+            if state is None or (state is State.PRUNED and not is_told):
+                searcher.forget(proposal)
+                return
+            limits = {LATENCY: excess}
+            searcher.constrain(proposal, limits)
+            searcher.tell(
+                proposal,
+                Observation(
+                    trial=next(numbers), state=state, labels=proposal.labels, values=values, constraints=limits
+                ),
+            )
+
+        return proposal.labels, answer
+
+    return ask
+
+
+def plain(sampler: optuna.samplers.BaseSampler, found: World) -> Ask:
+    """A sampler in a study of Optuna, without anything of the product between them."""
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+    states = {State.COMPLETE: optuna.trial.TrialState.COMPLETE, State.PRUNED: optuna.trial.TrialState.PRUNED}
+
+    def ask(labels: Mapping[str, str] | None) -> tuple[Mapping[str, str], Answer]:
+        if labels is not None:
+            study.enqueue_trial(dict(labels))
+        trial = study.ask()
+        chooser = OptunaChooser(trial)
+        found.listed.space.suggest(chooser)
+
+        def answer(state: State | None, values: tuple[float, ...], excess: float) -> None:
+            trial.set_constraint(LATENCY, excess)
+            ended = optuna.trial.TrialState.FAIL if state is None else states[state]
+            study.tell(trial, list(values) or None, ended)
+
+        return chooser.labels, answer
+
+    return ask
+
+
+def ehvi(found: World, seed: int) -> Ask:
+    """The product's sampler for exact costs."""
+    designs = Designs(found.listed.space, LIMITS, device(DEVICE))
+    designs.add_listed(seed=seed)
+    return plain(EHVISampler(designs, ("accuracy", LATENCY), seed=seed), found)
+
+
+SAMPLERS: Mapping[str, Callable[[World, int, int], Ask]] = MappingProxyType(
+    {
+        "random": lambda found, seed, number: product("random", found, seed, number, is_told=False),
+        "nsga2": lambda found, seed, number: product("nsga2", found, seed, number, is_told=True),
+        "tpe-told": lambda found, seed, number: product("tpe", found, seed, number, is_told=True),
+        "tpe": lambda found, seed, number: product("tpe", found, seed, number, is_told=False),
+        "optuna-tpe": lambda found, seed, _: plain(optuna.samplers.TPESampler(seed=seed), found),
+        "ehvi": lambda found, seed, _: ehvi(found, seed),
+    }
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Prints the shares, as a table or as JSON."""
+    options = _options(argv)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    found = world(options.accuracy)
+    shown = sorted({number for number in SHOWN if number < options.evaluations} | {options.evaluations})
+    if not options.json:
+        print(f"accuracy {options.accuracy}, {options.seeds} seeds; share of the exact front's hypervolume after")
+        print(f"{'evaluations':<12}" + "".join(f"{number:>8}" for number in shown))
+    last = {}
+    for name in options.samplers:
+        runs = [
+            evaluated(found, SAMPLERS[name](found, seed, options.evaluations), options.evaluations, seed)
+            for seed in range(options.seeds)
+        ]
+        shares = [np.mean([found.share(run[:number]) for run in runs]) for number in shown]
+        last[name] = round(float(shares[-1]), 4)
+        if not options.json:
+            print(f"{name:<12}" + "".join(f"{share:>8.3f}" for share in shares), flush=True)
+    if options.json:
+        print(json.dumps({"default": DEFAULT, "samplers": last}))
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--evaluations", type=int, default=60, help="evaluated designs per run")
+    parser.add_argument("--seeds", type=int, default=10, help="runs per sampler")
+    parser.add_argument("--accuracy", choices=list(ACCURACIES), default="smooth", help="which made-up accuracy")
+    parser.add_argument("--samplers", nargs="+", choices=list(SAMPLERS), default=list(SAMPLERS))
+    parser.add_argument("--json", action="store_true", help="the shares after the last evaluation, as JSON")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()

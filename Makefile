@@ -32,11 +32,12 @@ test: $(READY)  ## The whole test suite.
 test-slow: $(READY)  ## The tests that take minutes.
 	$(BIN)/python -m pytest -m slow
 
-check: $(READY)  ## Format, lint, types, imports, version.
+check: $(READY)  ## Format, lint, types, imports, dead code, version.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 	$(BIN)/python .ci/check_version
 
 lint: $(READY)  ## Mend what can be mended.

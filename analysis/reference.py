@@ -3,12 +3,25 @@
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from topformer.errors import InputError, unknown_name
 
 Cell = str | float | None
 """A text, a number, or None for what was not published."""
+
+PaperRow = Mapping[str, Cell]
+"""Column of a published table to its cell."""
+
+NUMBERS = frozenset(
+    {
+        "params_m", "gflops", "mflops", "miou", "miou_59", "miou_60", "ap", "top1", "latency_ms", "input", "batch", "m",
+        "params_share", "flops_share", "latency_share",
+    }
+)  # fmt: skip
+"""Columns that hold numbers; the cells of all others are texts."""
 
 FOLDER = Path(__file__).parent / "paper"
 """The tables, as CSV; their README says where each number comes from."""
@@ -56,16 +69,32 @@ def table_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.csv")))
 
 
-def paper_table(name: str) -> tuple[Mapping[str, Cell], ...]:
+@cache
+def paper_table(name: str) -> tuple[PaperRow, ...]:
     """The rows of a published table, such as `table_01_ade20k`; an empty cell is unknown and stays None.
 
     Raises:
-        InputError: There is no such table; the message offers the nearest name.
+        InputError: There is no such table; the message offers the nearest name. Or a column of numbers holds a text.
     """
     if name not in table_names():
         raise InputError(unknown_name("published table", name, table_names()))
     with (FOLDER / f"{name}.csv").open(encoding="ascii", newline="") as file:
-        return tuple({key: _cell(text) for key, text in row.items()} for row in csv.DictReader(file))
+        return tuple(
+            MappingProxyType({column: _cell(name, column, text) for column, text in row.items()})
+            for row in csv.DictReader(file)
+        )
+
+
+def number(row: PaperRow, column: str) -> float | None:
+    """The number in a column of `NUMBERS`; None where it was not published.
+
+    Raises:
+        InputError: The table has no such column of numbers.
+    """
+    cell = row.get(column, "no such column")
+    if isinstance(cell, str):
+        raise InputError(f"{column} of a published table must be a number or unknown, got {cell!r}")
+    return cell
 
 
 def published_points(metric: str, latency_metric: str | None = None) -> tuple[PublishedPoint, ...]:
@@ -87,15 +116,15 @@ def published_points(metric: str, latency_metric: str | None = None) -> tuple[Pu
 
 def _table_1() -> Iterator[PublishedPoint]:
     for row in paper_table("table_01_ade20k"):
-        method, encoder, side = _text(row["method"]), _text(row["encoder"]), int(_number(row["input"]))
+        method, encoder, side = row["method"], str(row["encoder"]), int(_printed(row, "input"))
         ours = method == "TopFormer"
         yield PublishedPoint(
             name=_sized(encoder, side) if ours else f"{method} {encoder}",
             family="TopFormer" if ours else "other",
-            miou=_number(row["miou"]),
-            latency_ms=_maybe(row["latency_ms"]),
-            gflops=_number(row["gflops"]),
-            parameters_m=_maybe(row["params_m"]),
+            miou=_printed(row, "miou"),
+            latency_ms=number(row, "latency_ms"),
+            gflops=_printed(row, "gflops"),
+            parameters_m=number(row, "params_m"),
             input=side,
             batch=16 if row["note"] == "batch 16" else None,
             source=PAPER,
@@ -104,13 +133,13 @@ def _table_1() -> Iterator[PublishedPoint]:
 
 def _searched() -> Iterator[PublishedPoint]:
     for row in paper_table("searched_topformer_ade20k"):
-        side = int(_number(row["input"]))
+        side = int(_printed(row, "input"))
         yield PublishedPoint(
-            name=_sized(_text(row["model"]), side),
+            name=_sized(str(row["model"]), side),
             family="searched TopFormer",
-            miou=_number(row["miou"]),
-            latency_ms=_maybe(row["latency_ms"]),
-            gflops=_number(row["gflops"]),
+            miou=_printed(row, "miou"),
+            latency_ms=number(row, "latency_ms"),
+            gflops=_printed(row, "gflops"),
             parameters_m=None,
             input=side,
             batch=None,
@@ -120,16 +149,16 @@ def _searched() -> Iterator[PublishedPoint]:
 
 def _release() -> Iterator[PublishedPoint]:
     for row in paper_table("release_ade20k"):
-        side = int(_number(row["input"]))
+        side = int(_printed(row, "input"))
         yield PublishedPoint(
-            name=_sized(_text(row["model"]), side),
+            name=_sized(str(row["model"]), side),
             family="TopFormer",
-            miou=_number(row["miou"]),
+            miou=_printed(row, "miou"),
             latency_ms=None,
-            gflops=_number(row["gflops"]),
-            parameters_m=_maybe(row["params_m"]),
+            gflops=_printed(row, "gflops"),
+            parameters_m=number(row, "params_m"),
             input=side,
-            batch=int(_number(row["batch"])),
+            batch=int(_printed(row, "batch")),
             source=RELEASE,
         )
 
@@ -139,26 +168,24 @@ def _sized(name: str, side: int) -> str:
     return name if side == 512 else f"{name} @{side}"
 
 
-def _cell(text: str) -> Cell:
+def _cell(table: str, column: str, text: str) -> Cell:
     if not text:
         return None
+    if column not in NUMBERS:
+        return text
     try:
         return float(text)
     except ValueError:
-        return text
+        raise InputError(f"published table {table}: {column} must be a number or empty, got {text!r}") from None
 
 
-def _text(cell: Cell) -> str:
-    if not isinstance(cell, str):
-        raise InputError(f"a published table must have a text here, got {cell!r}")
-    return cell
+def _printed(row: PaperRow, column: str) -> float:
+    """A number that every row of a table must have.
 
-
-def _maybe(cell: Cell) -> float | None:
-    return None if cell is None else _number(cell)
-
-
-def _number(cell: Cell) -> float:
-    if not isinstance(cell, float):
-        raise InputError(f"a published table must have a number here, got {cell!r}")
-    return cell
+    Raises:
+        InputError: It is unknown.
+    """
+    value = number(row, column)
+    if value is None:
+        raise InputError(f"a published network must have {column}, got {dict(row)}")
+    return value

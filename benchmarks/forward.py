@@ -10,7 +10,7 @@ from time import perf_counter
 
 import torch
 
-from topformer.deployment.fold import deploy
+from topformer.deployment.fold import fold_batch_norm
 from topformer.network import TopFormer
 from topformer.presets import PRESETS
 
@@ -26,7 +26,7 @@ def main() -> None:
         model = TopFormer(design).eval()
         image = torch.randn(1, 3, size, size)
         with torch.inference_mode():
-            trained, deployed = interleaved(partial(model, image), partial(deploy(model), image))
+            trained, deployed = interleaved(partial(model, image), partial(fold_batch_norm(model), image))
         print(f"{name:<8}{size:>6}{trained:>12.1f}{deployed:>13.1f}{trained / deployed:>8.2f}")
 
 

@@ -1,14 +1,14 @@
 """The lean training loop against mmsegmentation's: images per second, and whether they reach the same mIoU.
 
-    python -m benchmarks.lean_loop [--setting nano-128] [--updates 300] [--seeds 2]
-    python -m benchmarks.lean_loop --setting tiny-512 --updates 12 --seeds 1
+    python -m benchmarks.lean_loop [--setting nano-128] [--iterations 300] [--seeds 2]
+    python -m benchmarks.lean_loop --setting tiny-512 --iterations 12 --seeds 1
     python -m benchmarks.lean_loop --setting tiny-512 --data data/ade20k --device cuda --batch 16 --workers 8
-                                   --updates 2000 --round 200 --seeds 1 --precision bfloat16 --loss-stride 2
+                                   --iterations 2000 --round 200 --seeds 1 --precision bfloat16 --loss-stride 2
 
 Both sides train the same network from the same weights on the same images with the same batch and schedule, each in a
 process of its own with one thread. They take turns, so that what else the machine does strikes both: a round of
-updates by one, then by the other; the first round of each is not counted. mIoU is of the whole validation split at the
-end. `nano-128` is NANO on tokenworld at 128 px, batch 8; `tiny-512` is TINY at 512 px with the release's recipe and
+iterations by one, then by the other; the first round of each is not counted. mIoU is of the whole validation split at
+the end. `nano-128` is NANO on tokenworld at 128 px, batch 8; `tiny-512` is TINY at 512 px with the release's recipe and
 augmentation on images of mixed sizes, batch 4 by default.
 """
 
@@ -47,8 +47,8 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--setting", choices=sorted(SIZES), default="nano-128")
-    parser.add_argument("--updates", type=int, default=300)
-    parser.add_argument("--round", type=int, default=None, help="updates of a turn; a tenth of all by default")
+    parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--round", type=int, default=None, help="iterations of a turn; a tenth of all by default")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--batch", type=int, default=None)
     parser.add_argument("--data", type=Path, default=None, help="a data set in ADE20K layout; tokenworld otherwise")
@@ -91,7 +91,7 @@ def report(runs: dict[str, list[Run]], batch: int) -> None:
 def duel(given: argparse.Namespace, seed: int) -> list[Run]:
     """Both sides of one seed, turn by turn."""
     sides = [start(given, kind, seed) for kind in KINDS]
-    turns = -(-given.updates // turn(given))
+    turns = -(-given.iterations // turn(given))
     for _ in range(turns):
         for side in sides:
             assert side.stdin
@@ -104,16 +104,16 @@ def duel(given: argparse.Namespace, seed: int) -> list[Run]:
 
 
 def turn(given: argparse.Namespace) -> int:
-    """Updates of a turn."""
-    return int(given.round or max(1, given.updates // 10))
+    """Iterations of a turn."""
+    return int(given.round or max(1, given.iterations // 10))
 
 
 def start(given: argparse.Namespace, kind: str, seed: int) -> "subprocess.Popen[str]":
     """One side in a fresh process with one thread, which waits for its first turn."""
-    named = ("setting", "updates", "data", "device", "workers", "precision", "loss_stride", "compile", "round", "batch")
+    named = ("setting", "iterations", "data", "device", "workers", "precision", "loss_stride", "compile")
     options = [
         text
-        for name in named
+        for name in (*named, "round", "batch")
         if getattr(given, name) is not None
         for text in (f"--{name.replace('_', '-')}", str(getattr(given, name)))
     ]
@@ -128,7 +128,7 @@ def start(given: argparse.Namespace, kind: str, seed: int) -> "subprocess.Popen[
 
 
 def measure(given: argparse.Namespace) -> Run:
-    """Train one side, turn by turn; seconds per update of every turn but the first, and the final mIoU."""
+    """Train one side, turn by turn; seconds per iteration of every turn but the first, and the final mIoU."""
     from dataclasses import replace
 
     from experiments.evaluators.lean import LeanEvaluator
@@ -137,7 +137,7 @@ def measure(given: argparse.Namespace) -> Run:
     from topformer.presets import NANO, TINY
 
     size, every = SIZES[given.setting], turn(given)
-    made = (LeanEvaluator if given.one[0] == "lean" else MmsegEvaluator)(given.data, settings(given))
+    made = (LeanEvaluator if given.one[0] == "lean" else MmsegEvaluator)(given.data, *settings(given))
     clocks: list[tuple[int, float, float]] = []
     seconds: list[tuple[float, float]] = []
 
@@ -160,7 +160,7 @@ def measure(given: argparse.Namespace) -> Run:
         design = replace(NANO if given.setting == "nano-128" else TINY, num_classes=made.num_classes)
         accuracy = made.evaluate(
             Candidate(design=design, height=size, width=size),
-            budget=given.updates,
+            budget=given.iterations,
             seed=int(given.one[1]),
             folder=Path(work),
             progress=progress,
@@ -170,21 +170,18 @@ def measure(given: argparse.Namespace) -> Run:
 
 
 def settings(given: argparse.Namespace) -> Any:
-    """The settings of one side."""
-    from experiments.training.settings import LeanSettings, MmsegSettings
+    """Recipe and machine of one side."""
+    from dataclasses import replace
 
-    own = (
-        {"device": given.device, "loss_stride": given.loss_stride, "compile": given.compile}
-        if given.one[0] == "lean"
-        else {"workers": given.workers}
-    )
-    common = {
-        "batch": given.batch or BATCHES[given.setting],
-        "precision": given.precision,
-        "checkpoint_every": 10 * given.updates,
-    }
-    kind = LeanSettings if given.one[0] == "lean" else MmsegSettings
-    return kind(**common, **own) if given.setting == "nano-128" else kind.release(distort=True, **common, **own)
+    from experiments.training.recipes import SCRATCH, recipe
+    from experiments.training.settings import Machine
+
+    found = SCRATCH if given.setting == "nano-128" else replace(recipe("ade20k-160k", "tiny"), dataset="")
+    lean = given.one[0] == "lean"
+    changes = {"batch": given.batch or BATCHES[given.setting], "precision": given.precision, "validations": 1}
+    found = replace(found, **changes, loss_stride=given.loss_stride if lean else 1)
+    how = {"device": given.device, "compile": given.compile} if lean else {"workers": given.workers}
+    return found, Machine(checkpoint_every=10 * given.iterations, **how)
 
 
 def wait_for_device(device: str) -> None:

@@ -26,7 +26,8 @@ from experiments.evaluators.base import Accuracy, Progress
 from experiments.search.definition import StudyDefinition, from_mapping
 from experiments.search.screening import Screen
 from experiments.search.searcher import OptunaChooser
-from experiments.search.sweep import Silence, run_sweep
+from experiments.search.sweep import run_sweep
+from experiments.trials.callback import NullCallback
 from search_space.candidate import Candidate
 
 SAMPLERS = ("random", "nsga2", "tpe")
@@ -39,7 +40,7 @@ class Nothing:
 
     def describe(self) -> Mapping[str, Any]:
         """No settings."""
-        return {}
+        return {"kind": "nothing"}
 
     def evaluate(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
@@ -48,7 +49,7 @@ class Nothing:
         raise AssertionError(f"{candidate.fingerprint} was to be pruned, not trained")
 
 
-class Clock(Silence):
+class Clock(NullCallback):
     """Notes when the first and the last record were there."""
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ def sweep(sampler: str, trials: int) -> float:
     """CPU milliseconds per pruned trial of a sweep."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        summary = run_sweep(definition(sampler, trials), Path(folder), evaluator=Nothing, listener=clock)
+        summary = run_sweep(definition(sampler, trials), Path(folder), evaluator=Nothing, callback=clock)
     if summary.status.pruned != trials:
         raise SystemExit(f"{sampler}: {summary.status.pruned} pruned trials instead of {trials}")
     return (clock.ended - clock.began) / trials * 1e3

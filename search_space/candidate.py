@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
+from topformer.bounds import SIDE
 from topformer.codec import canonical, fingerprint
 from topformer.design import Design
-from topformer.errors import DesignError
-
-SMALLEST_SIDE = 32
-"""Pixels; below it the coarsest token map would see less than one whole cell."""
+from topformer.schema import check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +18,7 @@ class Candidate:
         width: Input width in pixels.
 
     Raises:
-        DesignError: A side is below 32 pixels or no integer.
+        DesignError: A side is no integer within `topformer.bounds.SIDE`.
     """
 
     design: Design
@@ -29,9 +27,7 @@ class Candidate:
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
-            side = getattr(self, name)
-            if isinstance(side, bool) or not isinstance(side, int) or side < SMALLEST_SIDE:
-                raise DesignError(f"input {name} must be an integer of at least {SMALLEST_SIDE} pixels, got {side!r}")
+            check(f"input {name}", getattr(self, name), SIDE)
 
     @property
     def fingerprint(self) -> str:

@@ -20,11 +20,12 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from topformer.bounds import CLASSES
 from topformer.design import Design
 from topformer.errors import CheckpointError
 from topformer.layers import check_probability
 from topformer.network import Trunk
-from topformer.validation import check_positive
+from topformer.schema import check
 from topformer.weights.released import released_modules
 
 POOL_STRIDE = 32
@@ -77,7 +78,7 @@ class TopFormerClassifier(nn.Module):
         pool_stride: int = POOL_STRIDE,
     ) -> None:
         super().__init__()
-        check_positive("classes", classes)
+        check("classes", classes, CLASSES)
         check_probability("dropout", dropout)
         self.design = replace(design, pool_stride=pool_stride)
         self.backbone = Trunk(self.design, drop_path=drop_path)

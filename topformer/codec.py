@@ -10,6 +10,7 @@ from typing import Any
 
 from topformer.design import Block, Bottleneck, Design, Extractor, Head, Injection, Pooled, Stem
 from topformer.errors import DesignError, unknown_name
+from topformer.kinds import is_integer
 
 SCHEMA = 1
 """Version of the JSON form; a reader refuses any other."""
@@ -135,7 +136,7 @@ def _list(where: str, value: object) -> Sequence[Any]:
 
 def _integers(where: str, value: object) -> Sequence[int]:
     for item in _list(where, value):
-        if isinstance(item, bool) or not isinstance(item, int):
+        if not is_integer(item):
             raise DesignError(f"{where} must hold integers, got {item!r}")
     return _list(where, value)
 

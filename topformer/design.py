@@ -4,8 +4,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import accumulate
 
+from topformer.bounds import CHANNELS, CLASSES, KERNEL, POSITIVE
 from topformer.errors import DesignError
-from topformer.validation import check_among, check_member, check_odd, check_positive, check_ratio
+from topformer.kinds import Integer, OneOf
+from topformer.schema import check, check_member
+
+_EXTRA = Integer(0, 1024)
+_STRIDE = OneOf((1, 2))
 
 SCALES = (4, 8, 16, 32)
 """Reductions of the four token maps of the pyramid: 1/4, 1/8, 1/16 and 1/32 of the image."""
@@ -32,6 +37,13 @@ class Extractor(StrEnum):
     """Atrous spatial pyramid pooling of DeepLabV3 (Chen et al., 2017)."""
     NONE = "none"
     """The pooled tokens are injected as they are."""
+
+
+PPM_BINS = (1, 2, 3, 6)
+"""Grid sides of the pyramid pooling module (Zhao et al., PSPNet, CVPR 2017, section 3.2)."""
+
+ASPP_DILATIONS = (6, 12, 18)
+"""Dilations of the 3x3 branches of atrous spatial pyramid pooling (Chen et al., DeepLabV3, 2017, section 3.3)."""
 
 
 class Injection(StrEnum):
@@ -66,8 +78,8 @@ class Stem:
     kernel: int = 3
 
     def __post_init__(self) -> None:
-        check_positive("stem.channels", self.channels)
-        check_odd("stem.kernel", self.kernel)
+        check("stem.channels", self.channels, CHANNELS)
+        check("stem.kernel", self.kernel, KERNEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +99,10 @@ class Bottleneck:
     stride: int
 
     def __post_init__(self) -> None:
-        check_odd("row.kernel", self.kernel)
-        check_positive("row.expand", self.expand)
-        check_positive("row.channels", self.channels)
-        check_among("row.stride", self.stride, (1, 2))
+        check("row.kernel", self.kernel, KERNEL)
+        check("row.expand", self.expand, CHANNELS)
+        check("row.channels", self.channels, CHANNELS)
+        check("row.stride", self.stride, _STRIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +122,10 @@ class Block:
     ffn_ratio: float = 2.0
 
     def __post_init__(self) -> None:
-        check_positive("block.heads", self.heads)
-        check_positive("block.key_dim", self.key_dim)
-        check_ratio("block.attention_ratio", self.attention_ratio)
-        check_ratio("block.ffn_ratio", self.ffn_ratio)
+        check("block.heads", self.heads, CHANNELS)
+        check("block.key_dim", self.key_dim, CHANNELS)
+        check("block.attention_ratio", self.attention_ratio, POSITIVE)
+        check("block.ffn_ratio", self.ffn_ratio, POSITIVE)
         if self.value_dim < 1:
             raise DesignError(
                 "block.attention_ratio must leave at least one value channel per head: "
@@ -171,15 +183,15 @@ class Design:
     def __post_init__(self) -> None:
         for name, kind in (("pooled", Pooled), ("extractor", Extractor), ("injection", Injection), ("head", Head)):
             check_member(name, getattr(self, name), kind)
-        check_positive("width", self.width)
-        check_positive("num_classes", self.num_classes)
+        check("width", self.width, CHANNELS)
+        check("num_classes", self.num_classes, CLASSES)
         _check_taps(self.rows, self.taps)
         _check_injected(self.injected)
         _check_pool_stride(self.pool_stride)
         self._check_blocks()
 
     def _check_blocks(self) -> None:
-        check_positive("extra_ffns", self.extra_ffns, least=0)
+        check("extra_ffns", self.extra_ffns, _EXTRA)
         if not self.has_blocks:
             return
         if not self.blocks:
@@ -218,9 +230,9 @@ def _check_taps(rows: tuple[Bottleneck, ...], taps: tuple[int, ...]) -> None:
     if taps[0] < 0 or taps[-1] != len(rows) - 1:
         raise DesignError(f"taps must lie in the rows and end at the last one (number {len(rows) - 1}), got {taps}")
     reductions = tuple(accumulate((row.stride for row in rows), int.__mul__, initial=2))[1:]
-    found = tuple(reductions[tap] for tap in taps)
-    if found != SCALES:
-        raise DesignError(f"taps must see reductions {SCALES} after a stem of stride 2, got {found} from {taps=}")
+    tapped = tuple(reductions[tap] for tap in taps)
+    if tapped != SCALES:
+        raise DesignError(f"taps must see reductions {SCALES} after a stem of stride 2, got {tapped} from {taps=}")
 
 
 def _check_injected(injected: tuple[int, ...]) -> None:
@@ -229,6 +241,6 @@ def _check_injected(injected: tuple[int, ...]) -> None:
 
 
 def _check_pool_stride(stride: int) -> None:
-    check_positive("pool_stride", stride)
+    check("pool_stride", stride, Integer())
     if stride < SCALES[-1] or stride & (stride - 1):
         raise DesignError(f"pool_stride must be a power of two of at least {SCALES[-1]}, got {stride!r}")

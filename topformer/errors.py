@@ -17,6 +17,7 @@ The command line prints the message of any of them and nothing else; see `experi
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
 
 
 class ExplorerError(Exception):
@@ -63,6 +64,25 @@ class StorageError(ExplorerError):
     """A disk or a database that does not take or give what it should."""
 
 
+_REPR = Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 5, 200, 200
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 30
+_MOST_BITS = 256
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: like `repr`, cut where it is long, deep, or a number of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"an integer of {value.bit_length():,} bits"
+    return _REPR.repr(value)
+
+
+def nearest(given: object, accepted: Iterable[str]) -> str | None:
+    """The name that `given` is probably meant to be, or None where none is near."""
+    near = get_close_matches(str(given)[:100].lower(), list(accepted), n=1)
+    return near[0] if near else None
+
+
 def unknown_name(what: str, given: object, accepted: Iterable[str]) -> str:
     """The message for a name that is not in a list, with the nearest one that is.
 
@@ -70,6 +90,6 @@ def unknown_name(what: str, given: object, accepted: Iterable[str]) -> str:
     "unknown preset 'bse'; did you mean 'base'? accepted: base, tiny".
     """
     names = list(accepted)
-    near = get_close_matches(str(given).lower(), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
-    return f"unknown {what} {given!r}{hint} accepted: {', '.join(names)}"
+    near = nearest(given, names)
+    hint = f"; did you mean {near!r}?" if near else ";"
+    return f"unknown {what} {shown(given)}{hint} accepted: {', '.join(names)}"

@@ -3,17 +3,14 @@
 Shapes: B batch, C channels, H x W grid, N = H * W tokens, h heads, k key width, d value width.
 """
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 
-from topformer.design import Block, Design, Extractor
+from topformer.design import ASPP_DILATIONS, PPM_BINS, Block, Design, Extractor
 from topformer.layers import ConvUnit, convolution, drop_path, drop_path_rates, grid, resize
-
-PYRAMID_BINS = (1, 2, 3, 6)
-"""Grid sides of the pyramid pooling module (Zhao et al., PSPNet, CVPR 2017, section 3.2)."""
-
-ATROUS_RATES = (6, 12, 18)
-"""Dilations of atrous spatial pyramid pooling at output stride 16 (Chen et al., DeepLabV3, 2017, section 3.3)."""
 
 
 class Attention(nn.Module):
@@ -132,8 +129,8 @@ class PyramidPooling(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         width = _branch_width(channels)
-        self.branches = nn.ModuleList(PooledBranch(channels, width, bins=bins) for bins in PYRAMID_BINS)
-        self.fuse = ConvUnit(channels + len(PYRAMID_BINS) * width, channels, 3, act=nn.ReLU())
+        self.branches = nn.ModuleList(PooledBranch(channels, width, bins=bins) for bins in PPM_BINS)
+        self.fuse = ConvUnit(channels + len(PPM_BINS) * width, channels, 3, act=nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
         """Semantics, of the shape of the pooled tokens."""
@@ -153,7 +150,7 @@ class AtrousPyramid(nn.Module):
         super().__init__()
         width = _branch_width(channels)
         point = ConvUnit(channels, width, act=nn.ReLU())
-        atrous = (ConvUnit(channels, width, 3, dilation=rate, act=nn.ReLU()) for rate in ATROUS_RATES)
+        atrous = (ConvUnit(channels, width, 3, dilation=dilation, act=nn.ReLU()) for dilation in ASPP_DILATIONS)
         image = PooledBranch(channels, width, bins=1)
         self.branches = nn.ModuleList([point, *atrous, image])
         self.fuse = ConvUnit(len(self.branches) * width, channels, act=nn.ReLU())
@@ -168,6 +165,31 @@ def _branch_width(channels: int) -> int:
     return max(channels // 4, 1)
 
 
+def _transformer(design: Design, drop: float) -> nn.Module:
+    blocks = zip(design.blocks, drop_path_rates(drop, design.depth), strict=True)
+    return BlockExtractor(*(AttentionBlock(design.embedding, block, drop=rate) for block, rate in blocks))
+
+
+def _feed_forward(design: Design, drop: float) -> nn.Module:
+    blocks = zip(design.blocks, drop_path_rates(drop, design.depth), strict=True)
+    extra = design.extra_ffns
+    return BlockExtractor(
+        *(FeedForwardBlock(design.embedding, block, extra=extra, drop=rate) for block, rate in blocks)
+    )
+
+
+EXTRACTORS: Mapping[Extractor, Callable[[Design, float], nn.Module]] = MappingProxyType(
+    {
+        Extractor.TRANSFORMER: _transformer,
+        Extractor.FFN: _feed_forward,
+        Extractor.PPM: lambda design, _drop: PyramidPooling(design.embedding),
+        Extractor.ASPP: lambda design, _drop: AtrousPyramid(design.embedding),
+        Extractor.NONE: lambda _design, _drop: nn.Identity(),
+    }
+)
+"""What builds the extractor of a design, given the stochastic depth of its last block."""
+
+
 def build_extractor(design: Design, *, drop: float) -> nn.Module:
     """The design's extractor: (B, embedding, H, W) to the same shape.
 
@@ -175,21 +197,4 @@ def build_extractor(design: Design, *, drop: float) -> nn.Module:
         design: The network.
         drop: Stochastic depth of the last block; it grows linearly from 0 at the first.
     """
-    channels = design.embedding
-    rates = drop_path_rates(drop, design.depth)
-    match design.extractor:
-        case Extractor.TRANSFORMER:
-            blocks = zip(design.blocks, rates, strict=True)
-            return BlockExtractor(*(AttentionBlock(channels, block, drop=rate) for block, rate in blocks))
-        case Extractor.FFN:
-            blocks = zip(design.blocks, rates, strict=True)
-            extra = design.extra_ffns
-            return BlockExtractor(
-                *(FeedForwardBlock(channels, block, extra=extra, drop=rate) for block, rate in blocks)
-            )
-        case Extractor.PPM:
-            return PyramidPooling(channels)
-        case Extractor.ASPP:
-            return AtrousPyramid(channels)
-        case Extractor.NONE:
-            return nn.Identity()
+    return EXTRACTORS[design.extractor](design, drop)

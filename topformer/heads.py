@@ -1,6 +1,7 @@
 """Segmentation heads: from the injected maps to logits at the finest of their scales."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -70,13 +71,20 @@ def _classifier(width: int, classes: int) -> nn.Conv2d:
     return layer
 
 
+HEADS: Mapping[Head, Callable[[Design, float], nn.Module]] = MappingProxyType(
+    {
+        Head.SUM: lambda design, dropout: SumHead(design.width, design.num_classes, dropout=dropout),
+        Head.SUM_DEPTHWISE: lambda design, dropout: SumHead(
+            design.width, design.num_classes, dropout=dropout, groups=design.width
+        ),
+        Head.CONCAT: lambda design, dropout: ConcatHead(
+            design.width, design.num_classes, dropout=dropout, maps=len(design.injected)
+        ),
+    }
+)
+"""What builds the head of a design, given the probability of its dropout."""
+
+
 def build_head(design: Design, *, dropout: float) -> nn.Module:
     """The design's head: a sequence of (B, M, H_i, W_i), finest first, to (B, classes, H_0, W_0)."""
-    width, classes = design.width, design.num_classes
-    match design.head:
-        case Head.SUM:
-            return SumHead(width, classes, dropout=dropout)
-        case Head.SUM_DEPTHWISE:
-            return SumHead(width, classes, dropout=dropout, groups=width)
-        case Head.CONCAT:
-            return ConcatHead(width, classes, dropout=dropout, maps=len(design.injected))
+    return HEADS[design.head](design, dropout)

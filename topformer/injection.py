@@ -1,6 +1,7 @@
 """Semantics injection: global semantics flow into the local tokens of each chosen scale."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -57,25 +58,39 @@ class Sum(nn.Module):
         return local_BMHW + resize(self.info(semantics), grid(tokens))
 
 
-def build_injection(kind: Injection, channels: int, width: int) -> nn.Module:
-    """The module of one scale: tokens and semantics of `channels` to `width` channels."""
-    match kind:
-        case Injection.GATE_SUM:
-            return GateSum(
-                local=ConvUnit(channels, width),
-                gate=ConvUnit(channels, width, act=nn.Hardsigmoid()),
-                info=ConvUnit(channels, width),
-            )
-        case Injection.GATE:
-            return Gate(local=ConvUnit(channels, width), gate=ConvUnit(channels, width, act=nn.Hardsigmoid()))
-        case Injection.SUM:
-            return Sum(local=ConvUnit(channels, width), info=ConvUnit(channels, width))
-        case Injection.GATE_SUM_CBR:
-            return GateSum(
-                local=ConvUnit(channels, width, act=nn.ReLU()),
-                gate=BiasConvUnit(channels, width, act=nn.Hardsigmoid()),
-                info=ConvUnit(channels, width, act=nn.ReLU()),
-            )
+def _gate_sum(channels: int, width: int) -> nn.Module:
+    return GateSum(
+        local=ConvUnit(channels, width),
+        gate=ConvUnit(channels, width, act=nn.Hardsigmoid()),
+        info=ConvUnit(channels, width),
+    )
+
+
+def _gate(channels: int, width: int) -> nn.Module:
+    return Gate(local=ConvUnit(channels, width), gate=ConvUnit(channels, width, act=nn.Hardsigmoid()))
+
+
+def _sum(channels: int, width: int) -> nn.Module:
+    return Sum(local=ConvUnit(channels, width), info=ConvUnit(channels, width))
+
+
+def _gate_sum_cbr(channels: int, width: int) -> nn.Module:
+    return GateSum(
+        local=ConvUnit(channels, width, act=nn.ReLU()),
+        gate=BiasConvUnit(channels, width, act=nn.Hardsigmoid()),
+        info=ConvUnit(channels, width, act=nn.ReLU()),
+    )
+
+
+INJECTIONS: Mapping[Injection, Callable[[int, int], nn.Module]] = MappingProxyType(
+    {
+        Injection.GATE_SUM: _gate_sum,
+        Injection.GATE: _gate,
+        Injection.SUM: _sum,
+        Injection.GATE_SUM_CBR: _gate_sum_cbr,
+    }
+)
+"""What builds the module of one scale: from the channels of its tokens and semantics to the width M."""
 
 
 class SemanticsInjection(nn.Module):
@@ -92,7 +107,7 @@ class SemanticsInjection(nn.Module):
         super().__init__()
         self.channels = list(channels)
         self.chosen = tuple(chosen)
-        self.scales = nn.ModuleList(build_injection(kind, self.channels[i], width) for i in self.chosen)
+        self.scales = nn.ModuleList(INJECTIONS[kind](self.channels[i], width) for i in self.chosen)
 
     def forward(self, tokens: Sequence[Tensor], semantics: Tensor) -> tuple[Tensor, ...]:
         """Injected maps, finest first; each is (B, M, H_i, W_i)."""

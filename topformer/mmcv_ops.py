@@ -68,12 +68,12 @@ def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, offset: int = 0)
     # The loop is of single numbers: on the host, and over rows of one matrix.
     suppressed = (overlaps(boxes[order], offset) > iou_threshold).cpu().numpy()
     gone = np.zeros(len(order), dtype=bool)
-    kept = []
+    chosen = []
     for row in range(len(order)):
         if not gone[row]:
-            kept.append(row)
+            chosen.append(row)
             gone |= suppressed[row]
-    return order[torch.tensor(kept, dtype=torch.int64, device=order.device)]
+    return order[torch.tensor(chosen, dtype=torch.int64, device=order.device)]
 
 
 def overlaps(boxes: Tensor, offset: int = 0) -> Tensor:

@@ -9,7 +9,6 @@ raises.
 """
 
 import io
-import pickle
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -17,16 +16,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from topformer.codec import from_json, to_json
 from topformer.design import Design
-from topformer.errors import CheckpointError
 from topformer.heads import build_head
 from topformer.network import Backbone
-from topformer.weights.released import load_released_backbone, refused, released_modules, was_released
+from topformer.weights import segmentor as segmentor_files
+from topformer.weights.released import load_released_backbone, released_modules, was_released
+from topformer.weights.segmentor import from_segmentor_state as from_segmentor_state
+from topformer.weights.segmentor import to_segmentor_state as to_segmentor_state
 
 
 @contextmanager
@@ -195,61 +194,15 @@ def classes_of(reader: str) -> tuple[tuple[str, ...], tuple[tuple[int, int, int]
     )
 
 
-_PARTS = {"backbone.": "backbone.body.", "head.": "decode_head.body."}
-
-
-def to_segmentor_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict of a `TopFormer` under the names of its `segmentor`."""
-    return {_renamed(name, _PARTS): value for name, value in state.items()}
-
-
-def from_segmentor_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict of a `segmentor` under the names of its `TopFormer`; the inverse of `to_segmentor_state`."""
-    theirs = {new: old for old, new in _PARTS.items()}
-    return {_renamed(name, theirs): value for name, value in state.items()}
-
-
-def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
-    for old, new in prefixes.items():
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    raise CheckpointError(f"{name} is no tensor of a TopFormer; accepted: names that start with {', '.join(prefixes)}")
-
-
 def load_plain(filename: str | Path, map_location: Any = None, logger: Any = None) -> Any:  # noqa: ARG001
-    """A checkpoint on disk: tensors, numpy arrays, mmengine's histories and plain values, and nothing that runs.
+    """As `topformer.weights.segmentor.load_plain`, with mmengine's own histories, which a resumed training goes on.
 
     Takes the place of mmengine's `CheckpointLoader.load_checkpoint`, which unpickles whatever it cannot read safely.
 
     Raises:
         CheckpointError: The file is missing, broken, or holds anything else.
     """
-    try:
-        with torch.serialization.safe_globals(_plain_types()):
-            return torch.load(Path(filename).expanduser(), map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{filename} holds more than tensors and plain data and was not run: {refused(error)}"
-        ) from error
-    except (OSError, EOFError, RuntimeError) as error:
-        raise CheckpointError(f"{filename} cannot be read as a checkpoint: {error}") from error
-
-
-def _plain_types() -> list[Any]:
-    """What mmengine's checkpoints hold beside tensors: histories of logged values, which are numpy arrays."""
-    scalar, array = np.float64(0).__reduce__()[0], np.empty(0).__reduce__()[0]
-    dtypes = [type(np.dtype(code)) for code in "?bhilqBHILQefd"]
-    # Files written before numpy 2 name the same two functions by their former module.
-    former = [(scalar, "numpy.core.multiarray.scalar"), (array, "numpy.core.multiarray._reconstruct")]
-    method = (_history_method, "builtins.getattr")
-    return [HistoryBuffer, method, np.dtype, np.ndarray, scalar, array, *former, *dtypes]
-
-
-def _history_method(owner: object, name: str) -> Any:
-    """The one use of `getattr` in a history: its statistics, such as `HistoryBuffer.mean`."""
-    if owner is not HistoryBuffer or name.startswith("_"):
-        raise pickle.UnpicklingError(f"getattr of {owner!r} and {name!r} is no statistic of a history")
-    return getattr(HistoryBuffer, name)
+    return segmentor_files.load_plain(filename, map_location, history=HistoryBuffer)
 
 
 def _find_configs_of_the_fork() -> None:

@@ -84,7 +84,16 @@ def preset(name: str) -> Design:
     Raises:
         DesignError: There is no such preset; the message offers the nearest name.
     """
-    known = {**PRESETS, "tiny-dense": dense_head(TINY)}
-    if name.lower() not in known:
-        raise DesignError(unknown_name("preset", name, known))
-    return known[name.lower()]
+    designs = _named()
+    if name.lower() not in designs:
+        raise DesignError(unknown_name("preset", name, designs))
+    return designs[name.lower()]
+
+
+def presets() -> tuple[str, ...]:
+    """Every name that `preset` takes."""
+    return tuple(_named())
+
+
+def _named() -> dict[str, Design]:
+    return {**PRESETS, "tiny-dense": dense_head(TINY)}

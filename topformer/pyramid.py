@@ -8,7 +8,7 @@ from topformer.design import Bottleneck, Stem
 from topformer.layers import ConvUnit
 
 
-class Row(nn.Sequential):
+class InvertedResidual(nn.Sequential):
     """One row: expand (left out for expansion 1), depthwise, project.
 
     Reference: Sandler et al., MobileNetV2, CVPR 2018.
@@ -23,7 +23,7 @@ class Row(nn.Sequential):
         self.project = ConvUnit(hidden, row.channels)
 
 
-class ResidualRow(Row):
+class InvertedResidualWithShortcut(InvertedResidual):
     """A row of stride 1 with as many outputs as inputs; its input is added to its output."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,9 +34,9 @@ class ResidualRow(Row):
         return x + y_BCHW
 
 
-def _row(inputs: int, row: Bottleneck) -> Row:
+def _inverted_residual(inputs: int, row: Bottleneck) -> InvertedResidual:
     residual = row.stride == 1 and inputs == row.channels
-    return ResidualRow(inputs, row) if residual else Row(inputs, row)
+    return InvertedResidualWithShortcut(inputs, row) if residual else InvertedResidual(inputs, row)
 
 
 class TokenPyramid(nn.Module):
@@ -52,7 +52,9 @@ class TokenPyramid(nn.Module):
         super().__init__()
         self.stem = ConvUnit(3, stem.channels, stem.kernel, stride=2, act=nn.ReLU())
         inputs = (stem.channels, *(row.channels for row in rows))
-        self.rows = nn.ModuleList(_row(channels, row) for channels, row in zip(inputs, rows, strict=False))
+        self.rows = nn.ModuleList(
+            _inverted_residual(channels, row) for channels, row in zip(inputs, rows, strict=False)
+        )
         self.taps = frozenset(taps)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

@@ -1,98 +1,183 @@
-"""Reading one table of a study file: types, values and the nearest name of a wrong key."""
+"""Tables of settings as dataclasses, whose fields say kind, default and meaning; all mistakes of a table at once.
 
-from collections.abc import Iterable, Mapping
-from math import isfinite
-from typing import Any
+A key of a file is one field, with `key` as its metadata:
 
-from topformer.errors import StudyError, unknown_name
+    trials: int = field(metadata=key(COUNT, "Evaluated designs asked for."))
+
+`read` makes the dataclass of a table of TOML or JSON, `check` tests one value, `check_fields` those of an object.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from topformer.errors import DesignError, ExplorerError, InputError, StudyError, nearest, shown, unknown_name
+from topformer.kinds import Kind, Text
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Definition = TypeVar("Definition", bound=DataclassInstance)
 
 
-class Table:
-    """A table of a study file whose keys are taken one by one; `close` refuses what is left over.
+def key(kind: Kind, meaning: str) -> Mapping[str, Any]:
+    """The metadata of a field that is a key of a file."""
+    return MappingProxyType({"kind": kind, "meaning": meaning})
 
-    Attributes:
+
+def keys(definition: "type[DataclassInstance]") -> Iterator[tuple[str, Field[Any], Kind]]:
+    """Name, field and kind of every key, in order; fields that are no keys are left out."""
+    return ((item.name, item, item.metadata["kind"]) for item in fields(definition) if "kind" in item.metadata)
+
+
+def declared(definition: "type[DataclassInstance]", entry: Sequence[str]) -> tuple[Kind, str]:
+    """Kind and meaning of a key of a table or of a table inside it, such as `("space", "name")`."""
+    name, *inner = entry
+    metadata = next(item.metadata for known, item, _ in keys(definition) if known == name)
+    kind: Kind = metadata["kind"]
+    if inner:
+        assert isinstance(kind, Section)
+        return declared(kind.definition, inner)
+    return kind, str(metadata["meaning"])
+
+
+def read(
+    definition: "type[Definition]",
+    values: object,
+    where: str = "",
+    *,
+    whole: str = "a study",
+    error: type[ExplorerError] = StudyError,
+) -> "Definition":
+    """The dataclass of a table.
+
+    Args:
+        definition: The dataclass.
+        values: The table.
         where: Dotted name for messages, such as `space`; empty for the file itself.
+        whole: What the file is, where a message speaks of it.
+        error: What is raised.
+
+    Raises:
+        error: `values` is no table, or keys, types or values are wrong; the message lists all of them.
     """
+    refuse(table_problems(definition, values, where, whole=whole), error)
+    return _made(definition, values, where)
 
-    def __init__(self, where: str, values: object, keys: Iterable[str]) -> None:
-        """Check the keys at once.
 
-        Raises:
-            StudyError: `values` is no table, or has a key that is not in `keys`.
-        """
-        self.where = where
-        accepted = list(keys)
-        if not isinstance(values, Mapping):
-            raise StudyError(f"{where or 'a study'} must be a table, got {values!r}")
-        for key in values:
-            if key not in accepted:
-                raise StudyError(unknown_name(f"key of {where}" if where else "key of a study", key, accepted))
-        self._values = values
+def check(name: str, value: object, kind: Kind, error: type[ExplorerError] = DesignError) -> None:
+    """One value is accepted.
 
-    def has(self, key: str) -> bool:
-        """Whether the key is given."""
-        return key in self._values
+    Raises:
+        error: It is not; the message names it and says what is.
+    """
+    if problems := kind.problems(name, value):
+        refuse(problems, error)
 
-    def text(self, key: str, default: str | None = None) -> str:
-        """A non-empty string."""
-        value = self._get(key, default)
-        if not isinstance(value, str) or not value.strip():
-            raise self._wrong(key, "a non-empty string", value)
-        return value
 
-    def among(self, key: str, accepted: Iterable[str], default: str | None = None) -> str:
-        """One of the accepted names."""
-        value, names = self.text(key, default), list(accepted)
-        if value not in names:
-            raise StudyError(unknown_name(self._name(key), value, names))
-        return value
+def check_fields(instance: "DataclassInstance", error: type[ExplorerError] = StudyError) -> None:
+    """Every key of an object is accepted, for its `__post_init__`.
 
-    def integer(self, key: str, default: int | None = None, *, least: int = 1) -> int:
-        """An integer of at least `least`."""
-        value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self._wrong(key, f"an integer of at least {least}", value)
-        return value
+    Raises:
+        error: Some are not; the message lists all of them.
+    """
+    found = keys(type(instance))
+    refuse([problem for name, _, kind in found for problem in kind.problems(name, getattr(instance, name))], error)
 
-    def positive(self, key: str) -> float | None:
-        """A finite number above 0, or None where the key is absent."""
-        if key not in self._values:
-            return None
-        value = self._values[key]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value <= 0:
-            raise self._wrong(key, "a finite number above 0", value)
-        return value
 
-    def between(self, key: str, low: float, high: float, default: float) -> float:
-        """A number strictly between `low` and `high`."""
-        value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low < value < high:
-            raise self._wrong(key, f"a number between {low} and {high}, both excluded", value)
-        return float(value)
+def check_member(name: str, value: object, kind: type[StrEnum]) -> None:
+    """`value` is a member of the enumeration `kind`.
 
-    def names(self, key: str, default: Iterable[str] | None = None) -> tuple[str, ...]:
-        """A non-empty list of different strings."""
-        value = self._get(key, None if default is None else list(default))
-        if not isinstance(value, (list, tuple)) or not value or not all(isinstance(item, str) for item in value):
-            raise self._wrong(key, "a non-empty list of strings", value)
-        if len(set(value)) != len(value):
-            raise self._wrong(key, "a list without repetitions", value)
-        return tuple(value)
+    Raises:
+        DesignError: It is not.
+    """
+    if not isinstance(value, kind):
+        raise DesignError(unknown_name(name, value, [member.value for member in kind]))
 
-    def table(self, key: str) -> Mapping[str, Any]:
-        """A table, empty where the key is absent."""
-        value = self._values.get(key, {})
-        if not isinstance(value, Mapping):
-            raise self._wrong(key, "a table", value)
-        return value
 
-    def _get(self, key: str, default: object) -> object:
-        if key not in self._values and default is None:
-            raise StudyError(f"{self._name(key)} is missing")
-        return self._values.get(key, default)
+def refuse(problems: Iterable[str], error: type[ExplorerError]) -> None:
+    """Raise an error that lists the problems, a line each; a single one is the message itself."""
+    found = list(problems)
+    if found:
+        raise error(found[0] if len(found) == 1 else f"{len(found)} mistakes:\n  " + "\n  ".join(found))
 
-    def _name(self, key: str) -> str:
-        return f"{self.where}.{key}" if self.where else key
 
-    def _wrong(self, key: str, accepted: str, value: object) -> StudyError:
-        return StudyError(f"{self._name(key)} must be {accepted}, got {value!r}")
+def table_problems(
+    definition: "type[DataclassInstance]", values: object, where: str = "", *, whole: str = "a study"
+) -> list[str]:
+    """What is wrong with a table: unknown and wrong keys in the table's order, then those that are missing."""
+    if not isinstance(values, Mapping):
+        return [f"{where or whole} must be a table, got {shown(values)}"]
+    known = {name: (item, kind) for name, item, kind in keys(definition)}
+    found = []
+    for name, value in values.items():
+        if name in known:
+            found += known[name][1].problems(_dotted(where, name), value)
+        else:
+            found.append(unknown_name(f"key of {where or whole}", name, known))
+    # A misspelt key is one mistake: the key that was meant is not missing as well.
+    meant = {nearest(name, known) for name in values if name not in known}
+    found += [
+        f"{_dotted(where, name)} is missing"
+        for name, (item, _) in known.items()
+        if name not in values and name not in meant and item.default is MISSING and item.default_factory is MISSING
+    ]
+    return found or _contradictions(definition, values, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Kind):
+    """A table with a definition of its own."""
+
+    definition: "type[DataclassInstance]"
+
+    def problems(self, where: str, value: object) -> list[str]:
+        """Those of every key; an object is right already."""
+        return [] if isinstance(value, self.definition) else table_problems(self.definition, value, where)
+
+    def read(self, where: str, value: Any) -> Any:
+        """As the dataclass."""
+        return value if isinstance(value, self.definition) else _made(self.definition, value, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Sections(Kind):
+    """A list of tables with one definition; in messages each goes by its label, or by its number without one."""
+
+    definition: "type[DataclassInstance]"
+    item: str
+
+    def problems(self, where: str, value: object) -> list[str]:
+        """Those of every key of every table."""
+        if not isinstance(value, (list, tuple)):
+            return [f"{where} must be a list, got {shown(value)}"]
+        named = [(self._name(number, item), item) for number, item in enumerate(value, start=1)]
+        return [problem for name, item in named for problem in table_problems(self.definition, item, name)]
+
+    def read(self, where: str, value: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        """As dataclasses."""
+        return tuple(_made(self.definition, item, self._name(number, item)) for number, item in enumerate(value, 1))
+
+    def _name(self, number: int, item: object) -> str:
+        label = item.get("label") if isinstance(item, Mapping) else None
+        return f"{self.item}s[{number}]" if Text().problems("", label) else f"{self.item} {label!r}"
+
+
+def _made(definition: "type[Definition]", values: Any, where: str) -> "Definition":
+    kinds = {name: kind for name, _, kind in keys(definition)}
+    return definition(**{name: kinds[name].read(_dotted(where, name), value) for name, value in values.items()})
+
+
+def _contradictions(definition: "type[DataclassInstance]", values: Mapping[str, Any], where: str) -> list[str]:
+    """What the dataclass itself says of values that are right one by one."""
+    try:
+        _made(definition, values, where)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def _dotted(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name

@@ -5,26 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from analysis.plots.labels import Name, annotate
-from analysis.plots.pareto import BLUE, GREEN, MUTED, TEXT, VERMILION
-from analysis.results.ablation import COLUMNS, Ablation, Evaluation, Row
-from topformer.errors import StorageError
+from analysis.plots.style import BLUE, GREEN, MUTED, TEXT, VERMILION, save, style
+from analysis.results.ablation import COLUMNS, Ablation, AblationRow, Evaluation
 
 DPI = 150
-_STYLE: dict[str, Any] = {
-    "svg.hashsalt": "topformer-explorer",
-    "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "axes.unicode_minus": False,
-}
 _HOLLOW: dict[str, Any] = {"marker": "D", "s": 42, "facecolors": "white", "edgecolors": VERMILION, "linewidths": 1.5}
 _LONGEST = 34
 """Characters of a row label in a figure."""
@@ -38,27 +28,21 @@ def save_figure(table: Ablation, png: Path, svg: Path) -> None:
     Raises:
         StorageError: A file cannot be written.
     """
-    # The SVG backend reads its settings nowhere else; they are put back at once.
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+    with style(9.5):
         figure = draw(table)
-        try:
-            figure.savefig(png, format="png", bbox_inches="tight")
-            figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
-        except OSError as error:
-            raise StorageError(f"cannot write the figure {error.filename or png}: {error.strerror}") from error
+        for path in (png, svg):
+            save(figure, path, bbox_inches="tight")
 
 
 def draw(table: Ablation) -> Figure:
     """The figure: points over latency for `latency`, else one panel per kind of number, the rows below each other."""
     if table.figure == "latency" and {"miou", "latency_ms"} <= set(table.printed):
         figure = Figure(figsize=(8.5, 5.2), dpi=DPI, facecolor="white")
-        FigureCanvasAgg(figure)
         _draw_latency(table, figure.add_subplot())
         return figure
     rows = _drawn(table)
     panels = _panels(table, rows)
     figure = Figure(figsize=(2.2 + 3.6 * len(panels), 1.5 + 0.42 * len(rows)), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, panel in zip(axes, panels, strict=True):
         _frame(ax)
@@ -68,7 +52,7 @@ def draw(table: Ablation) -> Figure:
     return figure
 
 
-def _drawn(table: Ablation) -> list[Row]:
+def _drawn(table: Ablation) -> list[AblationRow]:
     """Rows of which anything is known."""
     return [
         row
@@ -77,8 +61,8 @@ def _drawn(table: Ablation) -> list[Row]:
     ]
 
 
-def _panels(table: Ablation, rows: Sequence[Row]) -> list[Panel]:
-    """Measured accuracy, published accuracy, and what both sides have numbers for."""
+def _panels(table: Ablation, rows: Sequence[AblationRow]) -> list[Panel]:
+    """MeasuredRow accuracy, published accuracy, and what both sides have numbers for."""
     panels: list[Panel] = []
     if table.evaluation is not None:
         panels.append(partial(_draw_measured, rows=rows, source=table.evaluation))
@@ -89,7 +73,7 @@ def _panels(table: Ablation, rows: Sequence[Row]) -> list[Panel]:
     return panels or [partial(printed, name="miou")]
 
 
-def _short(table: Ablation, row: Row) -> str:
+def _short(table: Ablation, row: AblationRow) -> str:
     label = row.label if len(row.label) <= _LONGEST else row.label[: _LONGEST - 3] + "..."
     return f"{label} *" if row.label == table.baseline else label
 
@@ -102,20 +86,20 @@ def _frame(ax: Axes) -> None:
     ax.set_axisbelow(True)
 
 
-def _draw_measured(ax: Axes, *, rows: Sequence[Row], source: Evaluation) -> None:
+def _draw_measured(ax: Axes, *, rows: Sequence[AblationRow], source: Evaluation) -> None:
     """A dot per seed, the mean as a bar, its 95 % interval as a line."""
     for place, row in enumerate(rows):
-        found = row.measured
-        if found is None or found.summary is None:
-            said = "" if found is None else ("failed" if found.failed else "not run")
-            ax.annotate(said, (0.02, place), xycoords=("axes fraction", "data"), va="center", color=MUTED, fontsize=8)
+        runs = row.measured
+        if runs is None or runs.summary is None:
+            words = "" if runs is None else ("failed" if runs.failed else "not run")
+            ax.annotate(words, (0.02, place), xycoords=("axes fraction", "data"), va="center", color=MUTED, fontsize=8)
             continue
-        if found.summary.low is not None and found.summary.high is not None:
-            ax.hlines(place, found.summary.low, found.summary.high, color=BLUE, linewidth=1.2, alpha=0.6)
-        ax.scatter(list(found.scores.values()), [place] * len(found.scores), s=16, color=BLUE, alpha=0.6, linewidths=0)
-        ax.scatter(found.summary.mean, place, s=130, marker="|", color=BLUE, linewidths=2.2)
+        if runs.summary.low is not None and runs.summary.high is not None:
+            ax.hlines(place, runs.summary.low, runs.summary.high, color=BLUE, linewidth=1.2, alpha=0.6)
+        ax.scatter(list(runs.scores.values()), [place] * len(runs.scores), s=16, color=BLUE, alpha=0.6, linewidths=0)
+        ax.scatter(runs.summary.mean, place, s=130, marker="|", color=BLUE, linewidths=2.2)
         ax.annotate(
-            found.group,
+            runs.group,
             (1.0, place),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -127,22 +111,22 @@ def _draw_measured(ax: Axes, *, rows: Sequence[Row], source: Evaluation) -> None
     ax.margins(x=0.12)
 
 
-def _draw_published(ax: Axes, *, rows: Sequence[Row], name: str, source: str) -> None:
+def _draw_published(ax: Axes, *, rows: Sequence[AblationRow], name: str, source: str) -> None:
     """Hollow marks for what was printed, words for what is not known."""
     for place, row in enumerate(rows):
         cell = row.published.get(name)
         if cell is not None and cell.value is not None:
             ax.scatter(cell.value, place, **_HOLLOW)
         elif cell is not None:
-            said = f"unknown ({row.claim.direction})" if row.claim and name == "miou" else "unknown"
-            ax.annotate(said, (0.02, place), xycoords=("axes fraction", "data"), va="center", color=MUTED, fontsize=8)
+            words = f"unknown ({row.claim.direction})" if row.claim and name == "miou" else "unknown"
+            ax.annotate(words, (0.02, place), xycoords=("axes fraction", "data"), va="center", color=MUTED, fontsize=8)
     ax.set_xlabel(f"{COLUMNS[name].heading}, printed\n{source}", color=VERMILION)
     if not ax.collections:
         ax.set_xticks([])
     ax.margins(x=0.12)
 
 
-def _draw_costs(ax: Axes, *, rows: Sequence[Row], name: str) -> None:
+def _draw_costs(ax: Axes, *, rows: Sequence[AblationRow], name: str) -> None:
     """Ours as dots and the printed number as a hollow mark: one unit, one axis."""
     scale = COLUMNS[name].scale
     ours = [(place, row.costs[name]) for place, row in enumerate(rows) if name in row.costs]

@@ -62,14 +62,14 @@ def _best_place(
     inside: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], int]:
     """Centre of the cheapest place, and the number of its ring."""
-    best, found = float("inf"), (point, 0)
+    cheapest, place = float("inf"), (point, 0)
     for (ring, gap), (number, direction) in product(enumerate(_RINGS_PT), enumerate(_DIRECTIONS)):
         center = point + np.array(direction) * (gap * pixels_per_pt + extent / 2)
         box = np.concatenate([center - extent / 2, center + extent / 2])
         cost = _cost(box, blocked, taken, inside) + 0.6 * ring + 0.05 * number
-        if cost < best:
-            best, found = cost, (center, ring)
-    return found
+        if cost < cheapest:
+            cheapest, place = cost, (center, ring)
+    return place
 
 
 def _cost(

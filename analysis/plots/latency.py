@@ -2,32 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from analysis.plots.pareto import BLUE, GREEN, PURPLE, TEXT, VERMILION
-from analysis.reference import paper_table
+from analysis.plots.style import BLUE, GREEN, PURPLE, TEXT, VERMILION, save, style
+from analysis.reference import number, paper_table
 from search_space.latency.explain import Explanation
 from search_space.latency.model import DeviceModel
-from topformer.errors import StorageError
 
 SIZE_INCHES, DPI = (8.0, 4.0), 150
 _COLOURS: Mapping[str, str] = {"pyramid": BLUE, "extractor": VERMILION, "injection": GREEN, "head": PURPLE}
 _QUANTITIES = {"parameters": "params_share", "macs": "flops_share", "milliseconds": "latency_share"}
 _LABELS = {"parameters": "parameters", "macs": "MACs", "milliseconds": "latency"}
-_STYLE: dict[Any, Any] = {"font.family": ["DejaVu Sans"], "font.size": 10, "axes.unicode_minus": False}
 
 
-def save_shares(found: Explanation, path: Path, *, title: str, printed: bool = False) -> Path:
+def save_shares(explanation: Explanation, path: Path, *, title: str, printed: bool = False) -> Path:
     """Draws the shares of the parts and writes them to `path`.
 
     Args:
-        found: The network.
+        explanation: Of the network.
         path: PNG file to write.
         title: Above the plot.
         printed: Whether to mark what the paper's Figure 3 prints for the extractor of Tiny.
@@ -35,11 +30,11 @@ def save_shares(found: Explanation, path: Path, *, title: str, printed: bool = F
     Raises:
         StorageError: The file cannot be written.
     """
-    with matplotlib.rc_context(_STYLE):
+    with style(10):
         figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
-        draw_shares(found.shares(), figure.add_subplot(), printed=_printed() if printed else {})
+        draw_shares(explanation.shares(), figure.add_subplot(), printed=_printed() if printed else {})
         figure.suptitle(title, fontsize=11)
-        return _save(figure, path)
+        return save(figure, path)
 
 
 def draw_shares(shares: Mapping[str, Mapping[str, float]], ax: Axes, *, printed: Mapping[str, float]) -> None:
@@ -65,8 +60,10 @@ def draw_shares(shares: Mapping[str, Mapping[str, float]], ax: Axes, *, printed:
 
 
 def _printed() -> dict[str, float]:
+    """Quantity to the printed share of the extractor, where it is known."""
     (row,) = paper_table("figure_03_shares_tiny")
-    return {quantity: float(row[column] or 0) for quantity, column in _QUANTITIES.items()}
+    shares = {quantity: number(row, column) for quantity, column in _QUANTITIES.items()}
+    return {quantity: share for quantity, share in shares.items() if share is not None}
 
 
 def save_device(model: DeviceModel, path: Path) -> Path:
@@ -75,10 +72,10 @@ def save_device(model: DeviceModel, path: Path) -> Path:
     Raises:
         StorageError: The file cannot be written.
     """
-    with matplotlib.rc_context(_STYLE):
+    with style(10):
         figure = Figure(figsize=(6.0, 5.0), dpi=DPI, layout="constrained")
         draw_device(model, figure.add_subplot())
-        return _save(figure, path)
+        return save(figure, path)
 
 
 def draw_device(model: DeviceModel, ax: Axes) -> None:
@@ -117,12 +114,3 @@ def draw_device(model: DeviceModel, ax: Axes) -> None:
 
 def _markers() -> Sequence[str]:
     return tuple("os^vDP*X<>ph8d")
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    FigureCanvasAgg(figure)
-    try:
-        figure.savefig(path, metadata={"Software": None})
-    except (OSError, ValueError) as error:
-        raise StorageError(f"cannot write the figure {path}: {error}") from error
-    return path

@@ -6,37 +6,24 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.plots.labels import Name, annotate
+from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
 from analysis.records.record import Metric, Record
 from analysis.reference import PublishedPoint
 from analysis.results.pareto import Front, Objective
-from topformer.errors import StorageError, StudyError
-
-# Okabe and Ito's colours (2008), told apart by readers with any colour vision.
-BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-MUTED, FAINT, TEXT = "#9A9A9A", "#DADADA", "#333333"
+from topformer.errors import StudyError
 
 SIZE_INCHES, DPI = (10.0, 6.25), 160
 """1600 x 1000 pixels; at half that size, as in a README, the smallest text is still 9 pixels high."""
 
 UNSURE = 0.05
 """A dominated point whose probability of being on the front reaches this is marked."""
-
-_STYLE = {
-    "svg.hashsalt": "topformer-explorer",
-    "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans"],
-    "font.size": 10.5,
-    "axes.unicode_minus": False,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,20 +83,13 @@ def save_pareto(plot: ParetoPlot, png: Path, svg: Path) -> tuple[Path, Path]:
         StudyError: Fewer than two objectives.
         StorageError: A file cannot be written.
     """
-    # The SVG backend reads its settings nowhere else; they are put back at once.
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+    with style(10.5):
         figure = Figure(figsize=SIZE_INCHES, dpi=DPI, facecolor="white")
-        FigureCanvasAgg(figure)
         ax = figure.add_axes((0.07, 0.18, 0.91, 0.65))
         draw_pareto(plot, ax)
         figure.text(0.07, 0.965, plot.title, fontsize=13, fontweight="bold", color=TEXT, va="center")
         figure.text(0.07, 0.02, "\n".join(plot.caption), fontsize=8.5, color="#666666", va="bottom", linespacing=1.4)
-        try:
-            figure.savefig(png, format="png")
-            figure.savefig(svg, format="svg", metadata={"Date": None})
-        except OSError as error:
-            raise StorageError(f"cannot write the figure {error.filename or png}: {error.strerror}") from error
-    return png, svg
+        return save(figure, png), save(figure, svg)
 
 
 def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
@@ -190,7 +170,7 @@ def _draw_points(
     ax: Axes, records: Sequence[Record], x: Objective, y: Objective, *, color: str, label: str, size: float,
     zorder: float, edge: str = "white",
 ) -> None:  # fmt: skip
-    """Points, with a thin bar for each interval that is known."""
+    """Points, with a thin bar for each interval."""
     if not records:
         return
     points = _points(records, x, y)
@@ -205,7 +185,7 @@ def _draw_points(
 
 
 def _intervals(records: Sequence[Record], goal: Objective) -> NDArray[np.float64]:
-    """(n, 2) displayed ends of the 95 % intervals; an end that is not known is the value itself."""
+    """(n, 2) displayed ends of the 95 % intervals; where there is no interval, both ends are the value."""
     metrics = [record.metrics[goal.name] for record in records]
     ends = [[one.value if end is None else end for end in (one.low, one.high)] for one in metrics]
     return goal.scale * np.array(ends, dtype=float)

@@ -20,6 +20,8 @@ FIXED = (
     "height",
     "width",
     "seed",
+    "evaluator",
+    "data",
     "budget",
     "seconds",
     "finished",
@@ -34,8 +36,9 @@ def row(record: Record) -> dict[str, Cell]:
     After the fixed columns come `axis:NAME` for each label and, for each metric, its value under its own name
     with `:low`, `:high` (ends of the 95 % interval) and `:source` beside it.
     """
-    cells: dict[str, Cell] = {name: getattr(record, name) for name in FIXED}
-    cells["state"] = record.state.value
+    fidelity = record.fidelity
+    own: dict[str, Cell] = {"state": record.state.value, "evaluator": fidelity.evaluator, "data": fidelity.data}
+    cells: dict[str, Cell] = {name: own[name] if name in own else getattr(record, name) for name in FIXED}
     cells.update({f"axis:{name}": label for name, label in record.labels.items()})
     for name, metric in record.metrics.items():
         cells[name] = metric.value

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from topformer.errors import RecordError
+from topformer.kinds import is_integer
 
 
 def plain(where: str, value: object) -> Any:
@@ -43,7 +44,7 @@ def text(where: str, value: object) -> str:
 
 def integer(where: str, value: object) -> int:
     """`value` is an integer."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if not is_integer(value):
         raise RecordError(f"{where} must be an integer, got {value!r}")
     return value
 

@@ -3,17 +3,18 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
+from analysis.records.fidelity import UNKNOWN, Fidelity
 from analysis.records.json_values import integer, mapping, number, plain, text
 from analysis.records.lines import LineFile
 from topformer.errors import RecordError, unknown_name
 
-SCHEMA = 1
-"""Version of a record's JSON form; a reader refuses any other."""
+SCHEMA = 2
+"""Version of a record's JSON form that is written; version 1, which knew no fidelity, is read too."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +45,19 @@ class Metric:
     high: float | None = None
 
 
+class Key(NamedTuple):
+    """What makes two evaluations the same: results, reuse and the folders of checkpoints go by it."""
+
+    fingerprint: str
+    fidelity: Fidelity
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """A name for the folder of its checkpoints."""
+        return f"{self.fingerprint}-{self.fidelity.digest}-seed{self.seed}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What became of one trial.
@@ -53,6 +67,7 @@ class Record:
         trial: Number within the study, from 0.
         state: How it ended.
         fingerprint: The candidate's fingerprint, such as `3f9a1c2b7d04@128x128`.
+        fidelity: What its accuracy was, or would have been, obtained with.
         design: The canonical design as JSON (`topformer.codec`).
         height: Input height in pixels.
         width: Input width in pixels.
@@ -62,8 +77,7 @@ class Record:
         reason: Why it was pruned or failed.
         origin: `sampler`, or `anchor` for a preset that was enqueued first.
         seed: Seed of the evaluation.
-        budget: Updates that were asked for.
-        seconds: Wall-clock time of the trial.
+        seconds: Wall-clock time of the evaluation, what it took before an interruption included.
         finished: UTC time of the end, ISO 8601.
         versions: Package name to version.
     """
@@ -72,6 +86,7 @@ class Record:
     trial: int
     state: State
     fingerprint: str
+    fidelity: Fidelity
     design: Mapping[str, Any]
     height: int
     width: int
@@ -81,26 +96,19 @@ class Record:
     reason: str = ""
     origin: str = "sampler"
     seed: int = 0
-    budget: int = 0
     seconds: float = 0.0
     finished: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def key(self) -> Key:
+        """What is evaluated at most once."""
+        return Key(self.fingerprint, self.fidelity, self.seed)
 
-class RecordStore(Protocol):
-    """Append-only. A record, once returned by iteration, never changes."""
-
-    def append(self, record: Record) -> None:
-        """Keep one record; it is safe when this returns."""
-        ...
-
-    def append_many(self, records: Iterable[Record]) -> None:
-        """Keep all of them, in order; all are safe when this returns."""
-        ...
-
-    def __iter__(self) -> Iterator[Record]:
-        """The records, oldest first."""
-        ...
+    @property
+    def budget(self) -> int:
+        """Iterations that were asked for."""
+        return self.fidelity.budget
 
 
 def to_json(record: Record) -> dict[str, Any]:
@@ -111,24 +119,27 @@ def to_json(record: Record) -> dict[str, Any]:
     Raises:
         RecordError: A value is of the wrong type, has no JSON form, or is a metric that is not finite.
     """
-    values = {item.name: getattr(record, item.name) for item in fields(record) if item.name != "metrics"}
-    metrics = {name: _metric_to_json(f"metrics.{name}", metric) for name, metric in record.metrics.items()}
-    data = {"schema": SCHEMA, **{name: plain(name, value) for name, value in values.items()}, "metrics": metrics}
+    values = {item.name: getattr(record, item.name) for item in fields(record)}
+    values["fidelity"] = asdict(record.fidelity)
+    values["metrics"] = {name: _metric_to_json(f"metrics.{name}", metric) for name, metric in record.metrics.items()}
+    data = {"schema": SCHEMA, **{name: plain(name, value) for name, value in values.items()}}
     # What could not be read back is never written.
     from_json(data)
     return data
 
 
 def from_json(value: object) -> Record:
-    """The record of a JSON object made by `to_json`; absent optional keys take their defaults.
+    """The record of a JSON object made by `to_json`, of this or the first schema; absent optional keys take defaults.
 
     Raises:
         RecordError: Unknown schema or key, missing key or wrong type; the message names the key and shows the value.
     """
     data = dict(mapping("record", value))
     schema = data.pop("schema", None)
-    if schema != SCHEMA:
-        raise RecordError(f"record.schema must be {SCHEMA}, got {schema!r}")
+    if schema == 1:
+        data = _from_schema_1(data)
+    elif schema != SCHEMA:
+        raise RecordError(f"record.schema must be {SCHEMA}, or 1 of an older version, got {schema!r}")
     _check_keys("record", data, Record)
     return Record(**{name: _READERS[name](name, item) for name, item in data.items()})
 
@@ -146,29 +157,9 @@ def decode(line: bytes) -> Record:
     """
     try:
         value = json.loads(line, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"not a JSON line ({error})") from None
     return from_json(value)
-
-
-class MemoryStore:
-    """A store that lives as long as the process: for cost-only studies and for tests."""
-
-    def __init__(self) -> None:
-        self._lines: list[bytes] = []
-
-    def append(self, record: Record) -> None:
-        """Keep one record."""
-        self.append_many((record,))
-
-    def append_many(self, records: Iterable[Record]) -> None:
-        """Keep all of them, in order."""
-        # Kept encoded, so that a caller who changes a mapping afterwards changes no record.
-        self._lines.extend([encode(record) for record in records])
-
-    def __iter__(self) -> Iterator[Record]:
-        """The records, oldest first."""
-        return (decode(line) for line in tuple(self._lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +223,37 @@ class JsonlStore:
             raise RecordError(f"{self.path}, line {number}: {error}") from None
 
 
+def _from_schema_1(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The first schema had the budget alone: what the record says of its evaluator and data else is its fidelity.
+
+    An ablation kept the evaluator's settings whole; of a sweep's data only the name is known, from its metric.
+    """
+    rest = {name: value for name, value in data.items() if name != "budget"}
+    size = {name: integer(name, data.get(name)) for name in ("height", "width")}
+    budget = integer("budget", data.get("budget", 0))
+    settings = mapping("details", data.get("details", {})).get("evaluator")
+    if isinstance(settings, dict) and "kind" in settings:
+        fidelity = Fidelity.of(settings, **size, budget=budget)
+    else:
+        name = next(
+            (name.partition("@")[2] for name in mapping("metrics", data.get("metrics", {})) if "miou@" in name), ""
+        )
+        fidelity = Fidelity(
+            evaluator=UNKNOWN,
+            data=f"{name}:{UNKNOWN}" if name else UNKNOWN,
+            size=f"{size['height']}x{size['width']}",
+            budget=budget,
+        )
+    return {**rest, "fidelity": asdict(fidelity)}
+
+
+def _fidelity(where: str, value: object) -> Fidelity:
+    data = mapping(where, value)
+    _check_keys(where, data, Fidelity)
+    texts = {name: text(f"{where}.{name}", data[name]) for name in ("evaluator", "data", "size")}
+    return Fidelity(**texts, budget=integer(f"{where}.budget", data["budget"]))
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
@@ -283,6 +305,7 @@ _READERS: Mapping[str, Callable[[str, object], Any]] = {
     "trial": integer,
     "state": _state,
     "fingerprint": text,
+    "fidelity": _fidelity,
     "design": mapping,
     "height": integer,
     "width": integer,
@@ -292,7 +315,6 @@ _READERS: Mapping[str, Callable[[str, object], Any]] = {
     "reason": text,
     "origin": text,
     "seed": integer,
-    "budget": integer,
     "seconds": number,
     "finished": text,
     "versions": _texts,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from analysis.reports.ablation_table import Grid, csv_table, grids, heading, latex, markdown, remarks, verdicts
+from analysis.reports.ablation_table import csv_table, heading, latex, markdown, remarks, text_tables, verdicts
+from analysis.reports.text_table import TextTable, html
 from analysis.results.ablation import Ablation
 from topformer.errors import StorageError
 
@@ -66,27 +67,29 @@ def write_ablations(tables: Sequence[Ablation], folder: Path) -> AblationFiles:
                 (files.tables / f"{table.id}.{form}").write_text(text, encoding="utf-8")
             save_figure(table, files.tables / f"{table.id}.png", files.tables / f"{table.id}.svg")
         figures = {table.id: (files.tables / f"{table.id}.svg").read_bytes() for table in tables}
-        files.page.write_text(page(tables, figures), encoding="utf-8")
+        files.page.write_text(ablations_html(tables, figures), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write {error.filename or folder}: {error.strerror or error}") from error
     return files
 
 
-def page(tables: Sequence[Ablation], figures: dict[str, bytes]) -> str:
+def ablations_html(tables: Sequence[Ablation], figures: dict[str, bytes]) -> str:
     """The page as HTML that needs no other file; the links to the single tables are relative.
 
     Args:
         tables: In order.
         figures: Id of a table to its figure as SVG.
     """
-    links = Grid("Tables", ("table", "rows", "against the paper"), tuple(
-        (heading(table), str(len(table.rows)), verdicts(table) or "not measured") for table in tables
-    ))  # fmt: skip
+    contents = TextTable.of(
+        "Tables",
+        ("table", "rows", "against the paper"),
+        [(heading(table), str(len(table.rows)), verdicts(table) or "not measured") for table in tables],
+    )
     targets = [f"#{table.id}" for table in tables]
     body = "\n".join(_section(table, figures[table.id]) for table in tables)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>TopFormer ablations</title>\n'
-        f"<style>{_CSS}</style>\n</head>\n<body>\n<h1>TopFormer ablations</h1>\n{_table(links, targets)}\n"
+        f"<style>{_CSS}</style>\n</head>\n<body>\n<h1>TopFormer ablations</h1>\n{html(contents, targets)}\n"
         f"{body}\n</body>\n</html>\n"
     )
 
@@ -94,28 +97,14 @@ def page(tables: Sequence[Ablation], figures: dict[str, bytes]) -> str:
 def _section(table: Ablation, figure: bytes) -> str:
     image = b64encode(figure).decode("ascii")
     files = ", ".join(f'<a href="{TABLES}/{table.id}.{form}">{form}</a>' for form in FORMS)
-    rests = "\n".join(f"<li>{escape(line)}</li>" for line in remarks(table))
+    notes = "\n".join(f"<li>{escape(line)}</li>" for line in remarks(table))
     source = f" Reproduces {escape(table.source)}." if table.source else ""
     return "\n".join(
         [
             f'<h2 id="{table.id}">{escape(heading(table))}</h2>',
             f'<p class="files">{source} Files: {files}. <a href="#">Up</a></p>',
-            *map(_table, grids(table)),
+            *map(html, text_tables(table)),
             f'<img alt="{escape(heading(table))}" src="data:image/svg+xml;base64,{image}">',
-            f"<ul>\n{rests}\n</ul>",
+            f"<ul>\n{notes}\n</ul>",
         ]
-    )
-
-
-def _table(grid: Grid, targets: Sequence[str] = ()) -> str:
-    """A grid as HTML; the first cell of each row leads to its target where there is one."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in grid.header)
-    lines = []
-    for index, row in enumerate(grid.rows):
-        first = f'<a href="{targets[index]}">{escape(row[0])}</a>' if targets else escape(row[0])
-        lines.append(f"<tr><td>{first}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>")
-    rows = "\n".join(lines)
-    return (
-        f'<div class="scroll"><table><caption>{escape(grid.title)}</caption>\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody></table></div>"
     )

@@ -1,52 +1,24 @@
-"""Ablation tables as text: cells for a terminal, Markdown, LaTeX (booktabs) and CSV."""
+"""What an ablation table says: its cells, its remarks, its numbers; and the same as Markdown, LaTeX and CSV."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from pandas import DataFrame
 
-from analysis.results.ablation import COLUMNS, COSTS, SHARES, UNKNOWN, Ablation, Evaluation, Measured, Row
-from analysis.results.effects import Agreement
+from analysis.reports import text_table
+from analysis.reports.text_table import LATEX_PACKAGES, TextTable, csv_text, latex_text, one_line
+from analysis.results.ablation import COLUMNS, COSTS, SHARES, UNKNOWN, Ablation, AblationRow, Evaluation, MeasuredRow
+from analysis.results.effects import Agreement, Difference, Summary
 
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-)
+Number = str | float | None
+"""A cell for programs: a text, a number, or None where it is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table of texts.
-
-    Attributes:
-        title: What it shows.
-        header: Column headings; the first column holds labels, the others numbers.
-        rows: One text per column.
-    """
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-def grids(table: Ablation) -> tuple[Grid, ...]:
+def text_tables(table: Ablation) -> tuple[TextTable, ...]:
     """What is counted and predicted beside what is printed; then what was measured, if anything was."""
-    first = Grid(
+    costs = TextTable.of(
         f"Cost of {table.base}, ours beside the printed figures" if table.columns else "Printed figures",
         ("row", *_cost_header(table)),
-        tuple((_label(table, row), *_cost_cells(table, row)) for row in table.rows),
+        [(_label(table, row), *_cost_cells(table, row)) for row in table.rows],
     )
-    return (first,) if table.evaluation is None else (first, _accuracy_grid(table, table.evaluation))
+    return (costs,) if table.evaluation is None else (costs, _accuracy_table(table, table.evaluation))
 
 
 def _cost_header(table: Ablation) -> list[str]:
@@ -58,7 +30,7 @@ def _cost_header(table: Ablation) -> list[str]:
     return header + [f"{COLUMNS[name].heading}, printed" for name in table.published_accuracy]
 
 
-def _cost_cells(table: Ablation, row: Row) -> list[str]:
+def _cost_cells(table: Ablation, row: AblationRow) -> list[str]:
     cells = []
     for name in (*COSTS, *SHARES):
         cells += [_ours(row, name)] if name in table.columns else []
@@ -66,7 +38,7 @@ def _cost_cells(table: Ablation, row: Row) -> list[str]:
     return cells + [_printed(table, row, name) for name in table.published_accuracy]
 
 
-def _ours(row: Row, name: str) -> str:
+def _ours(row: AblationRow, name: str) -> str:
     metric, column = row.costs.get(name), COLUMNS[name]
     if metric is None:
         return ""
@@ -77,7 +49,7 @@ def _ours(row: Row, name: str) -> str:
     return f"{shown} [{low}, {high}]"
 
 
-def _printed(table: Ablation, row: Row, name: str) -> str:
+def _printed(table: Ablation, row: AblationRow, name: str) -> str:
     """The printed number, with the number of its footnote; what the paper says in words where it is not known."""
     cell = row.published.get(name)
     text = "" if cell is None else str(cell)
@@ -91,56 +63,62 @@ def _printed(table: Ablation, row: Row, name: str) -> str:
 
 def footnotes(table: Ablation) -> dict[int, tuple[str, str, str]]:
     """Number to row, column and text: why ours and the printed number differ."""
-    found = [
+    reasons = [
         (row.label, name, row.why.get(name, "the printed figure differs from ours; no reason is known"))
         for row in table.rows
         for name in COLUMNS
         if row.differs(name)
     ]
-    return dict(enumerate(found, start=1))
+    return dict(enumerate(reasons, start=1))
 
 
-def _label(table: Ablation, row: Row) -> str:
+def _label(table: Ablation, row: AblationRow) -> str:
     return f"{row.label} (baseline)" if row.label == table.baseline else row.label
 
 
-def _accuracy_grid(table: Ablation, source: Evaluation) -> Grid:
+def _accuracy_table(table: Ablation, source: Evaluation) -> TextTable:
     header = [
         "row", f"{source.metric} (%), mean [95 %]", "sd", "seeds", "minus baseline [95 %]", "p (Holm)", "group",
     ]  # fmt: skip
-    says = bool(table.source) and bool(table.baseline)
+    has_claims = bool(table.source) and bool(table.baseline)
     rows = []
     for row in table.rows:
         if row.measured is None:
             continue
         cells = [_label(table, row), *_measured_cells(row.measured)]
-        if says:
-            cells += [_said(row, is_baseline=row.label == table.baseline), str(row.measured.agreement or "")]
-        rows.append(tuple(cells))
+        if has_claims:
+            cells += [_paper_words(row, is_baseline=row.label == table.baseline), str(row.measured.agreement or "")]
+        rows.append(cells)
     title = f"Accuracy on base {source.base} at {source.size}, {source.budget:,} updates, measured"
-    return Grid(title, (*header, *(["the paper", "verdict"] if says else [])), tuple(rows))
+    return TextTable.of(title, [*header, *(["the paper", "verdict"] if has_claims else [])], rows)
 
 
-def _measured_cells(row: Measured) -> list[str]:
+def _measured_cells(row: MeasuredRow) -> list[str]:
     if row.same_as:
         return [f"the same network as {row.same_as!r} on this base", *[""] * 5]
-    found, gap = row.summary, row.difference
-    if found is None:
+    if row.summary is None:
         return [f"failed: {next(iter(row.failed.values()))}" if row.failed else "not run", *[""] * 5]
-    mean = f"{found.mean:.2f}" + (f" [{found.low:.2f}, {found.high:.2f}]" if found.low is not None else "")
-    seeds = str(found.n) + (f" ({len(row.failed)} failed)" if row.failed else "")
-    difference, chance = "", ""
-    if gap is not None:
-        difference = f"{gap.mean:+.2f}" + (f" [{gap.low:+.2f}, {gap.high:+.2f}]" if gap.low is not None else "")
-        chance = "" if gap.p_holm is None else _chance(gap.p_holm)
-    return [mean, "" if found.sd is None else f"{found.sd:.2f}", seeds, difference, chance, row.group]
+    seeds = str(row.summary.n) + (f" ({len(row.failed)} failed)" if row.failed else "")
+    return [*_mean_cells(row.summary), seeds, *_difference_cells(row.difference), row.group]
+
+
+def _mean_cells(scores: Summary) -> list[str]:
+    interval = f" [{scores.low:.2f}, {scores.high:.2f}]" if scores.low is not None else ""
+    return [f"{scores.mean:.2f}{interval}", "" if scores.sd is None else f"{scores.sd:.2f}"]
+
+
+def _difference_cells(gap: Difference | None) -> list[str]:
+    if gap is None:
+        return ["", ""]
+    interval = f" [{gap.low:+.2f}, {gap.high:+.2f}]" if gap.low is not None else ""
+    return [f"{gap.mean:+.2f}{interval}", "" if gap.p_holm is None else _chance(gap.p_holm)]
 
 
 def _chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _said(row: Row, *, is_baseline: bool) -> str:
+def _paper_words(row: AblationRow, *, is_baseline: bool) -> str:
     cell = row.published.get("miou")
     number = "" if cell is None or cell.value is None else f"{cell} printed"
     return ", ".join(part for part in (number, str(row.claim.direction) if row.claim else "") if part) or (
@@ -150,8 +128,8 @@ def _said(row: Row, *, is_baseline: bool) -> str:
 
 def verdicts(table: Ablation) -> str:
     """How many rows go the paper's way, in words; empty where nothing was measured."""
-    found = [row.measured.agreement for row in table.rows if row.measured is not None and row.measured.agreement]
-    counts = [(kind, found.count(kind)) for kind in Agreement]
+    agreements = [row.measured.agreement for row in table.rows if row.measured is not None and row.measured.agreement]
+    counts = [(kind, agreements.count(kind)) for kind in Agreement]
     return ", ".join(f"{count} {kind}" for kind, count in counts if count)
 
 
@@ -168,7 +146,7 @@ def remarks(table: Ablation) -> list[str]:
         f"{row.label}: the paper says {row.claim.direction} ({row.claim.source})" for row in table.rows if row.claim
     ]
     lines += _inferred(table)
-    return [*lines, *table.notes]
+    return [*map(one_line, lines), *map(one_line, table.notes)]
 
 
 def _statistics(table: Ablation, source: Evaluation) -> list[str]:
@@ -201,87 +179,56 @@ def _inferred(table: Ablation) -> list[str]:
     ]
 
 
-def markdown(table: Ablation) -> str:
-    """The table as Markdown."""
-    parts = [f"# {heading(table)}", ""]
-    for grid in grids(table):
-        lines = [grid.header, ["---", *["---:"] * (len(grid.header) - 1)], *grid.rows]
-        parts += [f"{grid.title}:", "", *(f"| {' | '.join(map(_pipe, line))} |" for line in lines), ""]
-    return "\n".join([*parts, *(f"- {line}" for line in remarks(table))]) + "\n"
-
-
 def heading(table: Ablation) -> str:
     """Id or number in the paper, and title."""
     name = table.id.replace("-", " ").capitalize() if table.source else table.id
-    return f"{name}: {table.title}"
+    return one_line(f"{name}: {table.title}")
 
 
-def _pipe(text: str) -> str:
-    return text.replace("|", "\\|")
+def markdown(table: Ablation) -> str:
+    """The table as Markdown, with everything below it."""
+    parts = [f"# {heading(table)}\n\n"]
+    parts += [f"{part.title}:\n\n{text_table.markdown(part)}\n" for part in text_tables(table)]
+    return "".join([*parts, *(f"- {line}\n" for line in remarks(table))])
 
 
 def latex(table: Ablation) -> str:
-    """The table as LaTeX for the package booktabs: one `tabular` for each grid, in one `table`."""
-    parts = [r"\begin{table}", r"\centering", r"\small", rf"\caption{{{_tex(heading(table))}}}"]
-    parts.append(rf"\label{{tab:{table.id}}}")
-    for grid in grids(table):
-        parts += [
-            rf"\begin{{tabular}}{{l{'r' * (len(grid.header) - 1)}}}",
-            r"\toprule",
-            _tex_line(grid.header),
-            r"\midrule",
-            *map(_tex_line, grid.rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    parts += [rf"\par\footnotesize {_tex(line)}" for line in remarks(table)]
-    return "\n".join([*parts, r"\end{table}"]) + "\n"
-
-
-def _tex(text: str) -> str:
-    return text.translate(_LATEX)
-
-
-def _tex_line(cells: Iterable[str]) -> str:
-    return " & ".join(map(_tex, cells)) + r" \\"
+    """The table as LaTeX: a float for what it costs, one for what was measured, and the remarks as a list."""
+    parts = [f"% needs \\usepackage{{{','.join(LATEX_PACKAGES)}}}\n"]
+    for part, ending in zip(text_tables(table), ("", "-accuracy"), strict=False):
+        # LaTeX numbers its tables itself: the number in the paper is part of the source.
+        caption = f"{table.title}{f' ({table.source})' if table.source else ''}. {part.title}."
+        parts.append(text_table.latex(part, caption=caption, label=f"tab:{table.id}{ending}"))
+    lines = [rf"\item {latex_text(line)}" for line in remarks(table)]
+    if lines:
+        parts.append("\n".join([r"{\footnotesize", r"\begin{itemize}", *lines, r"\end{itemize}}", ""]))
+    return "".join(parts)
 
 
 def csv_table(table: Ablation) -> str:
-    """The table for programs: unrounded numbers, one line per row, one column per seed."""
-    rows = [_flat(row) for row in table.rows]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    """The table for programs: numbers with every digit, one line per row, one column per seed; empty is unknown."""
+    rows = [_numbers(row) for row in table.rows]
+    return csv_text(DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)), dtype=object))
 
 
-def _flat(row: Row) -> dict[str, object]:
-    cells: dict[str, object] = {"row": row.label, "edits": row.edits, "fingerprint": row.fingerprint}
+def _numbers(row: AblationRow) -> dict[str, Number]:
+    cells: dict[str, Number] = {"row": row.label, "edits": row.edits, "fingerprint": row.fingerprint}
     for name, metric in row.costs.items():
         cells[name] = metric.value
         if metric.low is not None:
             cells |= {f"{name}:low": metric.low, f"{name}:high": metric.high}
     for name, cell in row.published.items():
-        cells |= {
-            f"printed:{name}": UNKNOWN if cell.value is None else cell.value,
-            f"printed:{name}:source": cell.source,
-        }
+        cells |= {f"printed:{name}": cell.value, f"printed:{name}:source": cell.source}
     if row.claim is not None:
         cells["claim"] = str(row.claim.direction)
-    return cells | (_flat_measured(row.measured) if row.measured is not None else {})
+    return cells | (_measured_numbers(row.measured) if row.measured is not None else {})
 
 
-def _flat_measured(row: Measured) -> dict[str, object]:
-    cells: dict[str, object] = {"measured:fingerprint": row.fingerprint}
-    parts: Sequence[tuple[object, tuple[str, ...]]] = (
-        (row.summary, ("mean", "sd", "low", "high", "n")),
-        (row.difference, ("mean", "low", "high", "p", "p_holm", "own_low", "own_high", "own_p")),
-    )
-    for prefix, (part, names) in zip(("measured", "difference"), parts, strict=True):
-        for name in names:
-            cells[f"{prefix}:{name}"] = "" if part is None else getattr(part, name)
+def _measured_numbers(row: MeasuredRow) -> dict[str, Number]:
+    cells: dict[str, Number] = {"measured:fingerprint": row.fingerprint}
+    for name in ("mean", "sd", "low", "high", "n"):
+        cells[f"measured:{name}"] = getattr(row.summary, name, None)
+    for name in ("mean", "low", "high", "p", "p_holm", "own_low", "own_high", "own_p"):
+        cells[f"difference:{name}"] = getattr(row.difference, name, None)
     cells |= {"group": row.group, "verdict": str(row.agreement or ""), "same_as": row.same_as}
     return cells | {f"seed:{seed}": score for seed, score in row.scores.items()}

@@ -1,18 +1,20 @@
 """What a run folder says: its study, its records, and the files made of them."""
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from analysis.records.fidelity import Fidelity
 from analysis.records.record import JsonlStore, Record, State
+from analysis.records.screened import read_screened
+from analysis.records.study import read_study
 from analysis.results.pareto import Front, Objective, front
 from analysis.results.pruning import wrong_prunes
 from topformer import codec
-from topformer.errors import DesignError, RecordError, StorageError, StudyError
+from topformer.errors import DesignError, RecordError, StudyError
+from topformer.files import read_object, write_text
 from topformer.presets import PRESETS, dense_head
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ _STUDY_KEYS: Mapping[str, tuple[Any, str]] = {
     "limits": (dict | None, "an object"),
     "seed": (int | None, "an integer"),
     "budget": (int | None, "an integer"),
+    "evaluator": (dict | None, "an object"),
+    "identity": (str | None, "a string"),
 }
 
 
@@ -52,10 +56,10 @@ class Run:
         objectives: In the order of the study.
         limits: Metric or family of metrics (`latency_ms`, `macs`, `parameters`) to the largest value allowed.
         seed: Seed of the study, if it says.
-        budget: Updates per trial, if it says.
+        budget: Iterations per trial, if it says.
         records: Oldest first.
         torn: Whether a killed process left an unfinished last line in the records.
-        considered: Cost to its value for every design that was costed; empty without `considered.csv`.
+        screened: Cost to its value for every design that was costed before the first trial; empty if none was.
     """
 
     folder: Path
@@ -67,19 +71,20 @@ class Run:
     budget: int | None
     records: tuple[Record, ...]
     torn: bool
-    considered: Mapping[str, tuple[float, ...]]
+    screened: Mapping[str, tuple[float, ...]]
 
 
 def read_run(folder: Path) -> Run:
-    """Read `study.json`, `records.jsonl` and, where it exists, `considered.csv` of a run folder.
+    """Read `study.json`, `records.jsonl` and, where it exists, `screened.csv` of a run folder.
 
     Raises:
         StudyError: `study.json` is missing or says something unusable.
-        RecordError: A record or a row of `considered.csv` is broken, or there is no record at all.
+        RecordError: A record or a row of `screened.csv` is broken, or there is no record at all.
         StorageError: A file cannot be read.
     """
     study = _read_study(folder / "study.json")
-    reading = JsonlStore(folder / "records.jsonl").read()
+    store = JsonlStore(folder / "records.jsonl")
+    reading = read_study(store, study=study.get("identity"), fidelity=_fidelity(study))
     if not reading.records:
         raise RecordError(f"no record in {folder / 'records.jsonl'}: has the study run?")
     space, limits = study.get("space") or {}, study.get("limits") or {}
@@ -93,7 +98,7 @@ def read_run(folder: Path) -> Run:
         budget=study.get("budget"),
         records=reading.records,
         torn=bool(reading.torn),
-        considered=_read_considered(folder / "considered.csv"),
+        screened=screened.costs if (screened := read_screened(folder)) is not None else {},
     )
 
 
@@ -109,18 +114,18 @@ def write_pareto(run_folder: Path, out: Path | None = None) -> ParetoFiles:
         StudyError: As `read_run`; fewer than two objectives.
         StorageError: A file cannot be read or written.
     """
-    # Only here: matplotlib takes longer to import than all the rest to run.
+    run = read_run(Path(run_folder))
+    # Only here, where there is something to draw: matplotlib and pandas take longer to import than the rest to run.
     from analysis.plots.pareto import save_pareto
     from analysis.reports.pareto_table import csv_table, markdown_table
 
-    run = read_run(Path(run_folder))
     plot = pareto_plot(run)
     folder = Path(out) if out is not None else run.folder
     files = ParetoFiles(*(folder / f"pareto.{ending}" for ending in ("csv", "png", "svg", "md")))
     notes = "\n".join(plot.caption)
     markdown = f"# {plot.title}\n\n{markdown_table(plot.front, plot.anchors)}\n{notes}\n"
-    _write(files.csv, csv_table(plot.front))
-    _write(files.markdown, markdown)
+    write_text(files.csv, csv_table(plot.front))
+    write_text(files.markdown, markdown)
     save_pareto(plot, files.png, files.svg)
     return files
 
@@ -131,13 +136,13 @@ def run_front(run: Run) -> Front:
     Raises:
         RecordError: No complete record has a number for every objective; the message says what there is instead.
     """
-    found = front(run.records, run.objectives)
-    if not found.records:
+    ranked = front(run.records, run.objectives)
+    if not ranked.records:
         states = Counter(record.state.value for record in run.records)
         counts = ", ".join(f"{count} {state}" for state, count in states.items())
         wanted = " and ".join(goal.name for goal in run.objectives)
         raise RecordError(f"no complete trial with {wanted} in {run.folder / 'records.jsonl'} ({counts})")
-    return found
+    return ranked
 
 
 def pareto_plot(run: Run) -> "ParetoPlot":
@@ -145,18 +150,18 @@ def pareto_plot(run: Run) -> "ParetoPlot":
     from analysis.plots.pareto import ParetoPlot, plot_axes
     from analysis.reference import published_points
 
-    found = run_front(run)
+    ranked = run_front(run)
     x, y = plot_axes(run.objectives)
     family = x.name.partition("@")[0]
     pruned = (record for record in run.records if record.state is State.PRUNED)
     published = published_points(y.name, x.name) if y.direction == "max" else ()
     return ParetoPlot(
-        front=found,
+        front=ranked,
         title=f"{run.name}: {run.space}" if run.space else run.name,
-        caption=_caption(run, found, y, has_published=bool(published)),
+        caption=_caption(run, ranked, y, has_published=bool(published)),
         anchors=anchor_names(run.records),
         pruned=tuple(record.metrics[x.name].value for record in pruned if x.name in record.metrics),
-        considered=run.considered.get(x.name, run.considered.get(family, ())),
+        considered=run.screened.get(x.name, run.screened.get(family, ())),
         published=published,
         limit=run.limits.get(x.name, run.limits.get(family)),
     )
@@ -181,34 +186,34 @@ def anchor_names(records: Iterable[Record]) -> dict[str, str]:
     return names
 
 
-def _caption(run: Run, found: Front, accuracy: Objective, *, has_published: bool) -> tuple[str, ...]:
+def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: bool) -> tuple[str, ...]:
     states = Counter(record.state for record in run.records)
-    sources = {record.metrics[accuracy.name].source for record in found.records}
+    sources = {record.metrics[accuracy.name].source for record in ranked.records}
     done = "trained" if sources == {"trained"} else "evaluated"
-    considered = max(map(len, run.considered.values()), default=0) or len(run.records)
+    screened = max(map(len, run.screened.values()), default=0) or len(run.records)
     counts = (
         f"{states[State.COMPLETE]:,} {done}, {states[State.PRUNED]:,} pruned before training, "
-        f"{states[State.FAILED]:,} failed, {considered:,} considered"
+        f"{states[State.FAILED]:,} failed, {screened:,} screened by cost"
     )
-    seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in found.records})
-    budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in found.records})
-    spent = f"seed {_listed(seeds)}; budget {_listed(budgets)} updates per trial"
+    seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in ranked.records})
+    budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in ranked.records})
+    spent = f"seed {_listed(seeds)}; budget {_listed(budgets)} iterations per trial"
     lines = [f"{counts}; {spent}."]
     wrong = wrong_prunes(run.records, run.limits)
     if wrong is not None and wrong.pruned:
         lines.append(f"{str(wrong).capitalize()}.")
-    if found.excluded:
-        lines.append(f"{found.excluded} complete without a number for every objective: left out.")
+    if ranked.excluded:
+        lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
     if run.torn:
         lines.append("The last record is unfinished and left out.")
-    lines.append(_reading_hint(found, accuracy, has_published=has_published))
+    lines.append(_reading_hint(ranked, accuracy, has_published=has_published))
     return tuple(line for line in lines if line)
 
 
-def _reading_hint(found: Front, accuracy: Objective, *, has_published: bool) -> str:
+def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) -> str:
     hints = []
-    names = [goal.name for goal in found.objectives]
-    if any(record.metrics[name].low is not None for record in found.records for name in names):
+    names = [goal.name for goal in ranked.objectives]
+    if any(record.metrics[name].low is not None for record in ranked.records for name in names):
         hints.append("Thin bars: 95 % intervals.")
     if len(names) > 2:
         hints.append(f"The front is that of {len(names)} objectives: {', '.join(names)}.")
@@ -224,20 +229,23 @@ def _listed(numbers: Iterable[int]) -> str:
 
 
 def _read_study(path: Path) -> dict[str, Any]:
-    try:
-        study = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StudyError(f"no study.json in {path.parent}: it must be the run folder of a study") from None
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise StudyError(f"{path} is no JSON ({error})") from None
-    if not isinstance(study, dict) or study.get("schema") != STUDY_SCHEMA:
+    if not path.exists():
+        raise StudyError(f"no study.json in {path.parent}: it must be the run folder of a study")
+    study: dict[str, Any] = read_object(path, error=StudyError)
+    if study.get("schema") != STUDY_SCHEMA:
         raise StudyError(f"{path} must be an object whose schema is {STUDY_SCHEMA}")
     for key, (kind, accepted) in _STUDY_KEYS.items():
         if not isinstance(study.get(key), kind):
             raise StudyError(f"{path}: {key} must be {accepted}, got {study.get(key)!r}")
     return study
+
+
+def _fidelity(study: Mapping[str, Any]) -> Fidelity | None:
+    """What the study's accuracies are obtained with; None where it does not say."""
+    space, settings = study.get("space") or {}, study.get("evaluator") or {}
+    if "kind" not in settings or not {"height", "width"} <= space.keys() or "budget" not in study:
+        return None
+    return Fidelity.of(settings, height=space["height"], width=space["width"], budget=study["budget"])
 
 
 def _objective(folder: Path, goal: object) -> Objective:
@@ -252,27 +260,3 @@ def _objective(folder: Path, goal: object) -> Objective:
             raise StudyError(
                 f"{folder / 'study.json'}: direction of {goal['metric']} must be minimize or maximize, got {other!r}"
             )
-
-
-def _read_considered(path: Path) -> dict[str, tuple[float, ...]]:
-    """Each cost column as numbers; nothing where the file does not exist."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-            costs = [name for name in ("latency_ms", "macs", "parameters") if name in header]
-            places = {name: header.index(name) for name in costs}
-            return {name: tuple(float(row[at]) for row in rows if row[at]) for name, at in places.items()}
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, IndexError) as error:
-        raise RecordError(f"{path}: a row does not fit its header or holds no number ({error})") from None
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error

@@ -94,7 +94,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredRow:
     """What was measured for one row.
 
     Attributes:
@@ -119,7 +119,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class AblationRow:
     """One row.
 
     Attributes:
@@ -140,7 +140,7 @@ class Row:
     published: Mapping[str, Published] = field(default_factory=dict)
     claim: Claim | None = None
     why: Mapping[str, str] = field(default_factory=dict)
-    measured: Measured | None = None
+    measured: MeasuredRow | None = None
 
     def differs(self, column: str) -> bool:
         """Whether ours, rounded as the printed number is, is another one; for a prediction, outside its interval."""
@@ -206,7 +206,7 @@ class Ablation:
     source: str
     base: str
     baseline: str
-    rows: tuple[Row, ...]
+    rows: tuple[AblationRow, ...]
     columns: tuple[str, ...] = COSTS
     notes: tuple[str, ...] = ()
     figure: str = "rows"
@@ -238,44 +238,44 @@ def _plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class TableStatistics:
     """The measured half of a table after its statistics."""
 
-    rows: Mapping[str, Measured]
+    rows: Mapping[str, MeasuredRow]
     common: tuple[int, ...]
     residual_sd: float | None
     residual_degrees: int
 
 
-def judged(
-    measured: Mapping[str, Measured],
-    said: Mapping[str, Direction | None],
+def table_statistics(
+    measured: Mapping[str, MeasuredRow],
+    claims: Mapping[str, Direction | None],
     *,
     baseline: str,
     similar_within: float,
-) -> Judged:
+) -> TableStatistics:
     """The rows with their statistics.
 
     Only seeds that every row with a score has are compared, so that every difference is paired. A row that is the
     same network as an earlier one takes no part, and has that one's result.
 
     Args:
-        measured: Row label to its scores, in the order of the table.
-        said: Row label to what the paper says of it.
+        measured: Label of a row to its scores, in the order of the table.
+        claims: Label of a row to what the paper says of it.
         baseline: Label of the row that the others are compared with; empty without one.
         similar_within: The largest difference that counts as similar.
     """
-    present = {label: row.scores for label, row in measured.items() if row.scores and not row.same_as}
-    seeds = sorted(set.intersection(*(set(scores) for scores in present.values()))) if present else []
-    table = {label: [scores[seed] for seed in seeds] for label, scores in present.items()} if seeds else {}
+    scored = {label: row.scores for label, row in measured.items() if row.scores and not row.same_as}
+    seeds = sorted(set.intersection(*(set(scores) for scores in scored.values()))) if scored else []
+    table = {label: [scores[seed] for seed in seeds] for label, scores in scored.items()} if seeds else {}
     reference = measured[baseline].same_as or baseline if baseline in measured else ""
     gaps = differences(table, reference) if reference in table else {}
     letters = groups(table)
-    rows: dict[str, Measured] = {}
+    rows: dict[str, MeasuredRow] = {}
     for label, row in measured.items():
         source = row.same_as or label
         gap = gaps.get(source)
-        rows[label] = Measured(
+        rows[label] = MeasuredRow(
             fingerprint=row.fingerprint,
             scores=row.scores,
             failed=row.failed,
@@ -285,26 +285,26 @@ def judged(
             group=letters.get(source, ""),
             agreement=None
             if label == baseline or not baseline
-            else agreement(said.get(label), gap, similar_within=similar_within),
+            else agreement(claims.get(label), gap, similar_within=similar_within),
         )
     sd, degrees = residual(table) if len(table) > 1 and len(seeds) > 1 else (None, 0)
-    return Judged(rows, tuple(seeds), sd, degrees)
+    return TableStatistics(rows, tuple(seeds), sd, degrees)
 
 
-def said_by_paper(rows: Sequence[Row], baseline: str) -> dict[str, Direction | None]:
-    """Row label to the direction that the paper gives against the baseline: by its numbers, or else by its words."""
+def paper_directions(rows: Sequence[AblationRow], baseline: str) -> dict[str, Direction | None]:
+    """Label of a row to the direction that the paper gives: by its numbers against the baseline's, or by its words."""
     numbers = {row.label: row.published["miou"].value for row in rows if "miou" in row.published}
     reference = numbers.get(baseline)
-    said: dict[str, Direction | None] = {}
+    directions: dict[str, Direction | None] = {}
     for row in rows:
         number = numbers.get(row.label)
         if row.claim is not None:
-            said[row.label] = row.claim.direction
+            directions[row.label] = row.claim.direction
         elif number is None or reference is None or row.label == baseline:
-            said[row.label] = None
+            directions[row.label] = None
         else:
-            said[row.label] = _direction(number - reference)
-    return said
+            directions[row.label] = _direction(number - reference)
+    return directions
 
 
 def _direction(difference: float) -> Direction:

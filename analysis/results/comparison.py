@@ -77,13 +77,13 @@ class TransferCard:
     def render(self, shown: int = 5) -> str:
         """As text, with at most `shown` designs of those that leave and of those that join."""
         low, median, high = self.ratio
-        kept = self.front_first - len(self.leaving)
+        staying = self.front_first - len(self.leaving)
         lines = [
             f"{self.first} -> {self.second}, {self.designs:,} designs, both predicted up to the logits",
             f"latency ratio: median {median:.3g}, 5 to 95 %: {low:.3g} to {high:.3g} (drift {self.drift:.2f})",
             f"rank correlation (Kendall): {self.kendall:.3f}",
             f"front of {self.worth} against latency: {self.front_first} members, then {self.front_second}; "
-            f"{kept} stay, {len(self.leaving)} leave, {len(self.joining)} join",
+            f"{staying} stay, {len(self.leaving)} leave, {len(self.joining)} join",
         ]
         for word, switches in (("leaves", self.leaving), ("joins", self.joining)):
             lines += [

@@ -299,7 +299,7 @@ def pooled_noise(runs: Sequence[Sequence[float]]) -> tuple[float, int] | None:
     return sqrt(squares / degrees), degrees
 
 
-def agreement(said: Direction | None, found: Difference | None, *, similar_within: float) -> Agreement:
+def agreement(claim: Direction | None, difference: Difference | None, *, similar_within: float) -> Agreement:
     """Whether a measured difference goes the way that the paper says.
 
     Better and worse need a difference that is shown; without one, nothing can be told. Similar agrees where the whole
@@ -307,19 +307,19 @@ def agreement(said: Direction | None, found: Difference | None, *, similar_withi
     the whole interval lies outside.
 
     Args:
-        said: What the paper says, or None where that is not known.
-        found: The row minus the baseline, or None where it was not measured.
+        claim: What the paper says, or None where that is not known.
+        difference: The row minus the baseline, or None where it was not measured.
         similar_within: The largest difference that still counts as similar.
     """
-    if said is None:
+    if claim is None:
         return Agreement.UNKNOWN
-    if found is None or found.low is None or found.high is None:
+    if difference is None or difference.low is None or difference.high is None:
         return Agreement.CANNOT_TELL
-    if said is Direction.SIMILAR:
-        if max(abs(found.low), abs(found.high)) <= similar_within:
+    if claim is Direction.SIMILAR:
+        if max(abs(difference.low), abs(difference.high)) <= similar_within:
             return Agreement.AGREES
-        outside = found.low > similar_within or found.high < -similar_within
-        return Agreement.DISAGREES if found.is_shown and outside else Agreement.CANNOT_TELL
-    if not found.is_shown:
+        outside = difference.low > similar_within or difference.high < -similar_within
+        return Agreement.DISAGREES if difference.is_shown and outside else Agreement.CANNOT_TELL
+    if not difference.is_shown:
         return Agreement.CANNOT_TELL
-    return Agreement.AGREES if (found.mean > 0) is (said is Direction.BETTER) else Agreement.DISAGREES
+    return Agreement.AGREES if (difference.mean > 0) is (claim is Direction.BETTER) else Agreement.DISAGREES

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.records.fidelity import check_one
 from analysis.records.record import Metric, Record, State
 from topformer.errors import StudyError
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 # n points, m objectives, d Monte-Carlo draws; points are minimised in every column.
 
@@ -104,11 +102,12 @@ def front(records: Iterable[Record], objectives: Sequence[Objective], *, draws: 
         seed: Seed of the draws.
 
     Raises:
-        StudyError: There is no objective.
+        StudyError: There is no objective, or the accuracies are of several fidelities.
     """
     if not objectives:
         raise StudyError("a Pareto front needs at least one objective, got none")
     complete = [record for record in records if record.state is State.COMPLETE]
+    check_one((record.fidelity for record in complete), "a Pareto front")
     ranked = [record for record in complete if all(_is_known(record, goal) for goal in objectives)]
     metrics = [[record.metrics[goal.name] for goal in objectives] for record in ranked]
     signs = np.array([goal.sign for goal in objectives])
@@ -125,20 +124,6 @@ def front(records: Iterable[Record], objectives: Sequence[Objective], *, draws: 
         probabilities=tuple(chances.tolist()),
         excluded=len(complete) - len(ranked),
     )
-
-
-def front_columns(frame: "DataFrame", objectives: Sequence[Objective]) -> "DataFrame":
-    """Columns `pareto:rank` (NaN for a row that takes no part) and `pareto:front`, aligned with the frame.
-
-    A row takes part if its `state` is complete and it has a number for every objective.
-    """
-    from pandas import DataFrame
-
-    points = frame[[goal.name for goal in objectives]].to_numpy(dtype=float) * [goal.sign for goal in objectives]
-    part = (frame["state"] == State.COMPLETE.value).to_numpy() & np.isfinite(points).all(axis=1)
-    rank = np.full(len(frame), np.nan)
-    rank[part] = ranks(points[part])
-    return DataFrame({"pareto:rank": rank, "pareto:front": rank == 0}, index=frame.index)
 
 
 def non_dominated(points: Points) -> NDArray[np.bool_]:
@@ -160,12 +145,12 @@ def non_dominated(points: Points) -> NDArray[np.bool_]:
 
 def ranks(points: Points) -> NDArray[np.int64]:
     """Number of the front of each point (n, m), smaller better: 0, then 1 once front 0 is taken away, and so on."""
-    found = np.full(len(points), -1, dtype=np.int64)
+    rank_of = np.full(len(points), -1, dtype=np.int64)
     rank = 0
-    while (rest := np.flatnonzero(found < 0)).size:
-        found[rest[non_dominated(points[rest])]] = rank
+    while (rest := np.flatnonzero(rank_of < 0)).size:
+        rank_of[rest[non_dominated(points[rest])]] = rank
         rank += 1
-    return found
+    return rank_of
 
 
 def membership(points: Points, below: Points, above: Points, *, draws: int, seed: int) -> Points:

@@ -1,4 +1,4 @@
-"""How many designs the doubt of the latency model pruned that an exact model would have kept."""
+"""How many designs were pruned because the latency model is not exact: the price of pruning by a prediction."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

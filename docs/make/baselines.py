@@ -32,7 +32,7 @@ _RESNET_STRIDE_16: Mapping[str, Any] = {"strides": (1, 2, 2, 1), "dilations": (1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Construction:
     """How a network of the table is made.
 
     Attributes:
@@ -41,7 +41,7 @@ class Recipe:
         stages: Builds the backbone where mmsegmentation has none.
         neck: Changes of its neck.
         head: Changes of its decode head.
-        helper: Changes of the auxiliary head, which only trains but is in the parameters of the table.
+        auxiliary: Changes of the auxiliary head, which only trains but is in the parameters of the table.
         explained: What the figures of the table say of the network.
     """
 
@@ -50,46 +50,46 @@ class Recipe:
     stages: Callable[[], nn.Module] | None = None
     neck: Mapping[str, Any] = field(default_factory=dict)
     head: Mapping[str, Any] = field(default_factory=dict)
-    helper: Mapping[str, Any] = field(default_factory=dict)
+    auxiliary: Mapping[str, Any] = field(default_factory=dict)
     explained: str = ""
 
 
 # The decoder of mmsegmentation's DeepLabV3+ on ResNet-18.
 _LIGHT: Mapping[str, Any] = {"channels": 128, "c1_channels": 12}
 
-BASELINES: Mapping[str, Recipe] = MappingProxyType(
+BASELINES: Mapping[str, Construction] = MappingProxyType(
     {
-        "SegFormer MiT-B0": Recipe(path="segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py"),
-        "PSPNet MobileNetV2": Recipe(path=_MOBILENET_V2.format("pspnet")),
-        "FCN-8s MobileNetV2": Recipe(path=_MOBILENET_V2.format("fcn")),
-        "DeepLabV3+ MobileNetV2": Recipe(path=_DEEPLAB, backbone=_STRIDE_16, explained="output stride 16"),
-        "DeepLabV3+ EfficientNet": Recipe(
+        "SegFormer MiT-B0": Construction(path="segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py"),
+        "PSPNet MobileNetV2": Construction(path=_MOBILENET_V2.format("pspnet")),
+        "FCN-8s MobileNetV2": Construction(path=_MOBILENET_V2.format("fcn")),
+        "DeepLabV3+ MobileNetV2": Construction(path=_DEEPLAB, backbone=_STRIDE_16, explained="output stride 16"),
+        "DeepLabV3+ EfficientNet": Construction(
             path=_DEEPLAB,
             stages=efficientnet_b0_stages,
-            helper={"in_channels": 112},
+            auxiliary={"in_channels": 112},
             explained="EfficientNet-B0 at output stride 16",
         ),
-        "DeepLabV3+ ShuffleNetV2-1.5x": Recipe(
+        "DeepLabV3+ ShuffleNetV2-1.5x": Construction(
             path=_DEEPLAB,
             stages=shufflenet_v2_stages,
             head={"in_channels": 704},
-            helper={"in_channels": 352},
+            auxiliary={"in_channels": 352},
             explained="output stride 32, without the last convolution of the classifier",
         ),
-        "Lite-ASPP ResNet18": Recipe(
+        "Lite-ASPP ResNet18": Construction(
             path="deeplabv3plus/deeplabv3plus_r18-d8_4xb2-80k_cityscapes-512x1024.py",
             backbone=_RESNET_STRIDE_16,
             explained="DeepLabV3+ with a decoder of 128 channels and 12 of the fine map, output stride 16",
         ),
-        "Lite-ASPP MobileNetV2": Recipe(
+        "Lite-ASPP MobileNetV2": Construction(
             path=_DEEPLAB,
             backbone=_STRIDE_16,
             head=_LIGHT,
-            helper={"channels": 64},
+            auxiliary={"channels": 64},
             explained="DeepLabV3+ with a decoder of 128 channels and 12 of the fine map, output stride 16",
         ),
-        "HRNet-W18-Small": Recipe(path="hrnet/fcn_hr18s_4xb4-80k_ade20k-512x512.py"),
-        "Semantic FPN ConvMLP-S": Recipe(
+        "HRNet-W18-Small": Construction(path="hrnet/fcn_hr18s_4xb4-80k_ade20k-512x512.py"),
+        "Semantic FPN ConvMLP-S": Construction(
             path="sem_fpn/fpn_r50_4xb4-160k_ade20k-512x512.py",
             stages=ConvMLP,
             neck={"in_channels": [64, 128, 256, 512]},
@@ -113,13 +113,13 @@ class Baseline(nn.Module):
         return logits
 
 
-def baseline(name: str) -> Baseline:
+def build_baseline(name: str) -> Baseline:
     """The network of that name, without pretrained weights."""
-    config, recipe = _config(name), BASELINES[name]
-    return Baseline(config, recipe.stages() if recipe.stages else MODELS.build(config.backbone))
+    config, construction = _config(name), BASELINES[name]
+    return Baseline(config, construction.stages() if construction.stages else MODELS.build(config.backbone))
 
 
-def helper_parameters(name: str) -> int:
+def auxiliary_parameters(name: str) -> int:
     """Trainable numbers of the auxiliary head, which runs in training alone; 0 where there is none."""
     config = _config(name)
     if "auxiliary_head" not in config:
@@ -129,31 +129,33 @@ def helper_parameters(name: str) -> int:
 
 def _config(name: str) -> ConfigDict:
     init_default_scope("mmseg")
-    recipe = BASELINES[name]
-    config = Config.fromfile(Path(mmseg.__file__).parent / ".mim" / "configs" / recipe.path).model
+    construction = BASELINES[name]
+    config = Config.fromfile(Path(mmseg.__file__).parent / ".mim" / "configs" / construction.path).model
     # A transformer has layer normalisation, which nothing replaces; elsewhere the synchronised form is of no use here.
     if config.backbone.get("norm_cfg"):
         config.backbone.norm_cfg = {"type": "BN"}
-    config.backbone.update(init_cfg=None, **recipe.backbone)
-    config.decode_head.update(norm_cfg={"type": "BN"}, num_classes=CLASSES, in_index=_last(config.decode_head, recipe))
-    config.decode_head.update(**recipe.head)
+    config.backbone.update(init_cfg=None, **construction.backbone)
+    config.decode_head.update(
+        norm_cfg={"type": "BN"}, num_classes=CLASSES, in_index=_last(config.decode_head, construction)
+    )
+    config.decode_head.update(**construction.head)
     if "neck" in config:
-        config.neck.update(**recipe.neck)
+        config.neck.update(**construction.neck)
     if "auxiliary_head" in config:
-        config.auxiliary_head.update(norm_cfg={"type": "BN"}, num_classes=CLASSES, **recipe.helper)
+        config.auxiliary_head.update(norm_cfg={"type": "BN"}, num_classes=CLASSES, **construction.auxiliary)
     return config
 
 
-def _last(head: ConfigDict, recipe: Recipe) -> Any:
+def _last(head: ConfigDict, construction: Construction) -> Any:
     """Stages of our own give the head two maps, or all four to a neck."""
-    return 1 if recipe.stages and not recipe.neck else head.in_index
+    return 1 if construction.stages and not construction.neck else head.in_index
 
 
 def main() -> None:
     """Writes the kernels of every baseline."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="the file of kernels to write")
-    walked = ((name, kernels(walk(baseline(name), SIDE, SIDE))) for name in BASELINES)
+    walked = ((name, kernels(walk(build_baseline(name), SIDE, SIDE))) for name in BASELINES)
     write_kernels(parser.parse_args().path, walked)
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from torch import nn
 
 from analysis.reference import PublishedPoint, published_points
-from docs.make.baselines import BASELINES, baseline, helper_parameters
-from docs.make.devices import Foretold, left_out
+from analysis.reports.text_table import TextTable, markdown
+from docs.make.baselines import BASELINES, auxiliary_parameters, build_baseline
 from search_space.cost.conventions import macs_paper
+from search_space.latency.calibration.left_out import HeldOutPrediction, left_out
 from search_space.latency.networks.segmentation import LRASPP, RASPP
 from search_space.operations.operation import Operation
 from search_space.operations.walk import walk
@@ -58,19 +59,19 @@ class Rebuilt:
     Attributes:
         published: What the paper prints.
         parameters: Trainable numbers of what runs.
-        helper: Those of the auxiliary head, which runs in training alone.
+        auxiliary: Those of the auxiliary head, which runs in training alone.
         macs: Of convolutions and matrix products.
         macs_paper: As mmcv's counter has them: no product of two activations, 2 per normalised number, 1 per
             activation.
-        told: The latency by a fit without the row.
+        latency: By a fit without the row.
     """
 
     published: PublishedPoint
     parameters: int
-    helper: int
+    auxiliary: int
     macs: int
     macs_paper: int
-    told: Foretold
+    latency: HeldOutPrediction
 
     @property
     def difference(self) -> float:
@@ -80,32 +81,32 @@ class Rebuilt:
     @property
     def words(self) -> str:
         """What there is to say of the row."""
-        recipe = BASELINES.get(self.published.name)
-        return EXPLAINED.get(self.published.name, recipe.explained if recipe else "")
+        baseline = BASELINES.get(self.published.name)
+        return EXPLAINED.get(self.published.name, baseline.explained if baseline else "")
 
 
-def rows() -> Iterator[Rebuilt]:
+def rebuilt_networks() -> Iterator[Rebuilt]:
     """The rows in the order of the table; each is built and walked, which takes some seconds.
 
     The table has 19 rows; two, HR-NAS, have no latency.
     """
-    told = {found.row.name: found for found in left_out(DEVICE)}
+    latencies = {one.row.name: one for one in left_out(DEVICE)}
     for point in published_points("miou@ade20k", "latency_ms@snapdragon-865"):
         name = _RENAMED.get(point.name, point.name.replace(" @", " "))
-        if name in told:
-            yield _rebuilt(replace(point, name=_RENAMED.get(point.name, point.name)), told[name])
+        if name in latencies:
+            yield _rebuilt(replace(point, name=_RENAMED.get(point.name, point.name)), latencies[name])
 
 
-def _rebuilt(point: PublishedPoint, told: Foretold) -> Rebuilt:
+def _rebuilt(point: PublishedPoint, latency: HeldOutPrediction) -> Rebuilt:
     network = _network(point.name)
     steps = walk(network, point.input, point.input)
     return Rebuilt(
         published=point,
         parameters=sum(weight.numel() for weight in network.parameters()),
-        helper=helper_parameters(point.name) if point.name in BASELINES else 0,
+        auxiliary=auxiliary_parameters(point.name) if point.name in BASELINES else 0,
         macs=sum(step.macs for step in steps),
         macs_paper=macs_of_mmcv(steps),
-        told=told,
+        latency=latency,
     )
 
 
@@ -116,7 +117,7 @@ def macs_of_mmcv(steps: Sequence[Operation]) -> int:
 
 def _network(name: str) -> nn.Module:
     if name in BASELINES:
-        return baseline(name)
+        return build_baseline(name)
     if name in _TOPFORMERS:
         return TopFormer(preset(_TOPFORMERS[name]))
     return _PLAIN[name]()
@@ -129,48 +130,65 @@ _PLAIN: Mapping[str, Callable[[], nn.Module]] = {
 }
 
 
-def page(found: list[Rebuilt]) -> str:
-    """The table in Markdown."""
-    lines = [
-        "# The networks of Table 1, rebuilt",
-        "",
-        "Written by `python -m docs.make.table_1 docs/table-1.md`; do not edit. The paper is TopFormer,",
-        "Zhang et al., CVPR 2022. Parameters: of what runs, and with the auxiliary head that only trains, which the",
-        "paper counts. MACs in G: of convolutions and matrix products, and as mmcv's counter has them (2 more per",
-        "normalised number, 1 per activation, no product of two activations); the difference is that of the nearer",
-        f"one. Latency: by the model of `{DEVICE}`, fitted without the row, with its 95 % interval; it ends at the",
-        "logits as the head gives them.",
-        "",
-        "| network | params M | with aux. head | paper | MACs | mmcv's | paper | difference | ms | interval | paper "
-        "| error |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
-        *map(_line, found),
-        "",
-        *(f"- {row.published.name}: {row.words}." for row in found if row.words),
-        "",
-        f"MACs within {WITHIN:.0%} of the paper: {sum(abs(row.difference) <= WITHIN for row in found)} of {len(found)} "
-        f"rows. Times in their interval: {sum(row.told.inside for row in found)} of {len(found)}.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _line(row: Rebuilt) -> str:
-    paper, told = row.published, row.told
-    return (
-        f"| {paper.name} | {row.parameters / 1e6:.3f} | {(row.parameters + row.helper) / 1e6:.3f} "
-        f"| {paper.parameters_m} "
-        f"| {row.macs / 1e9:.3f} | {row.macs_paper / 1e9:.3f} | {paper.gflops} | {row.difference:+.1%} "
-        f"| {told.milliseconds:.1f} | {told.low:.0f} to {told.high:.0f} | {paper.latency_ms:g} "
-        f"| {told.error:+.1%} |"
+def comparison_page(networks: Sequence[Rebuilt]) -> str:
+    """The table in Markdown, with what there is to say of its rows."""
+    header = (
+        "network", "params M", "with aux. head", "params M, paper", "MACs", "mmcv's", "MACs, paper", "difference", "ms",
+        "interval", "ms, paper", "error",
+    )  # fmt: skip
+    table = markdown(TextTable.of("Table 1", header, map(_cells, networks)))
+    words = "".join(f"- {one.published.name}: {one.words}.\n" for one in networks if one.words)
+    near = sum(abs(one.difference) <= WITHIN for one in networks)
+    inside = sum(one.latency.inside for one in networks)
+    return "\n".join(
+        [
+            _INTRODUCTION,
+            table,
+            words,
+            f"MACs within {WITHIN:.0%} of the paper: {near} of {len(networks)} rows. "
+            f"Times in their interval: {inside} of {len(networks)}.\n",
+        ]
     )
+
+
+_INTRODUCTION = f"""# The networks of Table 1, rebuilt
+
+Written by `python -m docs.make.table_1 docs/table-1.md`; do not edit. The paper is TopFormer,
+Zhang et al., CVPR 2022. Parameters: of what runs, and with the auxiliary head that only trains, which the
+paper counts. MACs in G: of convolutions and matrix products, and as mmcv's counter has them (2 more per
+normalised number, 1 per activation, no product of two activations); the difference is that of the nearer
+one. Latency: by the model of `{DEVICE}`, fitted without the row, with its 95 % interval; it ends at the
+logits as the head gives them.
+"""
+
+
+def _cells(row: Rebuilt) -> tuple[str, ...]:
+    paper, latency = row.published, row.latency
+    return (
+        paper.name,
+        f"{row.parameters / 1e6:.3f}",
+        f"{(row.parameters + row.auxiliary) / 1e6:.3f}",
+        _printed(paper.parameters_m),
+        f"{row.macs / 1e9:.3f}",
+        f"{row.macs_paper / 1e9:.3f}",
+        str(paper.gflops),
+        f"{row.difference:+.1%}",
+        f"{latency.milliseconds:.1f}",
+        f"{latency.low:.0f} to {latency.high:.0f}",
+        _printed(paper.latency_ms, "g"),
+        f"{latency.error:+.1%}",
+    )
+
+
+def _printed(value: float | None, form: str = "") -> str:
+    return "unknown" if value is None else f"{value:{form}}"
 
 
 def main() -> None:
     """Writes the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="the page to write")
-    parser.parse_args().path.write_text(page(list(rows())), encoding="utf-8")
+    parser.parse_args().path.write_text(comparison_page(list(rebuilt_networks())), encoding="utf-8")
 
 
 if __name__ == "__main__":

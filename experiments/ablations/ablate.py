@@ -1,6 +1,6 @@
 """An ablation: tables, each row with its exact cost and the scores of several seeds; it may be killed and continued."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,15 +9,15 @@ from analysis.records.record import JsonlStore, Record
 from analysis.results.ablation import Ablation
 from analysis.results.effects import Noise
 from experiments.ablations.definition import TableDefinition
-from experiments.ablations.loop import Loop
-from experiments.ablations.plan import Base, Identity, Plan, noise, paid_runs, plan, seconds_per_update
-from experiments.ablations.progress import Listener, Silence
+from experiments.ablations.plan import Base, Identity, Plan, noise, paid_runs, plan, seconds_per_iteration
 from experiments.ablations.results import results
-from experiments.engines.local import Engine, Interruption
-from experiments.evaluators.base import Evaluator
-from experiments.search.definition import ACCURACY, TOKENWORLD, EvaluatorDefinition, SpaceDefinition, StudyDefinition
-from experiments.search.sweep import INTERRUPTED, study_evaluator
-from experiments.search.sweep import Silence as SweepSilence
+from experiments.ablations.source import JobSource
+from experiments.engines.engine import INTERRUPTED, Interruption
+from experiments.engines.local import LocalEngine
+from experiments.evaluators.base import EvaluatorMaker
+from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition, study_evaluator
+from experiments.trials.callback import NullCallback, TrialCallback
+from experiments.trials.loop import Loop
 from experiments.trials.run_folder import LOGS, RECORDS, RunFolder
 from topformer.errors import StudyError
 
@@ -36,7 +36,7 @@ class Asked:
 
     Attributes:
         base: What the rows' edits are applied to.
-        evaluator: Where the accuracy comes from, on which data, with how many updates.
+        evaluator: Where the accuracy comes from, on which data, with how many iterations.
         seeds: Of every row.
         workers: Runs beside each other.
         detect: A difference of interest for the power statement, in percentage points.
@@ -95,8 +95,8 @@ def run_ablations(
     asked: Asked,
     folder: Path,
     *,
-    evaluator: Callable[[], Evaluator] | None = None,
-    listener: Listener | None = None,
+    evaluator: EvaluatorMaker | None = None,
+    callback: TrialCallback | None = None,
     data: Path = Path("data"),
 ) -> AblationSummary:
     """Run what the tables need and is not recorded yet, then write all tables, figures and the page.
@@ -106,7 +106,7 @@ def run_ablations(
         asked: What is run for every row.
         folder: The run folder that all ablations share; made if it is not there.
         evaluator: Makes the evaluator, here and in every worker; must be picklable. By default the one asked for.
-        listener: Who is told how it goes.
+        callback: Who is told how it goes.
         data: Where the embedded data set is kept, if it is asked for.
 
     Returns:
@@ -117,29 +117,23 @@ def run_ablations(
         StorageError: The disk does not take or give what it should.
         EvaluationError: Every run fails.
     """
-    listener = listener or Silence()
-    make = evaluator or ablation_evaluator(asked, data, listener)
-    identity = Identity.of(make())
-    budget = asked.evaluator.budget
+    callback = callback or NullCallback()
+    make = evaluator or _evaluator(asked, data, callback)
+    identity, budget = Identity.of(make()), asked.evaluator.budget
     with RunFolder(folder, FOLDER) as run:
-        paid = paid_runs(run.records, identity.study, budget)
+        earlier = list(run.records)
+        paid = paid_runs(earlier, identity, budget)
         wanted = plan(tables, asked.base, asked.seeds, classes=identity.classes, paid=paid)
-        loop = Loop(
-            wanted.jobs,
-            base=asked.base,
-            budget=budget,
-            identity=identity,
-            folder=run,
-            listener=listener,
-            recorded=sum(1 for _ in run.records),
+        source = JobSource(
+            wanted.jobs, base=asked.base, budget=budget, identity=identity, evaluator=make, recorded=len(earlier)
         )
-        with Interruption() as interruption, Engine(asked.workers, make, logs=run.path / LOGS) as engine:
-            loop.run(engine, interruption)
-        made = results(
+        with Interruption() as interruption, LocalEngine(asked.workers, logs=run.path / LOGS) as engine:
+            Loop(source, run, callback).run(engine, interruption)
+        ablations = results(
             tables, asked.base, run.records, identity=identity, budget=budget, seeds=asked.seeds, detect=asked.detect
         )
     return AblationSummary(
-        tables=made, plan=wanted, interrupted=interruption.requested, files=_write(made, Path(folder))
+        tables=ablations, plan=wanted, interrupted=interruption.requested, files=_write(ablations, Path(folder))
     )
 
 
@@ -148,7 +142,7 @@ def outlook(
     asked: Asked,
     folder: Path,
     *,
-    evaluator: Callable[[], Evaluator] | None = None,
+    evaluator: EvaluatorMaker | None = None,
     metric: str = "",
     data: Path = Path("data"),
 ) -> Outlook:
@@ -165,11 +159,10 @@ def outlook(
     records = list(JsonlStore(Path(folder) / RECORDS)) if (Path(folder) / RECORDS).exists() else []
     if not records:
         return Outlook(plan=plan(tables, asked.base, asked.seeds), seconds=None, noise=noise(metric, ()))
-    make = evaluator or ablation_evaluator(asked, data, Silence())
-    identity = Identity.of(make())
-    paid = paid_runs(records, identity.study, asked.evaluator.budget)
+    identity = Identity.of((evaluator or _evaluator(asked, data, NullCallback()))())
+    paid = paid_runs(records, identity, asked.evaluator.budget)
     wanted = plan(tables, asked.base, asked.seeds, classes=identity.classes, paid=paid)
-    pace = seconds_per_update(records, identity.study, asked.evaluator.budget)
+    pace = seconds_per_iteration(records, identity, asked.evaluator.budget)
     runs = -(-len(wanted.jobs) // asked.workers)
     seconds = None if pace is None else pace * runs * asked.evaluator.budget
     return Outlook(plan=wanted, seconds=seconds, noise=noise(identity.metric, paid.values()))
@@ -204,10 +197,10 @@ def remake(
     ]
     kinds = sorted({(record.study, record.budget) for record in chosen})
     if len(kinds) != 1:
-        found = ", ".join(f"study {kind} with budget {updates}" for kind, updates in kinds) or "none"
-        raise StudyError(f"records must be of one evaluator and budget, got {found}; name one of them")
+        listed = ", ".join(f"study {kind} with budget {iterations}" for kind, iterations in kinds) or "none"
+        raise StudyError(f"records must be of one evaluator and budget, got {listed}; name one of them")
     seeds = tuple(sorted({record.seed for record in chosen}))
-    made = results(
+    ablations = results(
         tables,
         _sized(base, chosen),
         chosen,
@@ -216,7 +209,7 @@ def remake(
         seeds=seeds,
         detect=detect,
     )
-    return made, _write(made, folder)
+    return ablations, _write(ablations, folder)
 
 
 def _sized(base: Base, records: Sequence[Record]) -> Base:
@@ -228,38 +221,15 @@ def _sized(base: Base, records: Sequence[Record]) -> Base:
     return Base(name=base.name, candidate=replace(base.candidate, height=sizes[0][0], width=sizes[0][1]))
 
 
-def ablation_evaluator(asked: Asked, data: Path, listener: Listener) -> Callable[[], Evaluator]:
-    """What makes the evaluator that is asked for; the embedded data set is written where it is not there yet.
-
-    Raises:
-        StudyError: The embedded set is asked for on bases of several sizes.
-        DataError: The folder of the embedded set holds another one.
-        StorageError: The disk does not take the images.
-    """
+def _evaluator(asked: Asked, data: Path, callback: TrialCallback) -> EvaluatorMaker:
+    """What makes the evaluator that is asked for; the embedded data set is written where it is not there yet."""
     candidate = asked.base.candidate
     if candidate is None and asked.evaluator.data == TOKENWORLD:
         raise StudyError(
             f"base {asked.base.name!r} trains each table's own designs and sizes: it needs data of its own"
         )
     height, width = (candidate.height, candidate.width) if candidate is not None else (0, 0)
-    study = StudyDefinition(
-        name="ablations",
-        space=SpaceDefinition(name="paper", base="nano", height=height, width=width),
-        objectives=(ACCURACY,),
-        evaluator=asked.evaluator,
-        trials=1,
-    )
-    return study_evaluator(study, data, _Notes(listener))
-
-
-class _Notes(SweepSilence):
-    """Passes on what a sweep would note, and nothing else."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-
-    def note(self, text: str) -> None:
-        self._listener.note(text)
+    return study_evaluator(asked.evaluator, height=height, width=width, data=data, note=callback.note)
 
 
 def _write(tables: Sequence[Ablation], folder: Path) -> "AblationFiles":

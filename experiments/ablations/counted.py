@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from analysis.records.record import Metric
-from analysis.results.ablation import COLUMNS, COSTS
+from experiments.ablations.sections import CountedSection
 from topformer.errors import StudyError, unknown_name
-from topformer.schema import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +21,15 @@ class CountedRows:
     why: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, values: Mapping[str, Any]) -> "CountedRows":
-        """The rows, checked.
-
-        Raises:
-            StudyError: A wrong key, an unknown column, a number that is no positive integer, or no source.
-        """
-        if not values:
+    def of(cls, section: CountedSection | None) -> "CountedRows":
+        """The rows of the file, or none."""
+        if section is None:
             return cls()
-        table = Table("counted", values, ("source", "rows", "why"))
-        if not table.has("source"):
-            raise StudyError("counted has numbers without a source; say how they were counted")
-        rows, why = table.table("rows"), table.table("why")
-        reader, words = Table("counted.rows", rows, rows), Table("counted.why", why, why)
-        return cls(
-            rows={label: _costs(f"counted.rows.{label!r}", reader.table(label)) for label in rows},
-            why={label: reasons(f"counted.why.{label!r}", words.table(label)) for label in why},
-        )
+        costs = {
+            label: {name: Metric(value=value, source="exact") for name, value in row.items()}
+            for label, row in section.rows.items()
+        }
+        return cls(rows=costs, why=section.why)
 
     def costs(self, label: str) -> Mapping[str, Metric]:
         """The numbers of a row."""
@@ -59,18 +49,3 @@ class CountedRows:
         for label in (*self.rows, *self.why):
             if label not in known:
                 raise StudyError(unknown_name("row of counted", label, known))
-
-
-def reasons(where: str, values: Mapping[str, Any]) -> Mapping[str, str]:
-    """Column to the reason why ours and the printed number differ.
-
-    Raises:
-        StudyError: An unknown column, or a reason that is no text.
-    """
-    table = Table(where, {**values}, COLUMNS)
-    return {name: table.text(name) for name in values}
-
-
-def _costs(where: str, values: Mapping[str, Any]) -> dict[str, Metric]:
-    table = Table(where, values, COSTS)
-    return {name: Metric(value=table.integer(name), source="exact") for name in values}

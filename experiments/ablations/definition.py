@@ -1,7 +1,5 @@
 """Ablation tables as TOML: a base design, rows as edits of it, and what the paper prints beside each."""
 
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
@@ -9,27 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from analysis.records.record import Metric
-from analysis.results.ablation import COSTS, SHARES, Claim, Published
-from experiments.ablations.counted import CountedRows, reasons
+from analysis.results.ablation import COSTS, Claim, Published
+from experiments.ablations.counted import CountedRows
 from experiments.ablations.edits import edited, edited_once
 from experiments.ablations.published import PublishedTable, claim, inline
-from search_space.candidate import SMALLEST_SIDE, Candidate
-from search_space.cost.parts import GROUPS
-from topformer.codec import from_json, to_json
+from experiments.ablations.sections import SIMILAR_WITHIN, RowSection, TableSection
+from search_space.candidate import Candidate
 from topformer.errors import InputError, StudyError, unknown_name
+from topformer.files import read_toml
 from topformer.presets import preset
-from topformer.schema import Table
+from topformer.schema import read, refuse
 
 _FOLDER = files("experiments") / "tables"
-FIGURES = ("rows", "latency", "shares")
-SIMILAR_WITHIN = 1.0
-"""Percentage points of mIoU that count as similar where a table does not say otherwise."""
-
-_TABLE_KEYS = (
-    "id", "title", "source", "base", "size", "classes", "baseline", "columns", "notes", "figure", "similar_within",
-    "published", "counted", "rows",
-)  # fmt: skip
-_ROW_KEYS = ("label", "edits", "preset", "size", "part", "match", "paper", "claim", "why")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +97,16 @@ class TableDefinition:
 
 
 def table_names() -> list[str]:
-    """Ids of the tables that come with the project: the paper's, in its order."""
+    """Ids of the tables that come with the project: the paper's, in its order, then all others."""
     names = [Path(item.name).stem for item in _FOLDER.iterdir() if item.name.endswith(".toml")]
-    return sorted(names, key=lambda name: (name.partition("-")[0] != "table", int(name.rpartition("-")[2])))
+    return sorted(names, key=_place)
+
+
+def _place(name: str) -> tuple[int, int, str]:
+    kind, _, number = name.partition("-")
+    if kind in ("table", "figure") and number.isdecimal():
+        return int(kind == "figure"), int(number), name
+    return 2, 0, name
 
 
 def table(name: str) -> TableDefinition:
@@ -130,54 +126,60 @@ def table(name: str) -> TableDefinition:
 def load_table(path: Path) -> TableDefinition:
     """The table of a TOML file; errors as in `table`."""
     try:
-        return read_table(tomllib.loads(Path(path).read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{path} is not TOML: {error}") from None
-    except UnicodeDecodeError as error:
-        raise StudyError(f"{path} is not UTF-8 text: {error}") from None
-    except OSError as error:
-        raise StudyError(f"table file {path}: {error.strerror}") from None
+        return read_table(read_toml(Path(path), what="table file", error=StudyError))
     except InputError as error:
-        raise StudyError(f"{path}: {error}") from None
+        prefix = "" if str(path) in str(error) else f"{path}: "
+        raise StudyError(f"{prefix}{error}") from None
 
 
 def read_table(values: Mapping[str, Any]) -> TableDefinition:
     """The table of the tables of a TOML file, checked.
 
     Raises:
-        StudyError: A wrong key, type or value; an unknown axis, label or field; an edit that changes nothing; two
-            equal rows; a baseline that is no row; a published value without a source.
+        StudyError: Wrong keys, types or values; an unknown axis, label or field; an edit that changes nothing; two
+            equal rows; a baseline that is no row.
         DesignError: There is no such preset, or no network can be built.
     """
-    top = Table("table", values, _TABLE_KEYS)
-    name = top.text("id")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        raise StudyError(f"table.id must be lower-case letters, digits, dots and hyphens, got {name!r}")
-    base = _base(top.text("base"), values.get("classes"), _side("table.size", values.get("size", 512)))
-    baseline = top.text("baseline") if top.has("baseline") else ""
-    published = PublishedTable.read(top.table("published"))
-    rows = [_row(number, row, base, baseline, published) for number, row in enumerate(_listed(values, "rows"), start=1)]
-    counted = CountedRows.read(top.table("counted"))
-    rows += [
+    top = read(TableSection, values, "table")
+    base = _base(top.base, top.classes, top.size)
+    published = PublishedTable.of(top.published)
+    counted = CountedRows.of(top.counted)
+    rows = [*_rows(top, base, published), *_published_rows(published, counted)]
+    counted.check([row.label for row in rows if row.candidate is None])
+    check_rows(rows, top.baseline)
+    return TableDefinition(
+        id=top.id,
+        title=top.title,
+        source=top.source,
+        base=f"{top.base} at {base.height} x {base.width}",
+        candidate=base,
+        baseline=top.baseline,
+        rows=tuple(rows),
+        columns=top.columns,
+        notes=top.notes,
+        figure=top.figure,
+        similar_within=top.similar_within,
+    )
+
+
+def _rows(top: TableSection, base: Candidate, published: PublishedTable) -> list[RowDefinition]:
+    """The rows of the file; what is wrong with any of them is said at once."""
+    rows, problems = [], []
+    for row in top.rows:
+        try:
+            rows.append(_row(row, base, top.baseline, published))
+        except InputError as error:
+            problems.append(str(error))
+    refuse(problems, StudyError)
+    return rows
+
+
+def _published_rows(published: PublishedTable, counted: CountedRows) -> list[RowDefinition]:
+    """The rows that are only published."""
+    return [
         RowDefinition(label=label, published=cells, counted=counted.costs(label), why=counted.reasons(label))
         for label, cells in published.rest()
     ]
-    counted.check([row.label for row in rows if row.candidate is None])
-    definition = TableDefinition(
-        id=name,
-        title=top.text("title"),
-        source=top.text("source") if top.has("source") else "",
-        base=f"{values['base']} at {base.height} x {base.width}",
-        candidate=base,
-        baseline=baseline,
-        rows=tuple(rows),
-        columns=_columns(values.get("columns", list(COSTS))),
-        notes=top.names("notes") if values.get("notes") else (),
-        figure=top.among("figure", FIGURES, "rows"),
-        similar_within=top.positive("similar_within") or SIMILAR_WITHIN,
-    )
-    check_rows(definition.rows, baseline)
-    return definition
 
 
 def check_rows(rows: Sequence[RowDefinition], baseline: str) -> None:
@@ -202,69 +204,37 @@ def check_rows(rows: Sequence[RowDefinition], baseline: str) -> None:
         raise StudyError(unknown_name("baseline", baseline, designed))
 
 
-def _base(name: str, classes: object, side: int) -> Candidate:
+def _base(name: str, classes: int | None, side: int) -> Candidate:
     design = preset(name)
     if classes is not None:
-        design = from_json({**to_json(design), "num_classes": classes})
+        design = replace(design, num_classes=classes)
     return Candidate(design=design, height=side, width=side)
 
 
-def _side(where: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < SMALLEST_SIDE:
-        raise StudyError(f"{where} must be an integer of at least {SMALLEST_SIDE} pixels, got {value!r}")
-    return value
-
-
-def _listed(values: Mapping[str, Any], key: str) -> list[Any]:
-    value = values.get(key, [])
-    if not isinstance(value, list):
-        raise StudyError(f"table.{key} must be a list, got {value!r}")
-    return value
-
-
-def _columns(value: object) -> tuple[str, ...]:
-    accepted = (*COSTS, *SHARES)
-    if not isinstance(value, list):
-        raise StudyError(f"table.columns must be a list, got {value!r}")
-    for name in value:
-        if name not in accepted:
-            raise StudyError(unknown_name("column", name, accepted))
-    return tuple(value)
-
-
-def _row(number: int, values: object, base: Candidate, baseline: str, published: PublishedTable) -> RowDefinition:
-    where = f"rows[{number}]"
-    row = Table(where, values, _ROW_KEYS)
-    label = row.text("label")
-    where = f"row {label!r}"
-    own = _row_base(where, row, base)
-    edits = row.table("edits")
+def _row(row: RowSection, base: Candidate, baseline: str, published: PublishedTable) -> RowDefinition:
+    where = f"row {row.label!r}"
     try:
-        candidate = _checked(own, edits, may_repeat=label == baseline)
+        candidate = _checked(_row_base(row, base), row.edits, may_repeat=row.label == baseline)
     except StudyError as error:
         raise StudyError(f"{where}: {error}") from None
-    cells = published.match(where, row.table("match")) if row.has("match") else {}
+    cells = published.match(where, row.match) if row.match is not None else {}
     return RowDefinition(
-        label=label,
+        label=row.label,
         candidate=candidate,
-        edits=dict(edits),
-        preset=row.text("preset") if row.has("preset") else "",
-        part=row.among("part", GROUPS) if row.has("part") else "",
-        published={**cells, **inline(f"{where}.paper", row.table("paper"))},
-        claim=claim(f"{where}.claim", row.table("claim")) if row.has("claim") else None,
-        why=reasons(where, row.table("why")),
+        edits=dict(row.edits),
+        preset=row.preset,
+        part=row.part,
+        published={**cells, **inline(row.paper)},
+        claim=claim(row.claim) if row.claim else None,
+        why=row.why,
     )
 
 
-def _row_base(where: str, row: Table, base: Candidate) -> Candidate:
+def _row_base(row: RowSection, base: Candidate) -> Candidate:
     """The table's base, with the row's own preset and size."""
-    if row.has("preset"):
-        classes = base.design.num_classes
-        base = _base(row.text("preset"), classes, base.height)
-    if row.has("size"):
-        side = _side(f"{where}.size", row.integer("size"))
-        base = replace(base, height=side, width=side)
-    return base
+    if row.preset:
+        base = _base(row.preset, base.design.num_classes, base.height)
+    return base if row.size is None else replace(base, height=row.size, width=row.size)
 
 
 def _checked(base: Candidate, edits: Mapping[str, Any], *, may_repeat: bool) -> Candidate:

@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 from search_space.axes.axis import Axis
-from search_space.axes.catalogue import CATALOGUE
 from search_space.candidate import Candidate
+from search_space.spaces.catalogue import CATALOGUE
 from topformer.codec import from_json, to_json
 from topformer.errors import DesignError, SpaceError, StudyError, unknown_name
 
@@ -47,10 +47,10 @@ def _with_label(candidate: Candidate, name: str, label: str) -> Candidate:
 
 
 def _with_field(candidate: Candidate, name: str, value: object) -> Candidate:
-    known = to_json(candidate.design)
-    if name not in known or name == "schema":
-        raise DesignError(unknown_name("field of a design", name, [key for key in known if key != "schema"]))
-    design = from_json({**known, name: value})
+    fields = to_json(candidate.design)
+    if name not in fields or name == "schema":
+        raise DesignError(unknown_name("field of a design", name, [key for key in fields if key != "schema"]))
+    design = from_json({**fields, name: value})
     return Candidate(design=design, height=candidate.height, width=candidate.width)
 
 

@@ -6,7 +6,7 @@ from experiments.ablations.definition import RowDefinition, TableDefinition
 from experiments.ablations.edits import edited
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
-from search_space.spaces.validity import reasons
+from search_space.spaces.validity import broken_rules
 from topformer.errors import StudyError
 
 
@@ -51,7 +51,7 @@ def _rows(space: Space, start: Candidate, name: str, changes: Iterable[tuple[str
     rows, seen = [RowDefinition(label=name, candidate=start)], {start.canonical().fingerprint}
     for axis, label in changes:
         candidate = edited(start, {axis: label})
-        if candidate.fingerprint not in seen and not reasons(candidate, space.rules):
+        if candidate.fingerprint not in seen and not broken_rules(candidate, space.rules):
             seen.add(candidate.fingerprint)
             rows.append(RowDefinition(label=f"{axis} {label}", candidate=candidate, edits={axis: label}))
     return rows

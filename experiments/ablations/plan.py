@@ -1,12 +1,11 @@
 """What an ablation has to run: every design and seed once, less what is already paid for."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from analysis.records.fidelity import Fidelity, digest
 from analysis.records.record import Record, State
 from analysis.results.effects import (
     KNOWN_NOISE,
@@ -44,8 +43,7 @@ class Identity:
     def of(cls, evaluator: Evaluator) -> "Identity":
         """The identity of an evaluator."""
         settings = dict(evaluator.describe())
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        return cls(study=digest[:12], metric=evaluator.metric, settings=settings)
+        return cls(study=digest(settings), metric=evaluator.metric, settings=settings)
 
     @classmethod
     def of_record(cls, record: Record) -> "Identity":
@@ -58,6 +56,14 @@ class Identity:
             return cls(study=record.study, metric=record.details["metric"], settings=record.details["evaluator"])
         except KeyError as error:
             raise StudyError(f"the record of {record.fingerprint} is of no ablation: it has no {error}") from None
+
+    def fidelity(self, height: int, width: int, budget: int) -> Fidelity:
+        """What the evaluator's accuracies at that input size (pixels) and budget are obtained with."""
+        return Fidelity.of(self.settings, height=height, width=width, budget=budget)
+
+    def has_made(self, record: Record, budget: int) -> bool:
+        """Whether a record's accuracy may stand beside others of this evaluator under that budget."""
+        return record.fidelity == self.fidelity(record.height, record.width, budget)
 
     @property
     def classes(self) -> int | None:
@@ -104,7 +110,7 @@ class Job:
 
     @property
     def key(self) -> tuple[str, int]:
-        """What makes two runs of one study and budget the same."""
+        """What makes two runs of one evaluator and budget the same; the size is in the fingerprint."""
         return self.candidate.fingerprint, self.seed
 
 
@@ -201,31 +207,32 @@ def _payer(record: Record) -> str:
     return str(record.details.get("ablation", {}).get("table", "another run"))
 
 
-def paid_runs(records: Iterable[Record], study: str, budget: int) -> dict[tuple[str, int], Record]:
-    """The complete runs of one study and budget, by fingerprint and seed; of several the first."""
-    found: dict[tuple[str, int], Record] = {}
+def paid_runs(records: Iterable[Record], identity: Identity, budget: int) -> dict[tuple[str, int], Record]:
+    """The complete runs of one evaluator and budget, by fingerprint and seed; of several the first."""
+    runs: dict[tuple[str, int], Record] = {}
     for record in records:
-        if record.study == study and record.budget == budget and record.state is State.COMPLETE:
-            found.setdefault((record.fingerprint, record.seed), record)
-    return found
+        if record.state is State.COMPLETE and identity.has_made(record, budget):
+            runs.setdefault((record.fingerprint, record.seed), record)
+    return runs
 
 
-def failed_runs(records: Iterable[Record], study: str, budget: int) -> dict[tuple[str, int], Record]:
-    """The failed runs of one study and budget, by fingerprint and seed; of several the last."""
+def failed_runs(records: Iterable[Record], identity: Identity, budget: int) -> dict[tuple[str, int], Record]:
+    """The failed runs of one evaluator and budget, by fingerprint and seed; of several the last."""
     return {
         (record.fingerprint, record.seed): record
         for record in records
-        if record.study == study and record.budget == budget and record.state is State.FAILED
+        if record.state is State.FAILED and identity.has_made(record, budget)
     }
 
 
-def seconds_per_update(records: Iterable[Record], study: str, budget: int) -> float | None:
-    """Mean wall-clock seconds of one update in the runs of a study, those of the same budget if any; or None."""
-    known = [(r.seconds, r.budget) for r in records if r.study == study and r.budget and r.state is State.COMPLETE]
+def seconds_per_iteration(records: Iterable[Record], identity: Identity, budget: int) -> float | None:
+    """Mean wall-clock seconds of an iteration in the runs of an evaluator, of the same budget if any; or None."""
+    complete = [record for record in records if record.state is State.COMPLETE and record.budget]
+    pairs = [(r.seconds, r.budget) for r in complete if identity.has_made(r, r.budget)]
     # Loading and scoring take a share of the time that depends on the budget.
-    spent = [pair for pair in known if pair[1] == budget] or known
-    updates = sum(budget for _, budget in spent)
-    return sum(seconds for seconds, _ in spent) / updates if updates else None
+    spent = [pair for pair in pairs if pair[1] == budget] or pairs
+    iterations = sum(count for _, count in spent)
+    return sum(seconds for seconds, _ in spent) / iterations if iterations else None
 
 
 def noise(metric: str, records: Iterable[Record]) -> Noise | None:

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any
 
 from analysis.reference import Cell, paper_table
-from analysis.results.ablation import COLUMNS, Claim, Published
+from analysis.results.ablation import Claim, Published
 from analysis.results.effects import Direction
+from experiments.ablations.sections import PrintedCell, PrintedClaim, PublishedSection
 from topformer.errors import StudyError
-from topformer.schema import Table
 
 PRINTED: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
@@ -47,21 +47,15 @@ class PublishedTable:
     claimed: set[int] = field(default_factory=set)
 
     @classmethod
-    def read(cls, values: Mapping[str, Any]) -> "PublishedTable":
-        """The published table that the `published` table of a TOML file names.
+    def of(cls, section: PublishedSection | None) -> "PublishedTable":
+        """The published table that the file names, or one without rows.
 
         Raises:
-            StudyError: A wrong key, or no source.
             InputError: There is no such published table.
         """
-        if not values:
+        if section is None:
             return cls()
-        table = Table("published", values, ("table", "source", "rest"))
-        return cls(
-            rows=paper_table(table.text("table")),
-            source=table.text("source"),
-            label=table.text("rest") if table.has("rest") else "",
-        )
+        return cls(rows=paper_table(section.table), source=section.source, label=section.rest)
 
     def match(self, where: str, wanted: Mapping[str, Any]) -> dict[str, Published]:
         """The numbers of the one row whose cells are `wanted`; the row counts as claimed.
@@ -99,31 +93,14 @@ class PublishedTable:
         return cells
 
 
-def inline(where: str, values: Mapping[str, Any]) -> dict[str, Published]:
-    """The numbers of a `paper` table in a row: `miou = { value = 37.8, source = "..." }`.
-
-    Raises:
-        StudyError: An unknown column, a value that is no number, or no source.
-    """
-    columns = Table(where, values, COLUMNS)
-    cells = {}
-    for name in values:
-        cell = Table(f"{where}.{name}", columns.table(name), ("value", "source"))
-        if not cell.has("source"):
-            raise StudyError(f"{where}.{name} has a value without a source; say where it was published")
-        number = values[name].get("value")
-        if number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
-            raise StudyError(f"{where}.{name}.value must be a number, got {number!r}")
-        cells[name] = Published(value=None if number is None else float(number), source=cell.text("source"))
-    return cells
+def inline(cells: Mapping[str, PrintedCell]) -> dict[str, Published]:
+    """The numbers of a `paper` table in a row."""
+    return {
+        name: Published(value=None if cell.value is None else float(cell.value), source=cell.source)
+        for name, cell in cells.items()
+    }
 
 
-def claim(where: str, values: Mapping[str, Any]) -> Claim:
-    """What the paper says without a number: `{ direction = "worse", source = "..." }`.
-
-    Raises:
-        StudyError: Another direction, or no source.
-    """
-    table = Table(where, values, ("direction", "source"))
-    direction = table.among("direction", [item.value for item in Direction])
-    return Claim(direction=Direction(direction), source=table.text("source"))
+def claim(said: PrintedClaim) -> Claim:
+    """What the paper says without a number."""
+    return Claim(direction=Direction(said.direction), source=said.source)

@@ -5,13 +5,21 @@ from dataclasses import replace
 from functools import cache
 
 from analysis.records.record import Metric, Record
-from analysis.results.ablation import SHARES, Ablation, Evaluation, Measured, Row, judged, said_by_paper
-from docs.make.devices import Foretold, left_out
+from analysis.results.ablation import (
+    SHARES,
+    Ablation,
+    AblationRow,
+    Evaluation,
+    MeasuredRow,
+    paper_directions,
+    table_statistics,
+)
 from experiments.ablations.definition import RowDefinition, TableDefinition
 from experiments.ablations.plan import Base, Identity, failed_runs, noise, noise_words, paid_runs, power, trained
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.latency.calibration.devices import device
+from search_space.latency.calibration.left_out import HeldOutPrediction, left_out
 
 DEVICE = "snapdragon-865"
 """The device whose latencies the paper prints."""
@@ -34,7 +42,7 @@ def results(
         base: What the rows' edits were applied to for the accuracy.
         records: Of any study; those of `identity` and `budget` are read.
         identity: Where the accuracy comes from; None for tables of costs alone.
-        budget: Updates of each run.
+        budget: Iterations of each run.
         seeds: Which runs are read.
         detect: A difference of interest for the power statement, in percentage points.
     """
@@ -54,12 +62,12 @@ def _result(
     rows = [_row(row, table.columns) for row in table.rows]
     evaluation, notes = None, [*table.notes, *_latency_notes(table)]
     if identity is not None:
-        paid, failed = paid_runs(records, identity.study, budget), failed_runs(records, identity.study, budget)
+        paid, failed = paid_runs(records, identity, budget), failed_runs(records, identity, budget)
         measured = _measured(table, base, identity, seeds, paid, failed)
         if measured:
-            judgement = judged(
+            judgement = table_statistics(
                 measured,
-                said_by_paper(rows, table.baseline),
+                paper_directions(rows, table.baseline),
                 baseline=table.baseline,
                 similar_within=table.similar_within,
             )
@@ -93,8 +101,8 @@ def _result(
     )
 
 
-def _row(row: RowDefinition, columns: Sequence[str]) -> Row:
-    return Row(
+def _row(row: RowDefinition, columns: Sequence[str]) -> AblationRow:
+    return AblationRow(
         label=row.label,
         edits=row.words,
         fingerprint=row.candidate.fingerprint if row.candidate else "",
@@ -115,7 +123,7 @@ def _counted(row: RowDefinition, columns: Sequence[str]) -> dict[str, Metric]:
 
 
 @cache
-def _told() -> Mapping[str, Foretold]:
+def _told() -> Mapping[str, HeldOutPrediction]:
     return {one.row.name: one for one in left_out(DEVICE)}
 
 
@@ -166,10 +174,10 @@ def _measured(
     seeds: Sequence[int],
     paid: Mapping[tuple[str, int], Record],
     failed: Mapping[tuple[str, int], Record],
-) -> dict[str, Measured]:
+) -> dict[str, MeasuredRow]:
     """The scores of every row that has an accuracy, also where none ran yet."""
     first: dict[str, str] = {}
-    rows: dict[str, Measured] = {}
+    rows: dict[str, MeasuredRow] = {}
     for row in table.rows:
         candidate = trained(row, base, identity.classes)
         if candidate is None:
@@ -177,7 +185,7 @@ def _measured(
         name = candidate.fingerprint
         owner = first.setdefault(name, row.label)
         runs = {seed: paid[name, seed] for seed in seeds if (name, seed) in paid}
-        rows[row.label] = Measured(
+        rows[row.label] = MeasuredRow(
             fingerprint=name,
             scores={seed: run.metrics[identity.metric].value for seed, run in runs.items()},
             failed={s: failed[name, s].reason for s in seeds if (name, s) in failed and s not in runs},

@@ -6,38 +6,43 @@ Exit status: 0 done, 1 something failed, 2 the input cannot be used, 130 interru
 import argparse
 import os
 import sys
-import tempfile
-import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 from experiments.cli.parsing import Parser
 from topformer import __version__
 from topformer.errors import ExplorerError, InputError
 
-COMMANDS = (
-    "sweep",
-    "ablate",
-    "pretrain",
-    "train",
-    "evaluate",
-    "predict",
-    "detect",
-    "pareto",
-    "cost",
-    "latency",
-    "enumerate",
-    "export",
-    "measure",
-    "measure-next",
-    "calibrate",
-    "emulate",
-    "compare",
-    "data",
-    "doctor",
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "sweep": "Search a space for the Pareto front of accuracy and cost; the same command continues a stopped sweep",
+        "ablate": "Remake the paper's ablation tables, or your own: exact costs beside the printed figures, and paired "
+        "trainings",
+        "pretrain": "Pre-train a design on ImageNet, or on any folder with one subfolder of images per class",
+        "train": "Train a network in full, as the release trained its own: with mmsegmentation, or faster with the "
+        "lean loop",
+        "evaluate": "Score a trained network on a data set: mIoU, accuracies, and the IoU of every class",
+        "predict": "Draw what a trained network sees in images: each beside its classes in colour, with a legend",
+        "detect": "Train a RetinaNet around a design on COCO with mmdetection, or say what it costs",
+        "pareto": "Draw the Pareto plot of a run, and write its table, from the records so far",
+        "cost": "Count parameters, MACs and activation memory of a design, exactly",
+        "latency": "Predict the latency of a design on a device, with its interval and what it rests on",
+        "enumerate": "List the designs of a search space with their exact cost and predicted latency",
+        "export": "Write a design as an ONNX or ncnn file, BatchNorm folded, and check it against torch",
+        "measure": "Time designs on this machine, over ssh or on a phone, in turns with a reference network",
+        "measure-next": "Choose the designs of a space whose measurement would tell most about which of them meet a "
+        "latency limit",
+        "calibrate": "Make a device for `topformer latency` from rows of `topformer measure`",
+        "emulate": "Count the ARM instructions of designs by kind, without ARM hardware; instructions, not time",
+        "compare": "Show what changes between two devices: the ratio of latencies, their order, and the Pareto front",
+        "data": "List the known data sets, check one before training, convert original annotations, or make the "
+        "embedded set",
+        "doctor": "Say what this machine can do, and what is missing with the line that installs it",
+    }
 )
-"""Subcommands, in the order of the help; each is a module of this package with `add_arguments` and `run`."""
+"""Commands and what they do, in the order of the help; each is a module of this package with `add_arguments`, `run` and
+`EXAMPLE`. They stand here so that the list of them needs none of the modules."""
 
 
 def entry() -> None:
@@ -54,8 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    given = sys.argv[1:] if argv is None else argv
     try:
-        args = parser().parse_args(argv)
+        args = parser([text for text in given[:1] if text in COMMANDS]).parse_args(given)
         status: int = _module(args.command).run(args)
         sys.stdout.flush()
     except InputError as error:
@@ -75,8 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def parser(filled: Iterable[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The parser of the command line.
+
+    Args:
+        filled: The commands whose arguments are declared, for which their modules load; the others are names only.
+    """
     top = Parser(
         prog="topformer",
         description="Explore the TopFormer family: exact costs, calibrated ARM latency, honest accuracy.",
@@ -84,16 +94,12 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"topformer {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        module = _module(name)
-        summary, example = str(module.__doc__).split("\n\n")[0], module.EXAMPLE
-        sub = commands.add_parser(
-            name,
-            help=summary.rstrip("."),
-            description=summary,
-            epilog=f"example: {example}",
-        )
-        module.add_arguments(sub)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=f"{summary}.")
+        if name in filled:
+            module = _module(name)
+            sub.epilog = f"example: {module.EXAMPLE}"
+            module.add_arguments(sub)
     return top
 
 
@@ -102,6 +108,9 @@ def _module(name: str) -> ModuleType:
 
 
 def _crash_report() -> str:
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="topformer-", suffix=".log", delete=False, encoding="utf-8") as file:
         traceback.print_exc(file=file)
     return file.name

@@ -12,13 +12,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_json, add_size, positive, read_design, size
+from experiments.cli.arguments import add_json, add_size, size, sized
+from experiments.cli.parsing import of, place
+from experiments.cli.terminal import console, show_lines, show_table
+from experiments.evaluators import EVALUATORS
+from experiments.implementations import canonical
 from experiments.training.recipes import RECIPES
+from topformer.bounds import COUNT, POSITIVE, WORKERS
+from topformer.design_file import read_design
 from topformer.errors import InputError
 
 if TYPE_CHECKING:
     from analysis.reports.ablation_page import AblationFiles
-    from analysis.reports.ablation_table import Grid
     from analysis.results.ablation import Ablation
     from experiments.ablations.ablate import Asked, Outlook
     from experiments.ablations.definition import TableDefinition
@@ -32,6 +37,8 @@ SIZE = "128"
 """Of the images of the embedded data."""
 QUICK_SEEDS = 3
 """Of `--quick`: the same trainings, so that a full ablation later reuses them."""
+LEAN = "lean"
+"""The evaluator where nothing names another."""
 PAPER = "paper"
 """The base that is each table's own."""
 
@@ -40,12 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("tables", nargs="*", metavar="TABLE", help="list, all, an id, or a TOML file")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds of every row")
-    parser.add_argument("--seeds", type=int, default=None, metavar="N", help=f"seeds of every row (default {SEEDS})")
     parser.add_argument(
-        "--budget", type=int, default=None, help=f"updates of each training (default {BUDGET}, or the recipe's)"
+        "--seeds", type=of(COUNT), default=None, metavar="N", help=f"seeds of every row (default {SEEDS})"
+    )
+    parser.add_argument(
+        "--budget",
+        type=of(COUNT),
+        default=None,
+        help=f"iterations of each training (default {BUDGET}, or the recipe's)",
     )
     parser.add_argument("--data", default="tokenworld", help="folder of a data set, or tokenworld")
-    parser.add_argument("--evaluator", default=None, help="lean (the default), mmseg or recipe")
+    parser.add_argument("--evaluator", default=None, help=f"one of {', '.join(EVALUATORS)}; {LEAN} by default")
     parser.add_argument(
         "--recipe", choices=sorted(RECIPES), default=None, help="train by this recipe of the release; needs --data"
     )
@@ -63,11 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--base", default="nano", help=f"what the edits are applied to for the accuracy; {PAPER}: each table's own"
     )
     add_size(parser, None)
-    parser.add_argument("--workers", type=int, default=_cores(), help="trainings that run beside each other")
-    parser.add_argument("--out", type=Path, default=Path("runs/ablations"), help="run folder, shared by all tables")
+    parser.add_argument("--workers", type=of(WORKERS), default=_cores(), help="trainings that run beside each other")
+    parser.add_argument("--out", type=place, default=Path("runs/ablations"), help="run folder, shared by all tables")
     parser.add_argument("--dry-run", action="store_true", help="show what would run and what it could show")
-    parser.add_argument("--detect", type=positive, default=2.0, help="points of mIoU whose price in seeds is stated")
-    parser.add_argument("--from", dest="source", type=Path, default=None, metavar="FILE", help="only read records")
+    parser.add_argument(
+        "--detect", type=of(POSITIVE), default=2.0, help="points of mIoU whose price in seeds is stated"
+    )
+    parser.add_argument("--from", dest="source", type=place, default=None, metavar="FILE", help="only read records")
     parser.add_argument("--study", default=None, help="with --from: which evaluator's records")
     parser.add_argument("--space", default=None, help="make the table from this search space instead")
     parser.add_argument("--one-factor", action="store_true", help="with --space: every label around --base")
@@ -102,10 +116,6 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--space needs either --one-factor or --leave-one-out DESIGN")
     if not args.space and (args.one_factor or args.leave_one_out):
         raise InputError("--one-factor and --leave-one-out need a search space: --space paper")
-    for name in ("seeds", "budget", "workers"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name} must be at least 1, got {value}")
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -129,7 +139,6 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
     from experiments.ablations.definition import table, table_names
     from experiments.ablations.generate import leave_one_out, one_factor
     from experiments.ablations.plan import Base
-    from search_space.candidate import Candidate
     from search_space.spaces.space import space
 
     height, width = _size(args)
@@ -137,7 +146,7 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
         chosen = space(args.space, base=read_design(args.base), height=height, width=width)
         if args.one_factor:
             return Base(name=args.base, candidate=chosen.base), [one_factor(chosen, args.base)]
-        design = Candidate(design=read_design(args.leave_one_out), height=height, width=width).canonical()
+        design = sized(args.leave_one_out, (height, width)).canonical()
         made = leave_one_out(chosen, design, args.leave_one_out)
         return Base(name=args.leave_one_out, candidate=design), [made]
     names = [name for given in args.tables for name in (table_names() if given == "all" else [given])]
@@ -146,8 +155,7 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
         raise InputError(f"tables must have different ids, got {', '.join(one.id for one in tables)}")
     if args.base == PAPER:
         return Base(name="the table's own", candidate=None), tables
-    candidate = Candidate(design=read_design(args.base), height=height, width=width)
-    return Base(name=args.base, candidate=candidate), tables
+    return Base(name=args.base, candidate=sized(args.base, (height, width))), tables
 
 
 def _size(args: argparse.Namespace) -> tuple[int, int]:
@@ -159,13 +167,9 @@ def _size(args: argparse.Namespace) -> tuple[int, int]:
 
 def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
     from experiments.ablations.ablate import Asked
-    from experiments.evaluators import EVALUATORS
-    from experiments.search.definition import EvaluatorDefinition
-    from topformer.errors import unknown_name
+    from experiments.evaluators.definition import EvaluatorDefinition
 
-    kind = args.evaluator or ("recipe" if args.recipe else "lean")
-    if kind not in EVALUATORS:
-        raise InputError(unknown_name("evaluator", kind, EVALUATORS))
+    kind = canonical("evaluator", args.evaluator or ("recipe" if args.recipe else LEAN), EVALUATORS)
     budget = args.budget or (RECIPES[args.recipe].iterations if args.recipe else BUDGET)
     seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
     settings = _settings(args.set) | _recipe_settings(args, kind)
@@ -226,7 +230,7 @@ def _metric(args: argparse.Namespace) -> str:
 
 def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     from experiments.ablations.plan import noise_words, power
-    from experiments.ablations.progress import duration
+    from experiments.trials.progress import duration
 
     lines = []
     for table in found.plan.tables:
@@ -242,26 +246,23 @@ def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     time = (
         "time unknown before a first run is recorded" if found.seconds is None else f"about {duration(found.seconds)}"
     )
-    trainings = f"{len(found.plan.jobs)} trainings of {asked.evaluator.budget:,} updates on {asked.base.name}"
+    trainings = f"{len(found.plan.jobs)} trainings of {asked.evaluator.budget:,} iterations on {asked.base.name}"
     workers = f"{asked.workers} worker" + ("s" if asked.workers > 1 else "")
     return [*lines, noise_words(found.noise), f"in all: {trainings}, {found.plan.reused} reused; {time} with {workers}"]
 
 
 def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition]") -> int:
-    from rich.console import Console
-
     from experiments.ablations.ablate import outlook, run_ablations
-    from experiments.ablations.progress import AblationProgress
+    from experiments.trials.progress import TrialProgress
 
     # With --json the standard output holds nothing but JSON.
-    console = Console(stderr=args.json)
-    for line in _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with AblationProgress(console) as progress:
-        summary = run_ablations(tables, asked, args.out, listener=progress)
+    told = console(stderr=args.json)
+    show_lines(told, _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))))
+    with TrialProgress(told) as progress:
+        summary = run_ablations(tables, asked, args.out, callback=progress)
     _show(args, summary.tables, summary.files)
     if summary.interrupted:
-        console.print("interrupted; the same command continues")
+        show_lines(told, ["interrupted; the same command continues"])
     return summary.exit_status
 
 
@@ -279,32 +280,17 @@ def _remake(args: argparse.Namespace, base: "Base", tables: "list[TableDefinitio
 
 def _show(args: argparse.Namespace, tables: "Sequence[Ablation]", files: "AblationFiles") -> None:
     """The tables as text or JSON, and where the files are."""
-    from rich.console import Console
-
-    from analysis.reports.ablation_table import grids, heading, remarks, verdicts
+    from analysis.reports.ablation_table import heading, remarks, text_tables, verdicts
 
     if args.json:
         print(json.dumps([table.to_json() for table in tables], indent=2, allow_nan=False))
         return
-    console = Console()
+    told = console()
     for table in tables:
-        console.print(f"\n[bold]{heading(table)}[/bold]")
-        for grid in grids(table):
-            console.print(_drawn(grid))
-        for line in remarks(table):
-            console.print(line, highlight=False, markup=False, style="dim", soft_wrap=True)
+        show_lines(told, ["", heading(table)], style="bold")
+        for part in text_tables(table):
+            show_table(told, part)
+        show_lines(told, remarks(table), style="dim")
         if found := verdicts(table):
-            console.print(f"against the paper: {found}", highlight=False)
+            show_lines(told, [f"against the paper: {found}"])
     print(f"\npage   {files.page}\ntables {files.tables}")
-
-
-def _drawn(grid: "Grid") -> Any:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(grid.title), title_justify="left", title_style="italic", box=None, pad_edge=False)
-    for index, name in enumerate(grid.header):
-        table.add_column(escape(name), justify="left" if index == 0 else "right", overflow="fold")
-    for row in grid.rows:
-        table.add_row(*map(escape, row))
-    return table

@@ -1,24 +1,36 @@
 """Arguments that several commands share, and how their text becomes values."""
 
 import argparse
-import json
-import math
 import re
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.cli.parsing import of, place
 from search_space.candidate import Candidate
-from topformer.codec import from_json
+from search_space.latency.devices import devices
+from topformer.bounds import CLASSES, LOADERS
+from topformer.deployment.boundary import Boundary
 from topformer.design import Design
+from topformer.design_file import read_design
 from topformer.errors import DesignError, InputError
-from topformer.presets import preset
+from topformer.presets import presets
+
+DEVICE = "snapdragon-865"
+"""That of the paper's latencies."""
+SIZE = "512"
+"""Input of the paper's networks on ADE20K."""
 
 
 def add_candidate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a design and its input size."""
-    parser.add_argument("design", help="a preset (tiny, tiny-dense, small, base, nano) or a JSON file of a design")
-    add_size(parser, "512")
-    parser.add_argument("--classes", type=int, default=None, help="classes of the logits, if not the design's")
+    parser.add_argument("design", help=f"a preset ({', '.join(presets())}) or a JSON file of a design")
+    add_size(parser, SIZE)
+    parser.add_argument("--classes", type=of(CLASSES), default=None, help="classes of the logits, if not the design's")
+
+
+def add_design(parser: argparse.ArgumentParser, default: str | None, more: str = "") -> None:
+    """Add `--design`."""
+    parser.add_argument("--design", default=default, help=f"a preset, or a JSON file of a design{more}")
 
 
 def add_size(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -26,10 +38,36 @@ def add_size(parser: argparse.ArgumentParser, default: str | None) -> None:
     parser.add_argument("--size", default=default, metavar="PX", help="input size: 512, or HEIGHTxWIDTH")
 
 
+def add_device(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Add `--device`, that of a latency."""
+    text = f"{meaning}: a folder, or one that ships: {', '.join(devices())}"
+    parser.add_argument("--device", default=DEVICE, metavar="NAME", help=text)
+
+
 def add_start(parser: argparse.ArgumentParser) -> None:
     """Add what a training starts from."""
-    parser.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="weights to start from")
+    parser.add_argument("--checkpoint", type=place, default=None, metavar="FILE", help="weights to start from")
     parser.add_argument("--from-design", default=None, metavar="DESIGN", help="what these belong to; they are sliced")
+
+
+def add_loaders(parser: argparse.ArgumentParser, default: int | None, meaning: str) -> None:
+    """Add `--workers`, processes that load data."""
+    parser.add_argument("--workers", type=of(LOADERS), default=default, help=meaning)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def add_boundary(parser: argparse.ArgumentParser) -> None:
+    """Add `--boundary`."""
+    parser.add_argument(
+        "--boundary",
+        choices=[boundary.value for boundary in Boundary],
+        default=Boundary.LOGITS.value,
+        help="where the graph ends: at the logits, at the logits resized to the image, at the class of every pixel",
+    )
 
 
 def read_source(args: argparse.Namespace, checkpoint: Path | None) -> Design | None:
@@ -46,79 +84,20 @@ def read_source(args: argparse.Namespace, checkpoint: Path | None) -> Design | N
     return read_design(args.from_design)
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add `--json`."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
-def whole(text: str) -> int:
-    """An integer of at least 0, for `type=` of an argument.
-
-    Raises:
-        ArgumentTypeError: The text is no such number.
-    """
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
-    return int(text)
-
-
-def seed(text: str) -> int:
-    """A seed that every library takes, for `type=` of an argument.
-
-    Raises:
-        ArgumentTypeError: The text is no integer from 0 to 2**32 - 1.
-    """
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"must be an integer from 0 to {2**32 - 1}, got {text!r}")
-    return int(text)
-
-
-def positive(text: str) -> float:
-    """A finite number above 0, for `type=` of an argument.
-
-    Raises:
-        ArgumentTypeError: The text is no such number.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a finite number above 0, got {text!r}")
-    return number
-
-
 def candidate(args: argparse.Namespace) -> Candidate:
     """The candidate that the arguments of `add_candidate` name.
 
     Raises:
         DesignError: No such preset or file, a design that cannot be built, or an impossible size.
     """
-    design = read_design(args.design)
-    if args.classes is not None:
-        design = replace(design, num_classes=args.classes)
-    height, width = size(args.size)
-    return Candidate(design=design, height=height, width=width)
+    found = sized(args.design, size(args.size))
+    return found if args.classes is None else replace(found, design=replace(found.design, num_classes=args.classes))
 
 
-def read_design(text: str) -> Design:
-    """The preset of that name, or the design in the JSON file of that name.
-
-    A record of a run is such a file too: its key `design` is read.
-
-    Raises:
-        DesignError: Neither a preset nor a readable design.
-    """
-    path = Path(text)
-    if path.suffix != ".json":
-        return preset(text)
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DesignError(f"design file {text}: {error.strerror}") from None
-    except ValueError as error:
-        raise DesignError(f"design file {text} is not JSON: {error}") from None
-    return from_json(value.get("design", value) if isinstance(value, dict) else value)
+def sized(design: str, pixels: tuple[int, int]) -> Candidate:
+    """The design of that name at an input size, height before width; errors as in `candidate`."""
+    height, width = pixels
+    return Candidate(design=read_design(design), height=height, width=width)
 
 
 def size(text: str) -> tuple[int, int]:
@@ -127,7 +106,7 @@ def size(text: str) -> tuple[int, int]:
     Raises:
         DesignError: The text has another form.
     """
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    match = re.fullmatch(r"([0-9]{1,9})(?:x([0-9]{1,9}))?", text)
     if not match:
         raise DesignError(f"size must be a number of pixels or HEIGHTxWIDTH, got {text!r}")
     height = int(match[1])

@@ -7,6 +7,7 @@ of a device's folder anew and writes its coefficients.json, `--shipped` those of
 import argparse
 from pathlib import Path
 
+from experiments.cli.parsing import place
 from topformer.errors import InputError
 
 EXAMPLE = "topformer calibrate --device pi5 rows.csv --out devices"
@@ -14,15 +15,15 @@ EXAMPLE = "topformer calibrate --device pi5 rows.csv --out devices"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("rows", type=Path, nargs="*", metavar="ROWS.csv", help="files of measured rows")
+    parser.add_argument("rows", type=place, nargs="*", metavar="ROWS.csv", help="files of measured rows")
     parser.add_argument("--device", metavar="NAME", help="what to call the device")
     parser.add_argument("--prior", default="snapdragon-865", metavar="NAME", help="known device that few rows scale")
     parser.add_argument(
         "--method", choices=["auto", "scale", "fit"], default="auto", help="auto: by the number of rows"
     )
-    parser.add_argument("--out", type=Path, default=Path("devices"), metavar="FOLDER", help="writes FOLDER/NAME")
+    parser.add_argument("--out", type=place, default=Path("devices"), metavar="FOLDER", help="writes FOLDER/NAME")
     parser.add_argument("--overwrite", action="store_true", help="replace a device of that name")
-    parser.add_argument("--refit", type=Path, metavar="FOLDER", help="fit the rows of a device's folder anew")
+    parser.add_argument("--refit", type=place, metavar="FOLDER", help="fit the rows of a device's folder anew")
     parser.add_argument("--shipped", action="store_true", help="fit those of every device of the project anew")
 
 
@@ -49,10 +50,10 @@ def _refit(args: argparse.Namespace) -> int:
     if args.rows or args.device or (args.shipped and args.refit):
         raise InputError("--refit FOLDER and --shipped stand alone, without rows, --device or each other")
     from experiments.measure.calibration import write_coefficients
-    from search_space.latency.calibration.devices import FOLDER, devices
+    from search_space.latency.devices import devices, folder_of
 
-    for folder in [FOLDER / name for name in devices()] if args.shipped else [args.refit]:
+    for folder in [folder_of(name) for name in devices()] if args.shipped else [args.refit]:
         model = write_coefficients(folder)
-        rates = ", ".join(f"{name} {value:.4g}" for name, value in model.rates._asdict().items())
-        print(f"{model.name}: {len(model.rows)} rows, left out {model.left_out_mean:.1%} on average; {rates}")
+        coefficients = ", ".join(f"{name} {value:.4g}" for name, value in model.coefficients._asdict().items())
+        print(f"{model.name}: {len(model.rows)} rows, left out {model.left_out_mean:.1%} on average; {coefficients}")
     return 0

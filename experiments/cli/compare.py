@@ -8,7 +8,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_json, add_size, read_design, seed, size
+from experiments.cli.arguments import add_json
+from experiments.cli.parsing import place
+from experiments.cli.spaces import add_consider, add_space, chosen_space, space_help
 
 if TYPE_CHECKING:
     from analysis.results.comparison import TransferCard
@@ -21,13 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("first", help="a device that ships, or the folder of one")
     parser.add_argument("second", help="another")
-    parser.add_argument("--run", type=Path, default=None, metavar="RUN", help="a run folder, in place of a space")
-    parser.add_argument("--space", default="paper", help="paper, published-search or full")
-    parser.add_argument("--base", default="tiny", help="the design that the axes vary: a preset or a JSON file")
-    add_size(parser, "512")
+    parser.add_argument("--run", type=place, default=None, metavar="RUN", help="a run folder, in place of a space")
+    parser.add_argument("--space", default="paper", help=space_help())
+    add_space(parser)
     parser.add_argument("--by", choices=["parameters", "macs"], default="parameters", help="in place of an accuracy")
-    parser.add_argument("--consider", type=int, default=20_000, help="designs to compare; a sample of more")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the sample")
+    add_consider(parser, "compare")
     add_json(parser)
 
 
@@ -43,11 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _of_space(args: argparse.Namespace, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":
     from analysis.results.comparison import compare_costs
-    from search_space.spaces.space import space
 
-    height, width = size(args.size)
-    chosen = space(args.space, base=read_design(args.base), height=height, width=width)
-    return compare_costs(first, second, chosen.some(args.seed, args.consider), worth=args.by)
+    return compare_costs(first, second, chosen_space(args.space, args).some(args.seed, args.consider), worth=args.by)
 
 
 def _of_run(folder: Path, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":

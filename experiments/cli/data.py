@@ -4,12 +4,13 @@ import argparse
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Literal
 
-from experiments.cli.arguments import add_json, seed, whole
-from experiments.cli.bar import bar
+from experiments.cli.arguments import add_json
+from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
 from experiments.data.folders.known import KNOWN, KnownSet
+from topformer.bounds import CLASSES, COUNT, NATURAL, SEED, SIDE, WORKERS
 
 EXAMPLE = "topformer data check ade20k data/ade/ADEChallengeData2016 --sheet sheet.png"
 _SHOWN = 12
@@ -37,10 +38,12 @@ def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         epilog=f"example: {EXAMPLE}",
     )
     check.add_argument("name", nargs="?", choices=sorted(KNOWN), help="what the folder must hold; told by its layout")
-    check.add_argument("folder", type=Path, help="folder of a known data set, or with images/ and annotations/")
-    check.add_argument("--classes", type=int, default=None, help="number of classes, if no file of the folder says so")
+    check.add_argument("folder", type=place, help="folder of a known data set, or with images/ and annotations/")
+    check.add_argument(
+        "--classes", type=of(CLASSES), default=None, help="number of classes, if no file of the folder says so"
+    )
     check.add_argument("--decode", type=_decode, default="all", metavar="N", help="pairs of each split to open")
-    check.add_argument("--sheet", type=Path, default=None, help="write a contact sheet with overlays to this PNG")
+    check.add_argument("--sheet", type=place, default=None, help="write a contact sheet with overlays to this PNG")
     add_json(check)
 
 
@@ -52,9 +55,9 @@ def _add_convert(actions: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     names = sorted({item.conversion for item in KNOWN.values() if item.converted})
     convert.add_argument("name", choices=names, help="the data set")
-    convert.add_argument("source", type=Path, help="folder with the unpacked downloads")
-    convert.add_argument("--out", type=Path, required=True, help="folder to write, which may be the source")
-    convert.add_argument("--workers", type=whole, default=4, help="threads")
+    convert.add_argument("source", type=place, help="folder with the unpacked downloads")
+    convert.add_argument("--out", type=place, required=True, help="folder to write, which may be the source")
+    convert.add_argument("--workers", type=of(WORKERS), default=4, help="threads")
     add_json(convert)
 
 
@@ -64,11 +67,11 @@ def _add_tokenworld(actions: "argparse._SubParsersAction[argparse.ArgumentParser
         help="write the embedded data set (docs/tokenworld.md)",
         epilog="example: topformer data tokenworld --out data/tokenworld --size 128",
     )
-    make.add_argument("--out", type=Path, required=True, help="folder to write; an interrupted one is completed")
-    make.add_argument("--size", type=int, default=128, help="side of the images in pixels")
-    make.add_argument("--training", type=int, default=2000, help="number of training images")
-    make.add_argument("--validation", type=int, default=300, help="number of validation images")
-    make.add_argument("--seed", type=seed, default=0, help="seed of the whole set")
+    make.add_argument("--out", type=place, required=True, help="folder to write; an interrupted one is completed")
+    make.add_argument("--size", type=of(SIDE), default=128, help="side of the images in pixels")
+    make.add_argument("--training", type=of(COUNT), default=2000, help="number of training images")
+    make.add_argument("--validation", type=of(COUNT), default=300, help="number of validation images")
+    make.add_argument("--seed", type=of(SEED), default=0, help="seed of the whole set")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _decode(text: str) -> int | Literal["all"]:
-    return "all" if text == "all" else whole(text)
+    return "all" if text == "all" else of(NATURAL)(text)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -105,8 +108,12 @@ def _as_json(item: KnownSet) -> dict[str, object]:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from experiments.data.drawings import check_place
     from experiments.data.folders import check_folder, contact_sheet
+    from experiments.data.folders.sheet import COMMAND
 
+    if args.sheet is not None:
+        check_place(args.sheet, COMMAND)
     with bar("pairs") as progress:
         report = check_folder(
             args.folder,

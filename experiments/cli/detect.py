@@ -6,12 +6,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_json, add_start, positive, read_design, read_source, seed, size, whole
-from experiments.cli.bar import bar
+from experiments.cli.arguments import add_design, add_json, add_loaders, add_start, read_source, size
+from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
+from topformer.bounds import CLASSES, COUNT, POSITIVE, SEED
+from topformer.design_file import read_design
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
-    from experiments.training.detection.recipe import DetectionRecipe
+    from experiments.training.detection.recipes import DetectionRecipe
 
 EXAMPLE = "topformer detect train --data data/coco --design tiny --checkpoint topformer-T-224-66.2.pth"
 PADDED = "800x1344"
@@ -22,24 +25,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     train = actions.add_parser("train", help="train with mmdetection's 1x schedule", epilog=f"example: {EXAMPLE}")
-    train.add_argument("--data", type=Path, required=True, help="folder with annotations/, train2017/ and val2017/")
-    train.add_argument("--design", default="base", help="a preset, or a JSON file of a design")
+    train.add_argument("--data", type=place, required=True, help="folder with annotations/, train2017/ and val2017/")
+    add_design(train, "base")
     add_start(train)
-    train.add_argument("--epochs", type=int, default=12, help="epochs; the learning rate falls after 8 and 11 twelfths")
-    train.add_argument("--batch", type=int, default=16, help="images per update; the learning rate scales with it")
-    train.add_argument("--learning-rate", type=positive, default=None, help="peak, if not the scaled one")
-    train.add_argument("--short-side", type=int, default=800, metavar="PX", help="images are resized to this side")
+    train.add_argument(
+        "--epochs", type=of(COUNT), default=12, help="epochs; the learning rate falls after 8 and 11 twelfths"
+    )
+    train.add_argument(
+        "--batch", type=of(COUNT), default=16, help="images per iteration; the learning rate scales with it"
+    )
+    train.add_argument("--learning-rate", type=of(POSITIVE), default=None, help="peak, if not the scaled one")
+    train.add_argument(
+        "--short-side", type=of(COUNT), default=800, metavar="PX", help="images are resized to this side"
+    )
     train.add_argument("--sync-bn", action="store_true", help="synchronise BatchNorm over several devices")
-    train.add_argument("--seed", type=seed, default=0, help="seed of initialisation, data order and augmentation")
-    train.add_argument("--workers", type=whole, default=2, help="processes per device that load data")
-    train.add_argument("--out", type=Path, default=None, help="folder of the run; runs/detect-DESIGN by default")
+    train.add_argument("--seed", type=of(SEED), default=0, help="seed of initialisation, data order and augmentation")
+    add_loaders(train, 2, "processes per device that load data")
+    train.add_argument("--out", type=place, default=None, help="folder of the run; runs/detect-DESIGN by default")
     train.add_argument("--print-config", action="store_true", help="print mmdetection's configuration and stop")
     cost = actions.add_parser(
         "cost", help="parameters and MACs of the detector", epilog="example: topformer detect cost tiny"
     )
     cost.add_argument("design", help="a preset, or a JSON file of a design")
     cost.add_argument("--size", default=PADDED, metavar="PX", help="HEIGHTxWIDTH of the padded image")
-    cost.add_argument("--classes", type=int, default=80, help="classes of the detector")
+    cost.add_argument("--classes", type=of(CLASSES), default=80, help="classes of the detector")
     add_json(cost)
 
 
@@ -64,7 +73,7 @@ def _cost(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from experiments.data.coco import TRAIN, open_coco
-    from experiments.training.detection.recipe import configuration
+    from experiments.training.detection.recipes import configuration
     from experiments.training.mmseg.configuration import as_python
 
     design, folder = read_design(args.design), open_coco(args.data)
@@ -83,7 +92,7 @@ def _train(args: argparse.Namespace) -> int:
     speaks = rank() == 0
     if args.checkpoint and speaks:
         print("\n".join(start_lines(args.checkpoint, source, design)), flush=True)
-    with bar("updates", hidden=not speaks) as progress:
+    with bar("iterations", hidden=not speaks) as progress:
         result = train_detector(
             design,
             recipe,
@@ -101,8 +110,8 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _recipe(args: argparse.Namespace, images: int) -> "DetectionRecipe":
-    """The usual recipe with what the arguments change; the warm-up is at most a tenth of the updates."""
-    from experiments.training.detection.recipe import DetectionRecipe
+    """The usual recipe with what the arguments change; the warm-up is at most a tenth of the iterations."""
+    from experiments.training.detection.recipes import DetectionRecipe
 
     usual = DetectionRecipe()
     changed = replace(usual, epochs=args.epochs, batch=args.batch, synchronised=args.sync_bn)
@@ -111,7 +120,7 @@ def _recipe(args: argparse.Namespace, images: int) -> "DetectionRecipe":
     return replace(
         changed,
         learning_rate=scaled if args.learning_rate is None else args.learning_rate,
-        warmup=min(usual.warmup, args.epochs * images // args.batch // 10),
+        warmup_iterations=min(usual.warmup_iterations, args.epochs * images // args.batch // 10),
         milestones=tuple(round(m * args.epochs / usual.epochs) for m in usual.milestones),
         scale=(round(long * args.short_side / short), args.short_side),
     )

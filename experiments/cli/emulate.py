@@ -9,7 +9,9 @@ import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from experiments.cli.arguments import add_json, add_size, read_design, size
+from experiments.cli.arguments import SIZE, add_json, add_size, size, sized
+from experiments.cli.parsing import of, place
+from topformer.bounds import COUNT
 from topformer.errors import InputError
 
 EXAMPLE = "topformer emulate setup && topformer emulate tiny base --size 512 --out counts.csv"
@@ -22,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "designs", nargs="*", metavar="DESIGN", help="presets, or JSON files of designs; or the word setup, alone"
     )
-    add_size(parser, "512")
-    parser.add_argument("--folder", type=Path, default=DEFAULT, metavar="DIR", help="where the emulated machine is")
-    parser.add_argument("--forwards", type=int, default=1, help="forwards whose mean is counted")
-    parser.add_argument("--out", type=Path, default=None, metavar="COUNTS.csv", help="file that the rows are added to")
-    parser.add_argument("--fit", type=Path, default=None, metavar="COUNTS.csv", help="fit rates to counts made before")
+    add_size(parser, SIZE)
+    parser.add_argument("--folder", type=place, default=DEFAULT, metavar="DIR", help="where the emulated machine is")
+    parser.add_argument("--forwards", type=of(COUNT), default=1, help="forwards whose mean is counted")
+    parser.add_argument("--out", type=place, default=None, metavar="COUNTS.csv", help="file that the rows are added to")
+    parser.add_argument("--fit", type=place, default=None, metavar="COUNTS.csv", help="fit rates to counts made before")
     parser.add_argument("--dry-run", action="store_true", help="print the commands that would run; change nothing")
     add_json(parser)
 
@@ -82,12 +84,12 @@ def _count(args: argparse.Namespace) -> int:
     from experiments.emulate.counts import append, count, render, to_json
     from experiments.emulate.folder import counting
     from experiments.emulate.setup import check_ready
-    from search_space.candidate import Candidate
     from topformer.codec import to_json as design_json
-    from topformer.deployment.export import Format, export
+    from topformer.deployment.boundary import Format
+    from topformer.deployment.export import export
 
     height, width = size(args.size)
-    candidates = [Candidate(design=read_design(name), height=height, width=width) for name in args.designs]
+    candidates = [sized(name, size(args.size)) for name in args.designs]
     if args.dry_run:
         for forwards in (1, 1 + args.forwards):
             network, out = Path("NETWORK.param"), Path("COUNTS")

@@ -9,10 +9,12 @@ import json
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from experiments.cli.arguments import add_json, add_size, positive, read_design, size, whole
+from experiments.cli.arguments import add_device, add_json
+from experiments.cli.parsing import of, place
+from experiments.cli.spaces import add_space, chosen_space, space_help
+from topformer.bounds import NATURAL, POSITIVE, SEED
 
 if TYPE_CHECKING:
     from search_space.spaces.space import Space
@@ -23,30 +25,26 @@ CHUNK = 2000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("space", help="paper, published-search or full")
-    parser.add_argument("--base", default="tiny", help="the design that the axes vary: a preset or a JSON file")
-    add_size(parser, "512")
-    parser.add_argument("--device", default="snapdragon-865", help="device of the latency")
+    parser.add_argument("space", help=space_help())
+    add_space(parser)
+    add_device(parser, "device of the latency")
     parser.add_argument(
-        "--max-latency-ms", "--max-ms", type=positive, default=None, help="leave out designs predicted to be slower"
+        "--max-latency-ms", "--max-ms", type=of(POSITIVE), default=None, help="leave out designs predicted to be slower"
     )
-    parser.add_argument("--limit", type=whole, default=20, help="stop after so many designs; 0 lists all")
-    parser.add_argument("--sample", type=whole, default=None, metavar="SEED", help="draw at random with this seed")
+    parser.add_argument("--limit", type=of(NATURAL), default=20, help="stop after so many designs; 0 lists all")
+    parser.add_argument("--sample", type=of(SEED), default=None, metavar="SEED", help="draw at random with this seed")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--count", action="store_true", help="only print how many distinct designs the space holds")
     only.add_argument(
         "--summary", action="store_true", help="count the designs within the limit, and show the extremes among them"
     )
-    only.add_argument("--csv", type=Path, default=None, help="write all columns to this file instead")
+    only.add_argument("--csv", type=place, default=None, help="write all columns to this file instead")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the designs, one a line."""
-    from search_space.spaces.space import space
-
-    height, width = size(args.size)
-    chosen = space(args.space, base=read_design(args.base), height=height, width=width)
+    chosen = chosen_space(args.space, args)
     if args.count:
         print(json.dumps({"space": chosen.name, "designs": chosen.count()}) if args.json else f"{chosen.count():,}")
         return 0

@@ -4,11 +4,11 @@ Without `--checkpoint` the weights are random: enough for timing, not for use.
 """
 
 import argparse
-from pathlib import Path
 
-from experiments.cli.arguments import add_candidate, candidate, seed
-from topformer.deployment.boundary import Boundary
-from topformer.deployment.export import SUFFIXES, Format
+from experiments.cli.arguments import add_boundary, add_candidate, candidate
+from experiments.cli.parsing import of, place
+from topformer.bounds import SEED
+from topformer.deployment.boundary import SUFFIXES, Boundary, Format
 
 EXAMPLE = "topformer export base --to onnx --size 512 --out base.onnx"
 
@@ -19,23 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_candidate(parser)
     parser.add_argument("--to", required=True, choices=FORMATS, help="format of the file")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=f"file to write: {_endings()}")
-    parser.add_argument("--checkpoint", type=Path, default=None, metavar="FILE", help="trained weights")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the random weights and of the checked image")
+    parser.add_argument("--out", type=place, required=True, metavar="FILE", help=f"file to write: {_endings()}")
+    parser.add_argument("--checkpoint", type=place, default=None, metavar="FILE", help="trained weights")
+    parser.add_argument("--seed", type=of(SEED), default=0, help="seed of the random weights and of the checked image")
     parser.add_argument(
         "--dynamic", action="store_true", help="ONNX: take images of every size in multiples of the pooling stride"
     )
     add_boundary(parser)
-
-
-def add_boundary(parser: argparse.ArgumentParser) -> None:
-    """Add `--boundary`."""
-    parser.add_argument(
-        "--boundary",
-        choices=[boundary.value for boundary in Boundary],
-        default=Boundary.LOGITS.value,
-        help="where the graph ends: at the logits, at the logits resized to the image, at the class of every pixel",
-    )
 
 
 def _endings() -> str:

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-from pathlib import Path
 
-from experiments.cli.arguments import add_candidate, add_json, candidate
+from experiments.cli.arguments import add_candidate, add_device, add_json, candidate
+from experiments.cli.parsing import place
 
 EXAMPLE = "topformer latency base --device snapdragon-865 --size 512 --explain"
 
@@ -12,14 +12,12 @@ EXAMPLE = "topformer latency base --device snapdragon-865 --size 512 --explain"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_candidate(parser)
-    parser.add_argument(
-        "--device", default="snapdragon-865", help="a device that ships, or the folder of one, whose times calibrate"
-    )
+    add_device(parser, "whose times calibrate")
     parser.add_argument("--fit", action="store_true", help="show the calibration too: rows, errors, coefficients")
     parser.add_argument(
         "--explain", action="store_true", help="show every boundary, and where the milliseconds go by part and kernel"
     )
-    parser.add_argument("--figure", type=Path, default=None, metavar="FILE.png", help="draw the shares of the parts")
+    parser.add_argument("--figure", type=place, default=None, metavar="FILE.png", help="draw the shares of the parts")
     add_json(parser)
 
 

@@ -8,14 +8,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_size, read_design, size
-from experiments.cli.export import add_boundary
-from topformer.errors import ExplorerError, InputError
+from experiments.cli.arguments import SIZE, add_boundary, add_size, size, sized
+from experiments.cli.parsing import of, place
+from experiments.measure.target import RUNTIMES, TargetOptions
+from experiments.measure.targets import forms, open_target
+from topformer.bounds import COUNT, NATURAL, POSITIVE
+from topformer.design_file import read_design
+from topformer.errors import ExplorerError
 
 if TYPE_CHECKING:
-    from experiments.measure.protocol import Protocol
     from experiments.measure.session import Measurement, Session
-    from experiments.measure.targets import Target
     from search_space.candidate import Candidate
 
 EXAMPLE = "topformer measure tiny small base --on ssh://pi@raspberrypi --runtime ncnn --out rows.csv"
@@ -24,20 +26,26 @@ EXAMPLE = "topformer measure tiny small base --on ssh://pi@raspberrypi --runtime
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("designs", nargs="+", metavar="DESIGN", help="presets, or JSON files of designs")
-    parser.add_argument("--on", default="local", metavar="DEVICE", help="local, ssh://USER@HOST:PORT, or adb:SERIAL")
-    parser.add_argument("--runtime", choices=["onnxruntime", "ncnn", "torch"], default="onnxruntime", help="engine")
-    add_size(parser, "512")
+    parser.add_argument("--on", default="local", metavar="DEVICE", help=f"where to measure: {forms()}")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="onnxruntime", help="engine")
+    add_size(parser, SIZE)
     add_boundary(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="ROWS.csv", help="file that the rows are added to")
+    parser.add_argument("--out", type=place, required=True, metavar="ROWS.csv", help="file that the rows are added to")
     parser.add_argument("--reference", default="tiny", help="design that runs in turns with each other one")
-    parser.add_argument("--warmup", type=int, default=10, help="runs that are not counted")
-    parser.add_argument("--runs", type=int, default=50, help="runs that are counted")
-    parser.add_argument("--seconds", type=float, default=10.0, help="counted time after which fewer runs will do")
-    parser.add_argument("--repeats", type=int, default=3, help="how often an unstable measurement is made again")
-    parser.add_argument("--timeout", type=float, default=600.0, help="seconds after which the device is taken to hang")
+    parser.add_argument("--warmup", type=of(NATURAL), default=10, help="runs that are not counted")
+    parser.add_argument("--runs", type=of(COUNT), default=50, help="runs that are counted")
+    parser.add_argument(
+        "--seconds", type=of(POSITIVE), default=10.0, help="counted time after which fewer runs will do"
+    )
+    parser.add_argument(
+        "--repeats", type=of(NATURAL), default=3, help="how often an unstable measurement is made again"
+    )
+    parser.add_argument(
+        "--timeout", type=of(POSITIVE), default=600.0, help="seconds after which the device is taken to hang"
+    )
     parser.add_argument("--python", default="python3", help="over ssh: the interpreter on the device")
-    parser.add_argument("--ssh-config", type=Path, default=None, metavar="FILE", help="over ssh: in place of your own")
-    parser.add_argument("--program", type=Path, default=None, metavar="FILE", help="over adb: static benchncnn")
+    parser.add_argument("--ssh-config", type=place, default=None, metavar="FILE", help="over ssh: in place of your own")
+    parser.add_argument("--program", type=place, default=None, metavar="FILE", help="over adb: static benchncnn")
     parser.add_argument("--dry-run", action="store_true", help="print the commands that would run; measure nothing")
 
 
@@ -45,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure and append, one row after the other."""
     from experiments.measure.rows import append_row, check_header
 
-    session, candidates = _session(args), _candidates(args)
+    session, candidates = _session(args), [sized(name, size(args.size)) for name in args.designs]
     if args.dry_run:
         return _dry_run(session, candidates)
     check_header(args.out)
@@ -74,35 +82,22 @@ def _session(args: argparse.Namespace) -> "Session":
     protocol = Protocol(
         warmup=args.warmup, runs=args.runs, seconds=args.seconds, repeats=args.repeats, timeout=args.timeout
     )
+    height, width = size(args.size)
+    options = TargetOptions(
+        height=height,
+        width=width,
+        protocol=protocol,
+        python=args.python,
+        ssh_config=args.ssh_config,
+        program=args.program,
+    )
     return Session(
-        _target(args, protocol),
+        open_target(args.on, options),
         runtime=args.runtime,
         boundary=Boundary(args.boundary),
         protocol=protocol,
         reference=(args.reference, read_design(args.reference)),
     )
-
-
-def _target(args: argparse.Namespace, protocol: "Protocol") -> "Target":
-    from experiments.measure.adb import adb_target
-    from experiments.measure.targets import Local, ssh_target
-
-    kind = args.on.partition(":")[0]
-    if args.on == "local":
-        return Local()
-    if kind == "ssh":
-        return ssh_target(args.on, python=args.python, config=args.ssh_config)
-    if kind == "adb":
-        height, width = size(args.size)
-        return adb_target(args.on, program=args.program, height=height, width=width, protocol=protocol)
-    raise InputError(f"device must be local, ssh://[USER@]HOST[:PORT], adb or adb:SERIAL, got {args.on!r}")
-
-
-def _candidates(args: argparse.Namespace) -> "list[Candidate]":
-    from search_space.candidate import Candidate
-
-    height, width = size(args.size)
-    return [Candidate(design=read_design(name), height=height, width=width) for name in args.designs]
 
 
 def _dry_run(session: "Session", candidates: "list[Candidate]") -> int:

@@ -8,11 +8,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_json, add_size, positive, read_design, seed, size
-from topformer.errors import StorageError
+from experiments.cli.arguments import add_device, add_json
+from experiments.cli.parsing import of, place
+from experiments.cli.spaces import add_consider, add_space, chosen_space, space_help
+from topformer.bounds import COUNT, POSITIVE
 
 if TYPE_CHECKING:
-    from search_space.latency.calibration.probing import Plan, Probe
+    from search_space.latency.calibration.probing import MeasurementPlan, Probe
     from search_space.spaces.space import Space
 
 EXAMPLE = "topformer measure-next --space paper --base tiny --max-latency-ms 50 --budget 5 --out probes"
@@ -20,17 +22,17 @@ EXAMPLE = "topformer measure-next --space paper --base tiny --max-latency-ms 50 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--space", default="paper", help="paper, published-search or full")
-    parser.add_argument("--base", default="tiny", help="the design that the axes vary: a preset or a JSON file")
-    add_size(parser, "512")
-    parser.add_argument("--device", default="snapdragon-865", help="the device, or one like it, as far as it is known")
+    parser.add_argument("--space", default="paper", help=space_help())
+    add_space(parser)
+    add_device(parser, "the device, or one like it, as far as it is known")
     parser.add_argument(
-        "--max-latency-ms", type=positive, required=True, metavar="MS", help="limit that designs must meet"
+        "--max-latency-ms", type=of(POSITIVE), required=True, metavar="MS", help="limit that designs must meet"
     )
-    parser.add_argument("--budget", type=int, default=5, help="how many designs to choose")
-    parser.add_argument("--consider", type=int, default=20_000, help="designs to decide about; a sample of more")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the sample")
-    parser.add_argument("--out", type=Path, default=None, metavar="FOLDER", help="write the designs as JSON files here")
+    parser.add_argument("--budget", type=of(COUNT), default=5, help="how many designs to choose")
+    add_consider(parser, "decide about")
+    parser.add_argument(
+        "--out", type=place, default=None, metavar="FOLDER", help="write the designs as JSON files here"
+    )
     add_json(parser)
 
 
@@ -38,10 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the choice, best first."""
     from search_space.latency.calibration.devices import device
     from search_space.latency.calibration.probing import choose
-    from search_space.spaces.space import space
 
-    height, width = size(args.size)
-    chosen = space(args.space, base=read_design(args.base), height=height, width=width)
+    chosen = chosen_space(args.space, args)
     candidates = chosen.some(args.seed, args.consider)
     plan = choose(device(args.device), candidates, args.max_latency_ms, budget=args.budget, seed=args.seed)
     files = [_written(args.out, probe) for probe in plan.probes] if args.out is not None else []
@@ -55,18 +55,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _written(folder: Path, probe: "Probe") -> Path:
-    from topformer.codec import to_json
+    from topformer.design_file import write_design
 
     path = folder / f"{probe.candidate.fingerprint.partition('@')[0]}.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(to_json(probe.candidate.design), indent=2) + "\n", encoding="ascii")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    write_design(path, probe.candidate.design)
     return path
 
 
-def _json(plan: "Plan", chosen: "Space", files: list[Path]) -> dict[str, object]:
+def _json(plan: "MeasurementPlan", chosen: "Space", files: list[Path]) -> dict[str, object]:
     return {
         "space": chosen.name,
         "limit_ms": plan.limit_ms,
@@ -89,7 +85,7 @@ def _json(plan: "Plan", chosen: "Space", files: list[Path]) -> dict[str, object]
     }
 
 
-def _lines(plan: "Plan", chosen: "Space", device: str) -> list[str]:
+def _lines(plan: "MeasurementPlan", chosen: "Space", device: str) -> list[str]:
     lines = [
         f"{plan.designs:,} of {chosen.count():,} designs of {chosen.name} on {device}: {plan.above:,} predicted above "
         f"{plan.limit_ms:g} ms",

@@ -8,27 +8,35 @@ import json
 from pathlib import Path
 from typing import Any
 
-from experiments.cli.arguments import positive, read_design, seed, whole
-from experiments.cli.bar import bar
+from experiments.cli.arguments import add_design, add_loaders
+from experiments.cli.parsing import of, place
+from experiments.cli.terminal import bar
 from experiments.training.classification.recipes import RECIPES, pretrain_recipe
+from experiments.training.settings import DEVICES, PRECISIONS
+from topformer.bounds import COUNT, POSITIVE, SEED, SIDE
+from topformer.design_file import read_design
 
 EXAMPLE = "topformer pretrain --data data/imagenet --design mine.json --recipe adamw-300 --precision bfloat16"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--data", type=Path, required=True, help="folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG")
-    parser.add_argument("--design", default="base", help="a preset, or a JSON file of a design")
+    parser.add_argument("--data", type=place, required=True, help="folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG")
+    add_design(parser, "base")
     parser.add_argument("--recipe", default="adamw-300", choices=sorted(RECIPES), help="see docs/pretraining.md")
-    parser.add_argument("--epochs", type=int, default=None, help="epochs, if not the recipe's")
-    parser.add_argument("--batch", type=int, default=None, help="images per update; learning rates scale with it")
-    parser.add_argument("--size", type=int, default=None, metavar="PX", help="side of the input, if not the recipe's")
-    parser.add_argument("--learning-rate", type=positive, default=None, help="peak, if not the recipe's scaled one")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of everything that is drawn")
-    parser.add_argument("--workers", type=whole, default=4, help="processes per device that load data")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of the forward pass")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes CUDA if it can")
-    parser.add_argument("--out", type=Path, default=None, help="folder of the run; runs/pretrain-DESIGN by default")
+    parser.add_argument("--epochs", type=of(COUNT), default=None, help="epochs, if not the recipe's")
+    parser.add_argument(
+        "--batch", type=of(COUNT), default=None, help="images per iteration; learning rates scale with it"
+    )
+    parser.add_argument(
+        "--size", type=of(SIDE), default=None, metavar="PX", help="side of the input, if not the recipe's"
+    )
+    parser.add_argument("--learning-rate", type=of(POSITIVE), default=None, help="peak, if not the recipe's scaled one")
+    parser.add_argument("--seed", type=of(SEED), default=0, help="seed of everything that is drawn")
+    add_loaders(parser, 4, "processes per device that load data")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the forward pass")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto takes CUDA if it can")
+    parser.add_argument("--out", type=place, default=None, help="folder of the run; runs/pretrain-DESIGN by default")
     parser.add_argument("--print-config", action="store_true", help="print the settings as JSON and stop")
 
 
@@ -47,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     out = args.out or Path("runs") / f"pretrain-{Path(args.design).stem}"
     speaks = rank() == 0
-    with bar("updates", hidden=not speaks) as progress:
+    with bar("iterations", hidden=not speaks) as progress:
         result = pretrain(
             design,
             recipe,

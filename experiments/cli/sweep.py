@@ -8,80 +8,84 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import size
+from experiments.cli.arguments import add_size, size
+from experiments.cli.parsing import of, place, sentence
+from experiments.cli.terminal import console
+from experiments.evaluators.definition import TOKENWORLD
+from experiments.search.definition import StudyDefinition, from_mapping
 from topformer.errors import StudyError
+from topformer.schema import declared
 
 if TYPE_CHECKING:
-    from experiments.search.definition import StudyDefinition
     from experiments.search.sweep import SweepSummary
 
 EXAMPLE = "topformer sweep nano-tokenworld --out runs/nano-tokenworld --workers 2"
 
-FLAGS: Mapping[str, tuple[tuple[str, ...], type, str]] = {
-    "--space": (("space", "name"), str, "search space: paper, published-search or full"),
-    "--base": (("space", "base"), str, "preset that the axes vary"),
-    "--max-latency-ms": (("limits", "latency_ms"), float, "prune designs that are surely slower"),
-    "--max-macs": (("limits", "macs"), float, "prune designs with more multiply-accumulates"),
-    "--max-parameters": (("limits", "parameters"), float, "prune designs with more parameters"),
-    "--evaluator": (("evaluator", "kind"), str, "lean, mmseg or recipe"),
-    "--data": (("evaluator", "data"), str, "folder of a data set, or tokenworld"),
-    "--budget": (("evaluator", "budget"), int, "updates of each training"),
-    "--device": (("device",), str, "device of the latency"),
-    "--sampler": (("sampler",), str, "tpe, nsga2, nsga3, gp, random or grid"),
-    "--trials": (("trials",), int, "designs to evaluate"),
-    "--consider": (("consider",), int, "designs to cost before the first trial"),
-    "--seed": (("seed",), int, "seed of the sampler and of every training"),
-    "--workers": (("workers",), int, "trainings that run beside each other"),
-    "--storage": (("storage",), str, "journal, or the URL of a database"),
-}
-"""Option to the entry of the study file that it overrides, its type, and its help."""
+OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "--space": ("space", "name"),
+        "--base": ("space", "base"),
+        "--max-latency-ms": ("limits", "latency_ms"),
+        "--max-macs": ("limits", "macs"),
+        "--max-parameters": ("limits", "parameters"),
+        "--evaluator": ("evaluator", "kind"),
+        "--data": ("evaluator", "data"),
+        "--budget": ("evaluator", "budget"),
+        "--device": ("device",),
+        "--sampler": ("sampler",),
+        "--trials": ("trials",),
+        "--consider": ("consider",),
+        "--seed": ("seed",),
+        "--workers": ("workers",),
+        "--storage": ("storage",),
+    }
+)
+"""Option to the entry of the study file that it overrides, which says what is accepted and what it means."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("study", help="a TOML file, or the name of a study that comes with the project")
-    parser.add_argument("--out", type=Path, default=None, help="run folder; runs/NAME by default")
-    parser.add_argument("--size", default=None, metavar="PX", help="input size: 128, or HEIGHTxWIDTH")
+    parser.add_argument("--out", type=place, default=None, help="run folder; runs/NAME by default")
+    add_size(parser, None)
     parser.add_argument("--dry-run", action="store_true", help="check the study and cost the space; train nothing")
-    for flag, (_, kind, text) in FLAGS.items():
-        parser.add_argument(flag, type=kind, default=None, help=text)
+    for option, entry in OPTIONS.items():
+        kind, meaning = declared(StudyDefinition, entry)
+        parser.add_argument(option, type=of(kind), default=None, help=sentence(meaning, kind))
 
 
 def run(args: argparse.Namespace) -> int:
     """Run or continue the sweep, showing how it goes."""
-    from rich.console import Console
-
     definition = read(args)
     folder = args.out or Path("runs") / definition.name
-    console = Console()
     if args.dry_run:
         return _dry_run(definition)
     from experiments.search.sweep import run_sweep
-    from experiments.trials.progress import SweepProgress
+    from experiments.trials.progress import TrialProgress
 
-    with SweepProgress(definition, console) as progress:
-        summary = run_sweep(definition, folder, listener=progress)
+    with TrialProgress(console()) as progress:
+        summary = run_sweep(definition, folder, callback=progress)
     print("\n".join(_lines(summary)))
     return summary.exit_status
 
 
-def read(args: argparse.Namespace) -> "StudyDefinition":
+def read(args: argparse.Namespace) -> StudyDefinition:
     """The study of the file or name, with the options laid over it.
 
     Raises:
         StudyError: The study cannot be used; the message names the key.
     """
-    from experiments.search.definition import from_mapping
     from experiments.search.shipped import study_tables
 
     values = study_tables(args.study)
-    for flag, (path, _, _) in FLAGS.items():
-        given = getattr(args, flag.lstrip("-").replace("-", "_"))
+    for option, entry in OPTIONS.items():
+        given = getattr(args, option.lstrip("-").replace("-", "_"))
         if given is not None:
-            _set(values, path, given)
-    if args.data not in (None, "tokenworld"):
+            _set(values, entry, given)
+    if args.data not in (None, TOKENWORLD) and isinstance(values.get("evaluator"), dict):
         # It says how the embedded data set is drawn, which is not asked for any more.
         values["evaluator"].pop("tokenworld", None)
     if args.size is not None:
@@ -98,29 +102,28 @@ def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
     *tables, key = path
     for name in tables:
         values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            # The reader says what is wrong with the file.
+            return
     values[key] = given
 
 
-def _dry_run(definition: "StudyDefinition") -> int:
+def _dry_run(definition: StudyDefinition) -> int:
     from experiments.search.screening import Screen
 
-    space = definition.space.build()
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "considered.csv"
-        found = Screen(definition).consider(space, path, designs=definition.consider, seed=definition.seed)
+    space, screen = definition.space.build(), Screen(definition)
     print(f"space {space.name} around {definition.space.base}: {space.count():,} distinct designs")
-    print(f"{found.designs:,} considered by cost, {found.within:,} within the limits")
-    print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} updates each")
+    with TemporaryDirectory() as folder:
+        screen.screened(space, Path(folder), print)
+    print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} iterations each")
     return 0
 
 
 def _lines(summary: "SweepSummary") -> list[str]:
-    from experiments.trials.progress import status_line
-
     head = "interrupted; the same command continues" if summary.interrupted else "done"
     lines = [
-        f"{head}: {status_line(summary.status)}",
-        f"{summary.considered.designs:,} designs considered by cost, {summary.considered.within:,} within the limits",
+        f"{head}: {summary.status}",
+        f"{summary.screened.designs:,} designs screened by cost, {summary.screened.within:,} within the limits",
     ]
     if summary.wrong is not None and summary.wrong.pruned:
         lines.append(str(summary.wrong))

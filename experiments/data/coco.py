@@ -1,6 +1,5 @@
 """A detection data set in COCO's layout: `annotations/instances_SPLIT.json` and the images in `SPLIT/`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from topformer.errors import DataError
+from topformer.files import LARGEST_ANNOTATIONS, read_json
 
 TRAIN, VAL = "train2017", "val2017"
 _KEYS = ("images", "annotations", "categories")
@@ -56,12 +56,7 @@ def open_coco(root: Path) -> CocoFolder:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}") from None
+    content = read_json(path, error=DataError, most=LARGEST_ANNOTATIONS)
     lacking = [key for key in _KEYS if not isinstance(content, dict) or not isinstance(content.get(key), list)]
     if lacking:
         raise DataError(f"{path} must hold lists {', '.join(_KEYS)}; it lacks {', '.join(lacking)}")

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from experiments.data.listing import IMAGE_SUFFIXES, accepted, files, folders
 from topformer.errors import DataError
 
 TRAIN, VAL = "train", "val"
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-"""Endings of image files, in lower case; other files are not looked at."""
-
 _SHOWN = 5
 
 
@@ -71,7 +69,7 @@ def _classes(root: Path, split: str) -> tuple[str, ...]:
     folder = root / split
     if not folder.is_dir():
         raise DataError(f"{root} must hold {TRAIN}/CLASS/*.JPEG and {VAL}/CLASS/*.JPEG; there is no folder {split}/")
-    names = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+    names = tuple(inside.name for inside in folders(folder))
     if len(names) < 2:
         raise DataError(f"{folder} must hold a folder for each of at least two classes, got {len(names)}")
     return names
@@ -90,8 +88,8 @@ def _difference(names: Mapping[str, tuple[str, ...]]) -> str:
 def _examples(folder: Path, classes: tuple[str, ...]) -> tuple[Example, ...]:
     found: list[Example] = []
     for label, name in enumerate(classes):
-        images = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in SUFFIXES)
+        images = files(folder / name, IMAGE_SUFFIXES)
         if not images:
-            raise DataError(f"class folder {folder / name} has no image; accepted: {', '.join(sorted(SUFFIXES))}")
+            raise DataError(f"class folder {folder / name} has no image; {accepted(IMAGE_SUFFIXES)}")
         found.extend(Example(path, label) for path in images)
     return tuple(found)

@@ -52,7 +52,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class CountRow:
     """Counts of a network, and what they were counted with.
 
     Attributes:
@@ -83,7 +83,7 @@ COLUMNS = (*_TEXTS, *_NUMBERS)
 """Columns of a file of counts."""
 
 
-def count(exported: Exported, folder: Path, *, network: str, design: str, forwards: int = 1) -> Row:
+def count(exported: Exported, folder: Path, *, network: str, design: str, forwards: int = 1) -> CountRow:
     """Count one forward of an exported ncnn network; two runs of a program, 5 to 20 seconds each on a desktop core.
 
     Args:
@@ -102,7 +102,7 @@ def count(exported: Exported, folder: Path, *, network: str, design: str, forwar
     check_ready(folder)
     version, less = _run(exported, folder, 1)
     _, more = _run(exported, folder, 1 + forwards)
-    return Row(
+    return CountRow(
         network=network,
         design=design,
         height=exported.height,
@@ -135,10 +135,10 @@ def read_counts(text: str) -> Counts:
     Raises:
         EmulationError: It is something else.
     """
-    found = dict(re.findall(r"^(\w+) (\d+)$", text, re.M))
-    if set(found) != set(_NUMBERS):
+    values = dict(re.findall(r"^(\w+) (\d+)$", text, re.M))
+    if set(values) != set(_NUMBERS):
         raise EmulationError(f"the plugin must write {', '.join(_NUMBERS)}, got {text[:100]!r}")
-    return Counts(**{name: int(value) for name, value in found.items()})
+    return Counts(**{name: int(value) for name, value in values.items()})
 
 
 def _run(exported: Exported, folder: Path, forwards: int) -> tuple[str, Counts]:
@@ -152,41 +152,41 @@ def _run(exported: Exported, folder: Path, forwards: int) -> tuple[str, Counts]:
             forwards=forwards,
             out=out,
         )
-        said = carry_out(argv, Path(name), "emulation", _SECONDS)
+        version = carry_out(argv, Path(name), "emulation", _SECONDS)
         if not out.is_file():
             raise EmulationError("emulation ended without counts")
-        return said.strip(), read_counts(out.read_text(encoding="ascii"))
+        return version.strip(), read_counts(out.read_text(encoding="ascii"))
 
 
 def _version(folder: Path) -> str:
-    said = carry_out((*emulator(folder), "--version"), folder, "emulation", 60)
-    match = re.search(r"version ([\d.]+)", said)
+    output = carry_out((*emulator(folder), "--version"), folder, "emulation", 60)
+    match = re.search(r"version ([\d.]+)", output)
     return f"qemu-user {match[1]}" if match else "qemu-user"
 
 
-def render(rows: Sequence[Row]) -> str:
+def render(rows: Sequence[CountRow]) -> str:
     """A table of the counts, in millions and in MB."""
     heads = ("network", "total", *KINDS, "MB loaded", "MB stored")
     table = [heads, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in table]
-    made = sorted({f"{row.runtime}, {row.emulator}, {row.cpu}" for row in rows})
-    return "\n".join(["millions per forward up to the logits: instructions, not time", *lines, *made])
+    machines = sorted({f"{row.runtime}, {row.emulator}, {row.cpu}" for row in rows})
+    return "\n".join(["millions per forward up to the logits: instructions, not time", *lines, *machines])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    found = row.counts
-    numbers = (found.instructions, *(getattr(found, name) for name in _NUMBERS))
+def _cells(row: CountRow) -> tuple[str, ...]:
+    counts = row.counts
+    numbers = (counts.instructions, *(getattr(counts, name) for name in _NUMBERS))
     return (f"{row.network} {row.height}x{row.width}", *(f"{number / 1e6:.1f}" for number in numbers))
 
 
-def to_json(row: Row) -> dict[str, object]:
+def to_json(row: CountRow) -> dict[str, object]:
     """The row as JSON, whose counts are instructions and bytes."""
     counted = {"instructions": row.counts.instructions, **{name: getattr(row.counts, name) for name in _NUMBERS}}
     return {**{name: getattr(row, name) for name in _TEXTS}, **counted, "unit": "instructions, not time"}
 
 
-def append(path: Path, row: Row) -> None:
+def append(path: Path, row: CountRow) -> None:
     """Add a row to a file of counts, which is made with a header where there is none.
 
     Raises:
@@ -204,7 +204,7 @@ def append(path: Path, row: Row) -> None:
         file.write(text.getvalue())
 
 
-def read(path: Path) -> Iterator[Row]:
+def read(path: Path) -> Iterator[CountRow]:
     """The rows of a file of counts.
 
     Raises:
@@ -221,12 +221,14 @@ def read(path: Path) -> Iterator[Row]:
         yield _row(values, f"{path}, line {reader.line_num}")
 
 
-def _row(values: dict[str, str], where: str) -> Row:
+def _row(values: dict[str, str], where: str) -> CountRow:
     try:
         numbers = {name: float(values[name]) for name in _NUMBERS}
         if not all(isfinite(number) and number >= 0 for number in numbers.values()):
             raise ValueError("counts must be finite and not negative")
-        texts = {field.name: values[field.name] for field in fields(Row) if field.type is str or field.type == "str"}
-        return Row(**texts, height=int(values["height"]), width=int(values["width"]), counts=Counts(**numbers))
+        texts = {
+            field.name: values[field.name] for field in fields(CountRow) if field.type is str or field.type == "str"
+        }
+        return CountRow(**texts, height=int(values["height"]), width=int(values["width"]), counts=Counts(**numbers))
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}") from None

@@ -1,18 +1,17 @@
 """Instructions per unit of work: a fit of counts on what the networks compute and move."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import nnls
 
-from experiments.emulate.counts import Row
+from experiments.emulate.counts import CountRow
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.latency.kernels import Kernel, kernels
-from search_space.latency.spread import Floats
-from topformer.codec import from_json
+from search_space.latency.predictive_spread import Floats
+from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError
 
 LOADS = ("GMAC of GEMM-like work", "GMAC depthwise", "GB moved")
@@ -48,7 +47,7 @@ class Fit:
         return "\n".join(["instructions, not time", *lines, head, *rows, summary])
 
 
-def fit(rows: Sequence[Row]) -> Fit:
+def fit(rows: Sequence[CountRow]) -> Fit:
     """Fit rates, none negative, that minimise the squared relative error.
 
     Raises:
@@ -72,24 +71,24 @@ def fit(rows: Sequence[Row]) -> Fit:
 
 
 def _rates(loads: Floats, counted: Floats) -> Floats:
-    found: Floats = nnls(loads / counted[:, None], np.ones(len(counted)))[0]
-    return found
+    rates: Floats = nnls(loads / counted[:, None], np.ones(len(counted)))[0]
+    return rates
 
 
-def load(row: Row) -> tuple[float, float, float]:
+def load(row: CountRow) -> tuple[float, float, float]:
     """GMACs of GEMM-like work, GMACs of depthwise convolutions and GB moved by the network of a row.
 
     Raises:
         InputError: Its design cannot be built.
     """
     try:
-        candidate = Candidate(design=from_json(json.loads(row.design)), height=row.height, width=row.width)
-    except (DesignError, ValueError) as error:
+        candidate = Candidate(design=parse_design(row.design), height=row.height, width=row.width)
+    except DesignError as error:
         raise InputError(f"the design of {row.network} cannot be read: {error}") from None
-    found = kernels(operations(candidate.design, candidate.height, candidate.width))
-    depthwise = sum(kernel.macs for kernel in found if _is_depthwise(kernel))
-    dense = sum(kernel.work for kernel in found if not _is_depthwise(kernel))
-    return dense / 1e9, depthwise / 1e9, sum(kernel.moved for kernel in found) / 1e9
+    listed = kernels(operations(candidate.design, candidate.height, candidate.width))
+    depthwise = sum(kernel.macs for kernel in listed if _is_depthwise(kernel))
+    dense = sum(kernel.work for kernel in listed if not _is_depthwise(kernel))
+    return dense / 1e9, depthwise / 1e9, sum(kernel.moved for kernel in listed) / 1e9
 
 
 def _is_depthwise(kernel: Kernel) -> bool:

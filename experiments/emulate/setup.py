@@ -127,7 +127,7 @@ def carry_out(argv: tuple[str, ...], folder: Path, doing: str, seconds: int) -> 
 
 def _reason(errors: str, output: str) -> str:
     """What a failed program said last, and whether the network is to blame."""
-    said = [line.strip() for line in (errors or output).splitlines() if line.strip()]
+    lines = [line.strip() for line in (errors or output).splitlines() if line.strip()]
     lost = ("temporary failure", "could not resolve", "name resolution", "failed to fetch", "no matching distribution")
     network = " (is the network there? nothing that is done is lost)" if any(x in errors.lower() for x in lost) else ""
-    return ("".join(said[-1:]) or "it said nothing")[:300] + network
+    return ("".join(lines[-1:]) or "it printed nothing")[:300] + network

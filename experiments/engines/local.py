@@ -1,117 +1,39 @@
-"""Evaluations in processes of their own, so that a crash of one is not the end of the sweep."""
+"""Evaluations in processes of their own, so that a crash of one is not the end of the run."""
 
 import os
-import pickle
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process, set_start_method
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from experiments.evaluators.base import Accuracy, Evaluator
-from search_space.candidate import Candidate
-from topformer.errors import DataError, ExplorerError, StorageError, StudyError
+from experiments.engines.engine import Event, Failed, Interruption, Iterations, Task, perform
+from experiments.evaluators.base import Evaluator
 
 ATTEMPTS = 2
 """How often a design is tried whose worker dies; the second time it continues from its checkpoint."""
 _MESSAGE_SECONDS = 0.2
 _GRACE_SECONDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One evaluation.
-
-    Attributes:
-        key: The candidate's fingerprint.
-        candidate: What is evaluated.
-        budget: Updates to spend.
-        seed: Seed of the evaluation.
-        folder: Where its checkpoints are.
-    """
-
-    key: str
-    candidate: Candidate
-    budget: int
-    seed: int
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Updates:
-    """News of a running evaluation: updates done, and in all."""
-
-    key: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An evaluation gave an accuracy."""
-
-    key: str
-    accuracy: Accuracy
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """An evaluation gave none; the sweep goes on."""
-
-    key: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hopeless:
-    """Nothing can be evaluated, for instance because the data set is broken; the sweep ends."""
-
-    key: str
-    error: ExplorerError
-
-
-Event = Updates | Done | Failed | Hopeless
-
-
-class Interruption:
-    """Within it, the first Ctrl-C is a request to stop; a second one interrupts at once."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self.reader, self._writer = get_context("spawn").Pipe(duplex=False)
-
-    def __enter__(self) -> Self:
-        self._is_main = threading.current_thread() is threading.main_thread()
-        if self._is_main:
-            self._previous = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._is_main:
-            signal.signal(signal.SIGINT, self._previous)
-
-    def _note(self, _signal: int, _frame: object) -> None:
-        self.requested = True
-        self._writer.send_bytes(b"stop")
-        signal.signal(signal.SIGINT, self._previous)
+_CHECK_SECONDS = 1
+"""Between two looks at whether workers live: a child that a dead worker left behind holds its connection open."""
 
 
 class _Worker:
-    """One process and the task that it is at."""
+    """One process and the task that it is at.
 
-    def __init__(self, number: int, evaluator: Callable[[], Evaluator], logs: Path) -> None:
-        self._evaluator, self._log = evaluator, logs / f"worker-{number}.log"
+    The process leads a group of its own, so that its children, such as those that load data, end with it.
+    """
+
+    def __init__(self, number: int, logs: Path) -> None:
+        self._log = logs / f"worker-{number}.log"
         self.task: Task | None = None
-        self.attempt = 0
+        self._attempt = 0
         self._process: BaseProcess | None = None
         self.connection: Connection
 
@@ -119,37 +41,43 @@ class _Worker:
         """Hand over a task, to a new process if there is none or it is dead."""
         if self._process is None or not self._process.is_alive():
             self._spawn()
-        self.task, self.attempt = task, attempt
+        self.task, self._attempt = task, attempt
         # A process that died this moment closes the connection, which `receive` reports.
         with suppress(BrokenPipeError):
             self.connection.send(task)
 
-    def receive(self) -> Event | None:
-        """What the process says; None after a death that is tried again."""
-        assert self.task is not None
+    def news(self, *, readable: bool) -> Event | None:
+        """What the process says, or that it is dead; None where neither, or where a death is tried again."""
+        assert self._process is not None
+        # Asked first: what a dead process said before is then in the connection.
+        alive = self._process.is_alive()
+        if readable or self.connection.poll():
+            return self._receive()
+        return None if alive else self._bury()
+
+    def stop(self) -> None:
+        """End the process and its children, gently first."""
+        if self._process is None:
+            return
+        self._signal_group(signal.SIGTERM)
+        self._process.join(_GRACE_SECONDS)
+        self._signal_group(signal.SIGKILL)
+        self._process.join()
+
+    def _receive(self) -> Event | None:
         try:
             event: Event = self.connection.recv()
         except (EOFError, ConnectionResetError):
             return self._bury()
-        if not isinstance(event, Updates):
+        if not isinstance(event, Iterations):
             self.task = None
         return event
-
-    def stop(self) -> None:
-        """End the process, gently first."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        self._process.join(_GRACE_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
 
     def _spawn(self) -> None:
         context = get_context("spawn")
         self.connection, remote = context.Pipe()
-        arguments = (remote, pickle.dumps(self._evaluator), self._log)
-        self._process = context.Process(target=_work, args=arguments, daemon=True)
+        # No daemon: those may have no children.
+        self._process = context.Process(target=_work, args=(remote, self._log), daemon=False)
         with _ignoring_interrupts():
             self._process.start()
         # Only the worker holds this end now: its death is seen as the end of the stream.
@@ -159,29 +87,40 @@ class _Worker:
         assert self._process is not None
         assert self.task is not None
         self._process.join()
+        self._signal_group(signal.SIGKILL)
         self.connection.close()
         task, status = self.task, self._process.exitcode or 0
-        if self.attempt < ATTEMPTS:
-            self.start(task, self.attempt + 1)
+        if self._attempt < ATTEMPTS:
+            self.start(task, self._attempt + 1)
             return None
         self.task = None
         cause = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
         return Failed(task.key, f"the worker died {ATTEMPTS} times, last with {cause}{_last_words(self._log)}")
 
+    def _signal_group(self, number: signal.Signals) -> None:
+        """To the process and its children; to nobody where none of them lives."""
+        assert self._process is not None
+        assert self._process.pid is not None
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            # Younger than its own group, or the end of it.
+            if self._process.is_alive():
+                self._process.kill()
 
-class Engine:
-    """A number of workers; use it as a context manager, which ends them."""
 
-    def __init__(self, workers: int, evaluator: Callable[[], Evaluator], *, logs: Path) -> None:
+class LocalEngine:
+    """A number of worker processes on this machine, each with one thread."""
+
+    def __init__(self, workers: int, *, logs: Path) -> None:
         """Prepare the workers; a process starts with its first task.
 
         Args:
-            workers: Evaluations that run beside each other, each with one thread.
-            evaluator: Makes the evaluator inside a worker; must be picklable.
+            workers: Evaluations that run beside each other.
             logs: Folder for what the workers print.
         """
         logs.mkdir(parents=True, exist_ok=True)
-        self._workers = [_Worker(number, evaluator, logs) for number in range(workers)]
+        self._workers = [_Worker(number, logs) for number in range(workers)]
 
     def __enter__(self) -> Self:
         return self
@@ -207,42 +146,39 @@ class Engine:
         next(worker for worker in self._workers if worker.task is None).start(task)
 
     def wait(self, interruption: Interruption) -> list[Event]:
-        """The news of the running evaluations; returns when there are any, or when the user wants to stop."""
-        busy = {worker.connection: worker for worker in self._workers if worker.task is not None}
-        ready = wait([*busy, interruption.reader])
-        events = [worker.receive() for connection, worker in busy.items() if connection in ready]
+        """The news of the running evaluations; see `Engine.wait`."""
+        busy = [worker for worker in self._workers if worker.task is not None]
+        ready = wait([*(worker.connection for worker in busy), interruption.reader], timeout=_CHECK_SECONDS)
+        events = [worker.news(readable=worker.connection in ready) for worker in busy]
         return [event for event in events if event is not None]
 
 
-def _work(connection: Connection, evaluator: bytes, log: Path) -> None:
+def _work(connection: Connection, log: Path) -> None:
     """The life of a worker process: evaluate what comes, until the parent is gone."""
     _prepare_process(log)
-    make: Callable[[], Evaluator] = pickle.loads(evaluator)  # noqa: S301 - sent by our own parent
-    made: Evaluator | None = None
-    while True:
-        try:
-            task: Task = connection.recv()
-        except EOFError:
-            return
-        try:
-            made = made or make()
-            accuracy = made.evaluate(
-                task.candidate,
-                budget=task.budget,
-                seed=task.seed,
-                folder=task.folder,
-                progress=_reporter(connection, task.key),
-            )
-        except (DataError, StorageError, StudyError) as error:
-            connection.send(Hopeless(task.key, type(error)(str(error))))
-        except ExplorerError as error:
-            connection.send(Failed(task.key, str(error)))
-        else:
-            connection.send(Done(task.key, accuracy))
+    evaluators: dict[bytes, Evaluator] = {}
+    try:
+        while (task := _next_task(connection)) is not None:
+            connection.send(perform(task, evaluators, _reporter(connection)))
+    finally:
+        # After an unexpected error Python would wait for them.
+        for child in active_children():
+            child.kill()
+
+
+def _next_task(connection: Connection) -> Task | None:
+    try:
+        task: Task = connection.recv()
+    except EOFError:
+        return None
+    return task
 
 
 def _prepare_process(log: Path) -> None:
     """One thread, no Ctrl-C, output to a file, and an end as soon as the parent is gone."""
+    os.setpgid(0, 0)
+    # The platform's own way to start children: by spawn, as this process was started, each would load torch anew.
+    set_start_method(None, force=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Read by the numeric libraries when they load, which is after this.
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
@@ -254,21 +190,21 @@ def _prepare_process(log: Path) -> None:
 
     def follow() -> None:
         parent.join()
-        os._exit(1)
+        os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _reporter(connection: Connection, key: str) -> Callable[[int, int], None]:
-    """A progress callback that sends a few messages a second at most."""
+def _reporter(connection: Connection) -> Callable[[Iterations], None]:
+    """Sends a few messages a second at most."""
     last = 0.0
 
-    def report(done: int, total: int) -> None:
+    def report(news: Iterations) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= _MESSAGE_SECONDS or done == total:
+        if now - last >= _MESSAGE_SECONDS or news.done == news.total:
             last = now
-            connection.send(Updates(key, done, total))
+            connection.send(news)
 
     return report
 

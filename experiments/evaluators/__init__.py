@@ -1,54 +1,41 @@
-"""Ways to obtain the accuracy of a candidate."""
+"""Ways to obtain the accuracy of a candidate, in one table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from topformer.errors import InputError, unknown_name
+from experiments.implementations import Implementation, canonical
 
 if TYPE_CHECKING:
-    from experiments.data.folders import SegmentationFolder
-    from experiments.evaluators.lean import LeanEvaluator
-    from experiments.evaluators.mmseg import MmsegEvaluator
-    from experiments.evaluators.recipe import RecipeEvaluator
-    from experiments.evaluators.training import TrainingEvaluator
+    from experiments.evaluators.base import Evaluator
 
-# torch and mmsegmentation take seconds to load, so that each is imported where it is asked for.
-
-
-def _lean(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "LeanEvaluator":
-    from experiments.evaluators.lean import LeanEvaluator
-    from experiments.training.settings import LeanSettings
-
-    return LeanEvaluator(folder, LeanSettings.read(settings))
-
-
-def _mmseg(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "MmsegEvaluator":
-    from experiments.evaluators.mmseg import MmsegEvaluator
-    from experiments.training.settings import MmsegSettings
-
-    return MmsegEvaluator(folder, MmsegSettings.read(settings))
-
-
-def _recipe(folder: "SegmentationFolder | Path", settings: Mapping[str, Any]) -> "RecipeEvaluator":
-    from experiments.evaluators.recipe import RecipeEvaluator, RecipeSettings
-
-    return RecipeEvaluator(folder, RecipeSettings.read(settings))
+EVALUATORS: Mapping[str, Implementation] = MappingProxyType(
+    {
+        "lean": Implementation(
+            "experiments.evaluators.lean:LeanEvaluator",
+            "short trainings in plain torch, the whole data set in memory",
+        ),
+        "mmseg": Implementation(
+            "experiments.evaluators.mmseg:MmsegEvaluator",
+            "short trainings through mmsegmentation, with its pipelines and metric",
+        ),
+        "recipe": Implementation(
+            "experiments.evaluators.recipe:RecipeEvaluator",
+            "full trainings by a released recipe, from released weights where they are given",
+        ),
+    }
+)
+"""Name to a class with the members of `experiments.evaluators.base.Evaluator` and a class method `read`, which makes it
+of a data set's folder and the table `evaluator.settings` of a study file."""
 
 
-EVALUATORS: Mapping[str, Callable[..., Any]] = MappingProxyType({"lean": _lean, "mmseg": _mmseg, "recipe": _recipe})
-"""Kinds of training evaluators."""
-
-
-def evaluator(
-    kind: str, folder: "SegmentationFolder | Path", settings: Mapping[str, Any] | None = None
-) -> "TrainingEvaluator":
-    """The training evaluator of that kind on a data set.
+def evaluator(kind: str, folder: Path, settings: Mapping[str, Any] | None = None) -> "Evaluator":
+    """The evaluator of that kind on a data set.
 
     Args:
-        kind: `lean`, `mmseg` or `recipe`.
-        folder: The data set, or its path.
+        kind: One of `EVALUATORS`.
+        folder: The data set.
         settings: The evaluator's table of a study file; absent keys take their defaults.
 
     Raises:
@@ -56,7 +43,6 @@ def evaluator(
         StudyError: A setting does not exist, or its value is not accepted.
         DataError: The folder is no data set, or its classes are not known.
     """
-    if kind not in EVALUATORS:
-        raise InputError(unknown_name("evaluator", kind, EVALUATORS))
-    made: TrainingEvaluator = EVALUATORS[kind](folder, settings or {})
-    return made
+    name = canonical("evaluator", kind, EVALUATORS)
+    instance: Evaluator = EVALUATORS[name].load().read(folder, settings or {})
+    return instance

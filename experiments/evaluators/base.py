@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric
 from analysis.results.pareto import NORMAL_95
+from experiments.training.outcome import Progress as Progress
 from search_space.candidate import Candidate
-
-Progress = Callable[[int, int], None]
-"""Called with updates done and updates in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,7 @@ class Accuracy:
         value: In percent for mIoU.
         source: `trained`, `supernet`, `proxy` or `surrogate`.
         error: Standard deviation of the value where it is known.
-        budget: Updates that were spent.
+        budget: Iterations that were spent.
         seed: Seed of initialisation and data order.
         seconds: Wall-clock time.
         best: The best value seen during training; `value` is the last.
@@ -68,7 +67,7 @@ class Evaluator(Protocol):
     def evaluate(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
     ) -> Accuracy:
-        """Spend `budget` updates on the candidate; `folder` keeps checkpoints, from which a second call resumes.
+        """Spend `budget` iterations on the candidate; `folder` keeps checkpoints, from which a second call resumes.
 
         Raises:
             EvaluationError: There is no honest number, for instance because the loss is not finite.
@@ -76,5 +75,18 @@ class Evaluator(Protocol):
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """Every setting that changes the number, as plain JSON; part of the study's identity."""
+        """Every setting that changes the number, as plain JSON: its identity, from which its fidelity follows.
+
+        `kind` names the evaluator; `data`, where it uses any, is a table with the `name` and what tells two versions
+        of it apart; the rest are settings.
+        """
         ...
+
+
+EvaluatorMaker = Callable[[], Evaluator]
+"""Makes an evaluator in the process that runs it; a picklable one, and equal ones pickle to equal bytes."""
+
+
+def fidelity_of(evaluator: Evaluator, *, height: int, width: int, budget: int) -> Fidelity:
+    """What an evaluator's accuracies of candidates of that size (pixels) under that budget are obtained with."""
+    return Fidelity.of(evaluator.describe(), height=height, width=width, budget=budget)

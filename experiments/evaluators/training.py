@@ -2,52 +2,87 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
+from math import isnan
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Self
 
-from experiments.data.folders import SegmentationFolder, open_folder
-from experiments.evaluators.base import Accuracy, Progress
-from experiments.training.outcome import (
-    WEIGHTS,
-    check_splits,
-    close_evaluation,
-    describe,
-    identity,
-    open_evaluation,
-)
+from experiments.data.folders import SegmentationFolder, check_ready, open_folder
+from experiments.evaluators.base import Accuracy
+from experiments.files import claim, make_folder
+from experiments.training.checks import check_fit, check_seed
+from experiments.training.claim import data_identity
+from experiments.training.job import TrainingJob
+from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress
+from experiments.training.recipes import Recipe, with_size
+from experiments.training.scores import group_means
+from experiments.training.settings import Machine
 from experiments.training.tensors import write_tensors
 from search_space.candidate import Candidate
+from topformer.errors import EvaluationError, StudyError, unknown_name
+from topformer.files import read_object, write_json
 
+IDENTITY = "evaluation.json"
+VERSION = 2
+"""Part of the identity of every evaluation: it rises when the same settings begin to give other numbers.
 
-class Settings(Protocol):
-    """The recipe of an evaluator."""
-
-    def describe(self) -> dict[str, Any]:
-        """The settings that change the number, as plain JSON."""
-        ...
+Since 2, both loops read the same files with one decoder, and mmsegmentation's has one construction.
+"""
+RECIPE_SETTINGS = (
+    "batch",
+    "learning_rate",
+    "weight_decay",
+    "warmup",
+    "power",
+    "head_multiplier",
+    "drop_path",
+    "dropout",
+    "flip",
+    "smallest_scale",
+    "largest_scale",
+    "distort",
+    "precision",
+    "validations",
+)
+"""Fields of a recipe that a study may set, whichever loop trains."""
 
 
 class TrainingEvaluator(ABC):
-    """Trains a candidate from scratch on a folder and scores its validation split.
+    """Trains a candidate on a folder and scores its validation split.
 
     Args:
         folder: The data set, or its path.
-        settings: The recipe.
+        recipe: The training; its size, its iterations and its classes become the candidate's and the data's.
+        machine: How it is computed.
 
     Raises:
-        DataError: The folder is no data set, or its classes are not known.
+        DataError: The folder is no data set, its classes are not known, or there is nothing to train on.
+        StudyError: The recipe is for another data set.
     """
 
     kind: ClassVar[str]
     """Name in study files."""
+    settings: ClassVar[tuple[str, ...]]
+    """Fields of recipe and machine that a study may set."""
 
-    def __init__(self, folder: SegmentationFolder | Path, settings: Settings) -> None:
-        self.folder = open_folder(folder) if isinstance(folder, Path) else folder
-        self.num_classes = self.folder.num_classes
+    def __init__(self, folder: SegmentationFolder | Path, recipe: Recipe, machine: Machine) -> None:
+        self.recipe, self.machine = recipe, machine
+        opened = open_folder(folder, hint=recipe.dataset or None) if isinstance(folder, Path) else folder
+        self.folder = opened
+        self.num_classes = opened.num_classes
         """Classes of the data; every candidate gets as many."""
-        self._recipe = settings
-        check_splits(self.folder)
+        check_fit(recipe, opened)
+        check_ready(opened)
+
+    @classmethod
+    @abstractmethod
+    def read(cls, folder: SegmentationFolder | Path, values: Mapping[str, Any]) -> Self:
+        """The evaluator of a table in a study file; absent keys take their defaults.
+
+        Raises:
+            StudyError: An unknown key, or a value that is not accepted.
+            DataError: As for the class.
+        """
 
     @property
     def metric(self) -> str:
@@ -56,19 +91,28 @@ class TrainingEvaluator(ABC):
 
     def describe(self) -> Mapping[str, Any]:
         """Every setting that changes the number."""
-        return describe(self.kind, self.folder, self._recipe.describe())
+        return {
+            "kind": self.kind,
+            "version": VERSION,
+            "data": data_identity(self.folder),
+            "recipe": self.recipe.describe(),
+        }
+
+    def recipe_of(self, candidate: Candidate, budget: int) -> Recipe:
+        """The recipe that a candidate is trained by."""
+        return replace(with_size(self.recipe, candidate.height, candidate.width), iterations=budget)
 
     def evaluate(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
     ) -> Accuracy:
-        """Train for `budget` updates and score the validation split; see `experiments.evaluators.base`.
+        """Train for `budget` iterations and score the validation split; see `experiments.evaluators.base`.
 
         The number of classes is the folder's, whatever the candidate says. `folder` belongs to one candidate, budget
         and seed; a finished evaluation answers from it without training again.
 
         Raises:
             StudyError: `folder` holds another evaluation, or a setting does not fit this machine.
-            EvaluationError: The loss or the logits are not finite.
+            EvaluationError: The loss or the logits are not finite, or memory runs out.
             DataError: An image cannot be read, or does not suit the evaluator.
             CheckpointError: The checkpoint to go on from cannot be read.
         """
@@ -76,18 +120,92 @@ class TrainingEvaluator(ABC):
         wanted = identity(self.describe(), candidate, budget=budget, seed=seed)
         if (finished := open_evaluation(folder, wanted)) is not None:
             return finished
-        accuracy, state = self._train(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
-        write_tensors(folder / WEIGHTS, state)
-        close_evaluation(folder, accuracy)
+        outcome = self._train(self._job(candidate, self.recipe_of(candidate, budget), seed), folder, progress)
+        accuracy = accuracy_of(outcome, self.folder, budget=budget, seed=seed)
+        write_tensors(folder / WEIGHTS, outcome.weights)
+        write_json(folder / RESULT, asdict(accuracy))
         self._forget(folder)
         return accuracy
 
+    def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
+        """What is trained."""
+        return TrainingJob(design=candidate.design, recipe=recipe, folder=self.folder, seed=seed)
+
     @abstractmethod
-    def _train(
-        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None
-    ) -> tuple[Accuracy, dict[str, Any]]:
-        """Accuracy and weights of the trained network; goes on from a checkpoint that `folder` holds."""
+    def _train(self, job: TrainingJob, folder: Path, progress: Progress | None) -> Outcome:
+        """The training; goes on from a checkpoint that `folder` holds."""
 
     @abstractmethod
     def _forget(self, folder: Path) -> None:
         """Remove what only an unfinished evaluation needs."""
+
+
+def read_settings(
+    values: Mapping[str, Any], accepted: tuple[str, ...], recipe: Recipe, machine: Machine
+) -> tuple[Recipe, Machine]:
+    """Recipe and machine with the values of a table in a study file.
+
+    Args:
+        values: The table.
+        accepted: Its possible keys, fields of a recipe or of a machine.
+        recipe: What absent keys keep.
+        machine: The same.
+
+    Raises:
+        StudyError: An unknown key, or a value that is not accepted.
+    """
+    for name in values:
+        if name not in accepted:
+            raise StudyError(unknown_name("evaluator setting", name, accepted))
+    of_machine = {item.name for item in fields(Machine)}
+    changes: dict[str, Any] = {name: value for name, value in values.items() if name not in of_machine}
+    machine_changes: dict[str, Any] = {name: value for name, value in values.items() if name in of_machine}
+    return replace(recipe, **changes), replace(machine, **machine_changes)
+
+
+def accuracy_of(outcome: Outcome, folder: SegmentationFolder, *, budget: int, seed: int) -> Accuracy:
+    """The accuracy of a finished training.
+
+    Raises:
+        EvaluationError: The validation split has no labelled pixel.
+    """
+    scores = outcome.scores
+    if isnan(scores.miou):
+        raise EvaluationError(f"the validation split of {folder.root} has no labelled pixel")
+    named = zip(folder.classes, scores.per_class, strict=True)
+    per_class = {name: value for name, value in named if not isnan(value)}
+    return Accuracy(
+        metric=f"miou@{folder.name}",
+        value=scores.miou,
+        source="trained",
+        budget=budget,
+        seed=seed,
+        seconds=outcome.seconds,
+        best=max([*outcome.validations.values(), scores.miou]),
+        per_class=per_class,
+        groups=group_means(per_class, folder.groups),
+    )
+
+
+def identity(settings: Mapping[str, Any], candidate: Candidate, *, budget: int, seed: int) -> dict[str, Any]:
+    """Everything that the number of an evaluation depends on, as plain JSON.
+
+    Raises:
+        StudyError: The budget is no positive number of iterations, or the seed out of range.
+    """
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+        raise StudyError(f"budget must be an integer of at least 1, got {budget!r}")
+    check_seed(seed)
+    return {"evaluator": dict(settings), "candidate": candidate.fingerprint, "budget": budget, "seed": seed}
+
+
+def open_evaluation(folder: Path, wanted: Mapping[str, Any]) -> Accuracy | None:
+    """Make `folder` that of the evaluation `wanted`; give its result if it is finished.
+
+    Raises:
+        StudyError: The folder belongs to another evaluation; the message names what differs.
+        StorageError: It cannot be made or read.
+    """
+    make_folder(folder)
+    claim(folder, IDENTITY, wanted, holds="evaluation", besides=[item.name for item in folder.iterdir()])
+    return Accuracy(**read_object(folder / RESULT)) if (folder / RESULT).exists() else None

@@ -6,10 +6,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Self
 
-from experiments.measure.answer import ROLES, Answer, times
 from experiments.measure.commands import Commands, MeasureError, shown
 from experiments.measure.protocol import Protocol
+from experiments.measure.reply import ROLES, DeviceReply, times
+from experiments.measure.target import TargetOptions
 from topformer.errors import InputError
 
 SCRIPT = Path(__file__).with_name("adb_script.sh")
@@ -43,6 +45,8 @@ class Adb:
         place: Folder on the phone, made and taken away with each measurement.
     """
 
+    form: ClassVar[str] = "adb or adb:SERIAL"
+
     name: str
     serial: str
     program: Path
@@ -51,6 +55,32 @@ class Adb:
     protocol: Protocol
     runtimes: tuple[str, ...] = ("ncnn",)
     place: str = field(default_factory=lambda: f"/data/local/tmp/topformer-{secrets.token_hex(6)}")
+
+    @classmethod
+    def open(cls, address: str, options: TargetOptions) -> Self:
+        """The phone that an address such as `adb` or `adb:SERIAL` names.
+
+        Raises:
+            InputError: The address has another form, or there is no such program.
+        """
+        match = _ADDRESS.fullmatch(address)
+        if match is None:
+            raise InputError(f"an adb address must read {cls.form}, got {address!r}")
+        program = options.program
+        if program is None or not program.is_file():
+            given = f"got {program}" if program else "got none"
+            raise InputError(
+                "program must be a static benchmark program for the phone that takes the arguments of ncnn's benchncnn "
+                f"(build it with ncnn's Android toolchain, or take it from a release), {given}"
+            )
+        return cls(
+            name=address,
+            serial=match["serial"] or "",
+            program=program,
+            height=options.height,
+            width=options.width,
+            protocol=options.protocol,
+        )
 
     @property
     def programs(self) -> tuple[Path, ...]:
@@ -69,16 +99,16 @@ class Adb:
             clean=((*adb, "shell", f"rm -rf {self.place}"),),
         )
 
-    def answer(self, output: str) -> Answer:
+    def reply(self, output: str) -> DeviceReply:
         """The times by turns, and the facts between them."""
         lines = output.splitlines()
         if DONE not in lines:
             raise MeasureError(f"{self.name}: the output ends early, with {shown(lines[-1:]) or 'nothing'!r}")
         facts = {match[1]: match[2].strip() for line in lines if (match := _FACT.fullmatch(line))}
-        found = self._times(lines)
-        return Answer(
-            candidate_ms=times(found["candidate"], self.name),
-            reference_ms=times(found["reference"], self.name),
+        samples = self._times(lines)
+        return DeviceReply(
+            candidate_ms=times(samples["candidate"], self.name),
+            reference_ms=times(samples["reference"], self.name),
             device=facts.get("device", ""),
             soc=facts.get("soc", ""),
             core=f"a big core, chosen by {self.program.name}",
@@ -91,14 +121,14 @@ class Adb:
         )
 
     def _times(self, lines: Sequence[str]) -> dict[str, list[float]]:
-        found: dict[str, list[float]] = {role: [] for role in ROLES}
+        samples: dict[str, list[float]] = {role: [] for role in ROLES}
         role = ""
         for line in lines:
             if match := _TURN.fullmatch(line):
                 role = match[1]
-            elif (match := _TIME.search(line)) and role in found:
-                found[role].append(self._number(match[1], line))
-        return found
+            elif (match := _TIME.search(line)) and role in samples:
+                samples[role].append(self._number(match[1], line))
+        return samples
 
     def _number(self, text: str, line: str) -> float:
         try:
@@ -110,21 +140,3 @@ class Adb:
 def _scaled(facts: Mapping[str, str], name: str, unit: float) -> float | None:
     text = facts.get(name, "")
     return int(text) / unit if text.isdigit() and int(text) else None
-
-
-def adb_target(text: str, *, program: Path | None, height: int, width: int, protocol: Protocol) -> Adb:
-    """The phone that an address such as `adb` or `adb:SERIAL` names.
-
-    Raises:
-        InputError: The address has another form, or there is no such program.
-    """
-    match = _ADDRESS.fullmatch(text)
-    if match is None:
-        raise InputError(f"an adb address must read adb or adb:SERIAL, got {text!r}")
-    if program is None or not program.is_file():
-        given = f"got {program}" if program else "got none"
-        raise InputError(
-            "program must be a static benchmark program for the phone that takes the arguments of ncnn's benchncnn "
-            f"(build it with ncnn's Android toolchain, or take it from a release), {given}"
-        )
-    return Adb(name=text, serial=match["serial"] or "", program=program, height=height, width=width, protocol=protocol)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -11,20 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.measure.rows import Row
-from experiments.training.outcome import replacing, write_json
-from search_space.latency.calibration import coefficients
-from search_space.latency.calibration.devices import FITTED, fit, measured, refit, shipped
-from search_space.latency.calibration.fitting import RATES, Measured
+from experiments.measure.rows import MeasuredRow
+from search_space.latency.calibration import coefficients_file
+from search_space.latency.calibration.devices import FITTED, refit, shipped
+from search_space.latency.calibration.fitting import EFFECTIVE_PARAMETERS, MeasuredNetwork, fit, measured_candidate
 from search_space.latency.calibration.transfer import transfer
 from search_space.latency.model import DeviceModel, Setup
 from topformer import __version__
+from topformer.bounds import LABEL
 from topformer.codec import fingerprint, to_json
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError, StorageError
+from topformer.files import replacing, write_json
 from topformer.presets import PRESETS
+from topformer.schema import check
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 MOST_APART = 100
 """Factor between two times of one network that no noise makes, and another unit does."""
 
@@ -59,7 +59,7 @@ class Calibration:
     prior: DeviceModel
     scaled: DeviceModel
     method: Method
-    rows: tuple[Row, ...]
+    rows: tuple[MeasuredRow, ...]
     notes: tuple[str, ...]
 
     def render(self) -> str:
@@ -99,7 +99,7 @@ def _errors(errors: Sequence[float]) -> tuple[float, float]:
     return float(sizes.mean()), float(sizes.max())
 
 
-def calibrate(name: str, rows: Sequence[Row], *, prior: str, method: Method = Method.AUTO) -> Calibration:
+def calibrate(name: str, rows: Sequence[MeasuredRow], *, prior: str, method: Method = Method.AUTO) -> Calibration:
     """The device that rows of one setting describe.
 
     Times are those of the rows with the drift of the reference network taken out: a row's ratio to its reference
@@ -116,8 +116,7 @@ def calibrate(name: str, rows: Sequence[Row], *, prior: str, method: Method = Me
         InputError: The name cannot be used, the prior is not known, or the rows are too few, of several settings,
             measured twice, or all in one proportion of work and bytes.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"device must be a name of lower-case letters, digits, dots, hyphens, got {name!r}")
+    check("device", name, LABEL, InputError)
     known = shipped(prior)
     _check_setting(rows)
     _check_distinct(rows)
@@ -125,7 +124,9 @@ def calibrate(name: str, rows: Sequence[Row], *, prior: str, method: Method = Me
     if not timed:
         raise InputError(f"calibration needs a row with boundary {Boundary.LOGITS}, got {len(rows)} rows without one")
     _check_units(timed)
-    chosen = method if method is not Method.AUTO else (Method.FIT if len(timed) > RATES else Method.SCALE)
+    chosen = (
+        method if method is not Method.AUTO else (Method.FIT if len(timed) > EFFECTIVE_PARAMETERS else Method.SCALE)
+    )
     networks = [_network(row, _steady_ms(row, timed)) for row in timed]
     setup = _setup(name, timed, known, chosen)
     scaled = transfer(known, networks, setup)
@@ -136,14 +137,14 @@ def calibrate(name: str, rows: Sequence[Row], *, prior: str, method: Method = Me
     )
 
 
-def _check_setting(rows: Sequence[Row]) -> None:
+def _check_setting(rows: Sequence[MeasuredRow]) -> None:
     for number, field in enumerate(_SETTING):
         found = sorted({str(row.setting[number]) for row in rows})
         if len(found) > 1:
             raise InputError(f"all rows must have the same {field}, got {', '.join(map(repr, found))}")
 
 
-def _check_distinct(rows: Sequence[Row]) -> None:
+def _check_distinct(rows: Sequence[MeasuredRow]) -> None:
     seen: dict[tuple[object, ...], int] = {}
     for number, row in enumerate(rows, start=1):
         first = seen.setdefault(row.identity, number)
@@ -152,9 +153,9 @@ def _check_distinct(rows: Sequence[Row]) -> None:
             raise InputError(f"rows {first} and {number} measure the same network ({where}); keep one of them")
 
 
-def _check_units(rows: Sequence[Row]) -> None:
+def _check_units(rows: Sequence[MeasuredRow]) -> None:
     """The reference took about the same in all rows of one size, or their times are not in one unit."""
-    first: dict[tuple[object, ...], Row] = {}
+    first: dict[tuple[object, ...], MeasuredRow] = {}
     for row in rows:
         other = first.setdefault((row.reference, row.height, row.width), row)
         ratio = max(row.reference_ms, other.reference_ms) / min(row.reference_ms, other.reference_ms)
@@ -165,7 +166,7 @@ def _check_units(rows: Sequence[Row]) -> None:
             )
 
 
-def _steady_ms(row: Row, rows: Sequence[Row]) -> float:
+def _steady_ms(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> float:
     """The row's time, had its reference been as fast as in the best of all rows of that size.
 
     A machine that is warmer or busier for a while slows both networks down, so their ratio keeps what the times lose.
@@ -178,17 +179,17 @@ def _steady_ms(row: Row, rows: Sequence[Row]) -> float:
     return row.ratio * min(same)
 
 
-def _network(row: Row, latency_ms: float) -> Measured:
-    return measured(row.candidate, latency_ms, name=_label(row), source=f"{row.source}, {row.finished}")
+def _network(row: MeasuredRow, latency_ms: float) -> MeasuredNetwork:
+    return measured_candidate(row.candidate, latency_ms, name=_label(row), source=f"{row.source}, {row.finished}")
 
 
-def _label(row: Row) -> str:
+def _label(row: MeasuredRow) -> str:
     """The preset's name and the size, or the fingerprint of any other design."""
     names = [name for name, design in PRESETS.items() if fingerprint(design) == fingerprint(row.design)]
     return f"{names[0] if names else row.fingerprint} {row.height}x{row.width}"
 
 
-def _setup(name: str, rows: Sequence[Row], prior: DeviceModel, method: Method) -> Setup:
+def _setup(name: str, rows: Sequence[MeasuredRow], prior: DeviceModel, method: Method) -> Setup:
     first = rows[0]
     runs = sorted({row.runs for row in rows})
     source = f"measured, {min(row.finished for row in rows)} to {max(row.finished for row in rows)}"
@@ -205,7 +206,7 @@ def _setup(name: str, rows: Sequence[Row], prior: DeviceModel, method: Method) -
     )
 
 
-def _with_argmax(setup: Setup, model: DeviceModel, rows: Sequence[Row]) -> Setup:
+def _with_argmax(setup: Setup, model: DeviceModel, rows: Sequence[MeasuredRow]) -> Setup:
     """With the cost of the last resize and argmax, where rows that end at the classes tell it."""
     found = []
     for row in rows:
@@ -217,7 +218,7 @@ def _with_argmax(setup: Setup, model: DeviceModel, rows: Sequence[Row]) -> Setup
     return replace(setup, argmax_ns=float(np.mean(found)), argmax_source=f"from {len(found)} rows with boundary argmax")
 
 
-def _notes(rows: Sequence[Row]) -> list[str]:
+def _notes(rows: Sequence[MeasuredRow]) -> list[str]:
     unstable = sum(not row.stable for row in rows)
     unused = sum(row.boundary == Boundary.UPSAMPLE for row in rows)
     notes = (
@@ -255,7 +256,7 @@ def write_coefficients(folder: Path) -> DeviceModel:
         StorageError: The file cannot be written.
     """
     model, values = refit(folder)
-    write_json(folder / coefficients.FILE, values)
+    write_json(folder / coefficients_file.FILE, values)
     return model
 
 

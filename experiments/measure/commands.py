@@ -25,7 +25,7 @@ class Commands:
 
     Attributes:
         prepare: Bring the files to the device.
-        measure: Start the runs; its output is the answer.
+        measure: Start the runs; its output is the reply.
         clean: Take the files away; empty where `prepare` is.
     """
 
@@ -84,9 +84,9 @@ def _status(code: int) -> str:
 
 
 def _reason(done: "subprocess.CompletedProcess[str]") -> str:
-    said = [line for line in (*done.stdout.splitlines(), *done.stderr.splitlines()) if line.strip()]
-    errors = [line for line in said if "no space left" in line.lower()] or said
-    return shown(errors[-1:]) or "it said nothing"
+    lines = [line for line in (*done.stdout.splitlines(), *done.stderr.splitlines()) if line.strip()]
+    errors = [line for line in lines if "no space left" in line.lower()] or lines
+    return shown(errors[-1:]) or "it printed nothing"
 
 
 def shown(lines: Sequence[str]) -> str:

@@ -11,13 +11,14 @@ from typing import Any
 
 from analysis.records.lines import LineFile
 from search_space.candidate import Candidate
-from topformer.codec import fingerprint, from_json, to_json
+from topformer.codec import fingerprint, to_json
 from topformer.design import Design
+from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class MeasuredRow:
     """One network, timed on one device.
 
     Attributes:
@@ -98,17 +99,17 @@ class Row:
         return (*self.setting, self.boundary, fingerprint(self.design), self.height, self.width)
 
 
-COLUMNS = tuple(item.name for item in fields(Row))
+COLUMNS = tuple(item.name for item in fields(MeasuredRow))
 """Columns of the file, in order."""
 
-_KINDS = {item.name: item.type for item in fields(Row)}
+_KINDS = {item.name: item.type for item in fields(MeasuredRow)}
 ROUNDED = 1e-3
 """Share by which a stored ratio may differ from that of the stored times, which are rounded."""
 
 _TIMES = ("median_ms", "min_ms", "p90_ms", "reference_ms", "ratio")
 
 
-def append_row(path: Path, row: Row) -> None:
+def append_row(path: Path, row: MeasuredRow) -> None:
     """Add a row to a file, which is made with its header if need be; return when the disk has it.
 
     Raises:
@@ -147,7 +148,7 @@ def _line(values: Sequence[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def read_rows(path: Path) -> tuple[Row, ...]:
+def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
     """The rows of a file; further columns are ignored.
 
     Raises:
@@ -162,21 +163,21 @@ def read_rows(path: Path) -> tuple[Row, ...]:
         raise InputError(f"cannot read the rows {path}: {error}") from None
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
-        found = [(reader.line_num, values) for values in reader]
+        numbered = [(reader.line_num, values) for values in reader]
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}") from None
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise InputError(f"{path} misses the columns {', '.join(missing)}")
-    return tuple(_row(values, f"{path}, line {line}") for line, values in found)
+    return tuple(_row(values, f"{path}, line {line}") for line, values in numbered)
 
 
-def _row(values: dict[str, str | None], where: str) -> Row:
+def _row(values: dict[str, str | None], where: str) -> MeasuredRow:
     read: dict[str, Any] = {name: _value(name, values[name], where) for name in COLUMNS}
     for name in _TIMES:
         if not (isfinite(read[name]) and read[name] > 0):
             raise InputError(f"{where}: {name} must be a finite number above 0, got {values[name]}")
-    row = Row(**read)
+    row = MeasuredRow(**read)
     if not row.min_ms <= row.median_ms <= row.p90_ms:
         times = f"{row.min_ms:g}, {row.median_ms:g}, {row.p90_ms:g}"
         raise InputError(f"{where}: min_ms, median_ms and p90_ms must not fall, got {times}")
@@ -200,12 +201,12 @@ def _value(name: str, text: str | None, where: str) -> object:
         if text is None:
             raise ValueError
         if kind is Design:
-            return from_json(json.loads(text))
+            return parse_design(text)
         if kind is bool:
             return {"true": True, "false": False}[text]
         if kind is str or kind is int or kind is float:
             return kind(text)
         return float(text) if text else None
     except (ValueError, KeyError) as error:
-        said = f": {error}" if isinstance(error, DesignError) else ""
-        raise InputError(f"{where}: {name} cannot be {text!r}{said}") from None
+        reason = f": {error}" if isinstance(error, DesignError) else ""
+        raise InputError(f"{where}: {name} cannot be {text!r}{reason}") from None

@@ -9,16 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from experiments.measure.answer import ROLES, Answer
 from experiments.measure.commands import Commands, carry_out
-from experiments.measure.protocol import Protocol, complaint, timing, unsteadiness
-from experiments.measure.rows import Row
-from experiments.measure.targets import JOB, Target
+from experiments.measure.protocol import Protocol
+from experiments.measure.reply import ROLES, DeviceReply
+from experiments.measure.rows import MeasuredRow
+from experiments.measure.stability import complaint, timing, unsteadiness
+from experiments.measure.target import JOB, Target
 from search_space.candidate import Candidate
 from topformer import __version__
 from topformer.codec import fingerprint
-from topformer.deployment.boundary import Boundary
-from topformer.deployment.export import SUFFIXES, Exported, Format, export
+from topformer.deployment.boundary import SUFFIXES, Boundary, Format
+from topformer.deployment.export import Exported, export
 from topformer.design import Design
 from topformer.errors import InputError
 
@@ -35,7 +36,7 @@ class Measurement:
         complaints: Why each attempt but a stable last one was made again.
     """
 
-    row: Row
+    row: MeasuredRow
     complaints: tuple[str, ...]
 
 
@@ -110,16 +111,16 @@ class Session:
     def _one(self, candidate: Candidate, folder: Path) -> Measurement:
         exported = self._prepare(candidate, folder)
         commands, complaints = self.commands(folder), list[str]()
-        tries: list[Answer] = []
+        tries: list[DeviceReply] = []
         while len(tries) < self.attempts:
             output = carry_out(commands, device=self._target.name, timeout=self._protocol.timeout)
-            answer = self._target.answer(output)
-            tries.append(answer)
-            said = complaint(answer.candidate_ms, answer.reference_ms, answer.clock_mhz_before, answer.clock_mhz_after)
-            if not said:
-                return self._measurement(candidate, exported, answer, complaints, stable=True)
-            complaints.append(said)
-        least = min(tries, key=lambda answer: unsteadiness(answer.candidate_ms, answer.reference_ms))
+            reply = self._target.reply(output)
+            tries.append(reply)
+            reason = complaint(reply.candidate_ms, reply.reference_ms, reply.clock_mhz_before, reply.clock_mhz_after)
+            if not reason:
+                return self._measurement(candidate, exported, reply, complaints, stable=True)
+            complaints.append(reason)
+        least = min(tries, key=lambda reply: unsteadiness(reply.candidate_ms, reply.reference_ms))
         return self._measurement(candidate, exported, least, complaints, stable=False)
 
     def _prepare(self, candidate: Candidate, folder: Path) -> Exported:
@@ -153,38 +154,38 @@ class Session:
         self,
         candidate: Candidate,
         exported: Exported,
-        answer: Answer,
+        reply: DeviceReply,
         complaints: Sequence[str],
         *,
         stable: bool,
     ) -> Measurement:
-        found, reference = timing(answer.candidate_ms), timing(answer.reference_ms)
-        row = Row(
-            device=answer.device or self._target.name,
-            soc=answer.soc,
-            core=answer.core,
+        own, reference = timing(reply.candidate_ms), timing(reply.reference_ms)
+        row = MeasuredRow(
+            device=reply.device or self._target.name,
+            soc=reply.soc,
+            core=reply.core,
             threads=1,
             runtime=self._runtime,
-            runtime_version=answer.runtime_version,
-            precision=answer.precision,
-            abi=answer.abi,
+            runtime_version=reply.runtime_version,
+            precision=reply.precision,
+            abi=reply.abi,
             boundary=self._boundary.value,
             fingerprint=fingerprint(candidate.design),
             design=candidate.design,
             height=candidate.height,
             width=candidate.width,
-            median_ms=found.median_ms,
-            min_ms=found.min_ms,
-            p90_ms=found.p90_ms,
-            mad_ms=found.mad_ms,
-            runs=found.runs,
+            median_ms=own.median_ms,
+            min_ms=own.min_ms,
+            p90_ms=own.p90_ms,
+            mad_ms=own.mad_ms,
+            runs=own.runs,
             reference=self._reference_name,
             reference_ms=reference.median_ms,
-            ratio=found.median_ms / reference.median_ms,
-            clock_mhz_before=answer.clock_mhz_before,
-            clock_mhz_after=answer.clock_mhz_after,
-            temperature_c_before=answer.temperature_c_before,
-            temperature_c_after=answer.temperature_c_after,
+            ratio=own.median_ms / reference.median_ms,
+            clock_mhz_before=reply.clock_mhz_before,
+            clock_mhz_after=reply.clock_mhz_after,
+            temperature_c_before=reply.temperature_c_before,
+            temperature_c_after=reply.temperature_c_after,
             stable=stable,
             model_sha256=exported.sha256,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),

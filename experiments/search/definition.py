@@ -1,44 +1,58 @@
 """The definition of a study: what is varied, judged, limited and spent; read from a TOML file."""
 
-import tomllib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from experiments.evaluators import EVALUATORS
-from search_space.spaces.space import Space, space
+from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition
+from experiments.implementations import choice
+from experiments.search.samplers import SAMPLERS
+from search_space.spaces.space import Space, space, spaces
+from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
 from topformer.errors import StudyError
-from topformer.schema import Table
+from topformer.files import read_toml
+from topformer.kinds import Between, Choice, Entries, Kind, Names, Text
+from topformer.schema import Section, key, read
 
 ACCURACY = "accuracy"
 LATENCY = "latency_ms"
 OBJECTIVES = (ACCURACY, LATENCY, "macs", "parameters")
 """What a study may judge by: the accuracy is maximised, every cost is minimised."""
-SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random", "grid")
-TOKENWORLD = "tokenworld"
 JOURNAL = "journal"
 """The storage that is a file of the run folder."""
 
 
+@dataclass(frozen=True, slots=True)
+class Storage(Kind):
+    """`journal`, or the URL of a database; what may be a password is never shown."""
+
+    def problems(self, where: str, value: object) -> list[str]:
+        """As in every kind."""
+        if isinstance(value, str) and (value == JOURNAL or "://" in value):
+            return []
+        hidden = without_password(value) if isinstance(value, str) else value
+        return [f"{where} must be {JOURNAL!r} or a URL such as sqlite:///study.db, got {hidden!r}"]
+
+
+def without_password(url: str) -> str:
+    """The address of a database, without what stands between its scheme and the last @."""
+    return re.sub(r"^(\w[\w+.-]*://)?.*@", r"\1***@", url, flags=re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceDefinition:
-    """Which designs are possible.
+    """Which designs are possible."""
 
-    Attributes:
-        name: A space of `search_space.spaces.space`.
-        base: Preset that its axes vary.
-        height: Input height in pixels.
-        width: Input width in pixels.
-        only: Axis name to the labels that remain; axes that are not named keep all of theirs.
-    """
-
-    name: str
-    base: str
-    height: int
-    width: int
-    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    name: str = field(metadata=key(Choice(spaces), "Search space."))
+    base: str = field(metadata=key(Text(), "Preset that its axes vary."))
+    height: int = field(metadata=key(SIDE, "Input height in pixels."))
+    width: int = field(metadata=key(SIDE, "Input width in pixels."))
+    only: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata=key(Entries(Names()), "Axis to the labels that remain; axes that are not named keep all of theirs."),
+    )
 
     def build(self) -> Space:
         """The space itself.
@@ -52,88 +66,47 @@ class SpaceDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What no evaluated design may exceed.
+    """What no evaluated design may exceed."""
 
-    Attributes:
-        latency_ms: A design is pruned when P(latency > latency_ms) exceeds 1 - alpha.
-        macs: Multiply-accumulates of one image.
-        parameters: Trainable numbers.
-        alpha: Probability of meeting the latency limit below which nothing is trained.
-    """
-
-    latency_ms: float | None = None
-    macs: float | None = None
-    parameters: float | None = None
-    alpha: float = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokenworld:
-    """The embedded data set that a study makes for itself: images of the study's own size.
-
-    Attributes:
-        training: Number of training images.
-        validation: Number of validation images.
-        seed: Seed of the whole set.
-    """
-
-    training: int = 2000
-    validation: int = 300
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluatorDefinition:
-    """Where the accuracy comes from.
-
-    Attributes:
-        kind: `lean`, `mmseg` or `recipe`.
-        data: `tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder.
-        budget: Updates of each training.
-        settings: Settings of that evaluator that differ from its defaults.
-        tokenworld: The set that is made where `data` is `tokenworld`.
-    """
-
-    kind: str
-    data: str
-    budget: int
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    tokenworld: Tokenworld = field(default_factory=Tokenworld)
+    latency_ms: float | None = field(
+        default=None, metadata=key(POSITIVE, "A design is pruned when P(latency > latency_ms) exceeds 1 - alpha.")
+    )
+    macs: float | None = field(default=None, metadata=key(POSITIVE, "Multiply-accumulates of one image."))
+    parameters: float | None = field(default=None, metadata=key(POSITIVE, "Trainable numbers."))
+    alpha: float = field(
+        default=0.05,
+        metadata=key(Between(0, 1), "Probability of meeting the latency limit below which nothing is trained."),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDefinition:
-    """One study.
+    """One study."""
 
-    Attributes:
-        name: Its name, for tables and plots.
-        space: Which designs are possible.
-        objectives: Names out of `OBJECTIVES`, first the one that is reported as best.
-        device: Device of the latency, where latency is an objective or limited.
-        limits: What no evaluated design may exceed.
-        sampler: One of `SAMPLERS`.
-        trials: Number of evaluated designs asked for.
-        asked: Largest number of designs asked for, evaluated or not.
-        consider: Designs that are costed before the first trial; the whole space where it is no larger.
-        seed: Seed of the sampler and of every evaluation.
-        workers: Evaluations that run beside each other.
-        evaluator: Where the accuracy comes from.
-        storage: `journal`, or the URL of a database that Optuna can use.
-    """
-
-    name: str
-    space: SpaceDefinition
-    objectives: tuple[str, ...]
-    evaluator: EvaluatorDefinition
-    trials: int
-    device: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    sampler: str = "tpe"
-    asked: int = 10_000
-    consider: int = 2000
-    seed: int = 0
-    workers: int = 1
-    storage: str = JOURNAL
+    name: str = field(metadata=key(NAME, "Its name, for tables, plots and the run folder."))
+    space: SpaceDefinition = field(metadata=key(Section(SpaceDefinition), "Which designs are possible."))
+    objectives: tuple[str, ...] = field(
+        metadata=key(Names(OBJECTIVES, "objectives.name"), "What is judged, first what is reported as best.")
+    )
+    evaluator: EvaluatorDefinition = field(metadata=key(Section(EvaluatorDefinition), "Where the accuracy comes from."))
+    trials: int = field(metadata=key(COUNT, "Number of evaluated designs asked for."))
+    device: str | None = field(
+        default=None, metadata=key(Text(), "Device of the latency, where latency is an objective or limited.")
+    )
+    limits: Limits = field(
+        default_factory=Limits, metadata=key(Section(Limits), "What no evaluated design may exceed.")
+    )
+    sampler: str = field(default="tpe", metadata=key(choice(SAMPLERS), "Sampler."))
+    asked: int = field(default=10_000, metadata=key(COUNT, "Largest number of designs asked for, evaluated or not."))
+    consider: int = field(
+        default=2000,
+        metadata=key(COUNT, "Designs that are costed before the first trial; the whole space where it is no larger."),
+    )
+    seed: int = field(default=0, metadata=key(SEED, "Seed of the sampler and of every evaluation."))
+    workers: int = field(default=1, metadata=key(WORKERS, "Evaluations that run beside each other."))
+    storage: str = field(
+        default=JOURNAL, metadata=key(Storage(), "`journal`, or the URL of a database that Optuna can use.")
+    )
 
     def __post_init__(self) -> None:
         if self.asked < self.trials:
@@ -150,88 +123,18 @@ def read_tables(path: Path) -> dict[str, Any]:
     Raises:
         StudyError: No readable TOML; the message names the file and the line.
     """
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{path} is not TOML: {error}") from None
-    except UnicodeDecodeError as error:
-        raise StudyError(f"{path} is not UTF-8 text: {error}") from None
-    except OSError as error:
-        raise StudyError(f"study file {path}: {error.strerror}") from None
+    return read_toml(Path(path), what="study file", error=StudyError)
 
 
 def from_mapping(values: Mapping[str, Any]) -> StudyDefinition:
     """The study of the tables of a study file.
 
     Raises:
-        StudyError: A wrong key, type or value; the message names the key and what is accepted.
+        StudyError: Wrong keys, types or values; the message names each and what is accepted.
     """
-    table = Table("", values, StudyDefinition.__dataclass_fields__)
-    objectives = table.names("objectives")
-    for name in objectives:
-        if name not in OBJECTIVES:
-            # Raises, with the nearest name.
-            Table("objectives", {"name": name}, ["name"]).among("name", OBJECTIVES)
-    return StudyDefinition(
-        name=table.text("name"),
-        space=_space(table.table("space")),
-        objectives=objectives,
-        device=table.text("device") if table.has("device") else None,
-        limits=_limits(table.table("limits")),
-        sampler=table.among("sampler", SAMPLERS, "tpe"),
-        trials=table.integer("trials"),
-        asked=table.integer("asked", 10_000),
-        consider=table.integer("consider", 2000),
-        seed=table.integer("seed", 0, least=0),
-        workers=table.integer("workers", 1),
-        evaluator=_evaluator(table.table("evaluator")),
-        storage=_storage(table.text("storage", JOURNAL)),
-    )
-
-
-def _space(values: Mapping[str, Any]) -> SpaceDefinition:
-    table = Table("space", values, SpaceDefinition.__dataclass_fields__)
-    only = table.table("only")
-    reader = Table("space.only", only, only)
-    return SpaceDefinition(
-        name=table.text("name"),
-        base=table.text("base"),
-        height=table.integer("height", least=32),
-        width=table.integer("width", least=32),
-        only=MappingProxyType({axis: reader.names(axis) for axis in only}),
-    )
-
-
-def _limits(values: Mapping[str, Any]) -> Limits:
-    table = Table("limits", values, Limits.__dataclass_fields__)
-    return Limits(
-        latency_ms=table.positive("latency_ms"),
-        macs=table.positive("macs"),
-        parameters=table.positive("parameters"),
-        alpha=table.between("alpha", 0, 1, 0.05),
-    )
-
-
-def _evaluator(values: Mapping[str, Any]) -> EvaluatorDefinition:
-    table = Table("evaluator", values, EvaluatorDefinition.__dataclass_fields__)
-    made = Table("evaluator.tokenworld", table.table("tokenworld"), Tokenworld.__dataclass_fields__)
-    data = table.text("data")
-    if table.has("tokenworld") and data != TOKENWORLD:
-        raise StudyError(f"evaluator.tokenworld applies to data = {TOKENWORLD!r} only, got data = {data!r}")
-    return EvaluatorDefinition(
-        kind=table.among("kind", EVALUATORS),
-        data=data,
-        budget=table.integer("budget"),
-        settings=MappingProxyType(dict(table.table("settings"))),
-        tokenworld=Tokenworld(
-            training=made.integer("training", 2000),
-            validation=made.integer("validation", 300),
-            seed=made.integer("seed", 0, least=0),
-        ),
-    )
-
-
-def _storage(text: str) -> str:
-    if text != JOURNAL and "://" not in text:
-        raise StudyError(f"storage must be {JOURNAL!r} or a URL such as sqlite:///study.db, got {text!r}")
-    return text
+    study = read(StudyDefinition, values)
+    if "tokenworld" in values["evaluator"] and study.evaluator.data != TOKENWORLD:
+        raise StudyError(
+            f"evaluator.tokenworld applies to data = {TOKENWORLD!r} only, got data = {study.evaluator.data!r}"
+        )
+    return study

@@ -1,25 +1,24 @@
 """What a design costs, and whether that alone decides against it: nothing is built, torch is not needed."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from analysis.records.record import Metric
+from analysis.records.screened import COSTS, SCREENED, WITHIN, Screened, read_screened
 from experiments.search.definition import LATENCY, Limits, StudyDefinition
-from experiments.training.outcome import replacing
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.cost.table import costs
 from search_space.latency.calibration.devices import device
 from search_space.spaces.space import Space
-from topformer.errors import StorageError
+from topformer.errors import RecordError, StorageError
+from topformer.files import replacing
 
-WITHIN = "within limits"
 _CHUNK = 500
-_COSTS = ("macs", "parameters", LATENCY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +36,6 @@ class Assessment:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
-    """What the screening of a space found.
-
-    Attributes:
-        designs: Number of designs that were costed.
-        within: How many of them are within the limits.
-        worst: `macs`, `parameters` and `latency_ms` to the largest number among the designs within the limits.
-    """
-
-    designs: int
-    within: int
-    worst: Mapping[str, float]
-
-
 class Screen:
     """The costs and limits of one study."""
 
@@ -61,14 +45,14 @@ class Screen:
         Raises:
             InputError: There is no such device.
         """
-        self._limits = definition.limits
+        self._limits, self._designs, self._seed = definition.limits, definition.consider, definition.seed
         self._device = device(definition.device) if definition.device is not None else None
         self.latency_metric = f"{LATENCY}@{self._device.setup.name}" if self._device is not None else ""
 
     def assess(self, candidate: Candidate) -> Assessment:
         """Cost and latency of one candidate, against the limits."""
-        found = cost(candidate)
-        exact = {name: getattr(found, name) for name in ("macs", "parameters", "peak_activation_bytes")}
+        counted = cost(candidate)
+        exact = {name: getattr(counted, name) for name in ("macs", "parameters", "peak_activation_bytes")}
         metrics = {name: Metric(value=value, source="exact") for name, value in exact.items()}
         milliseconds = above = None
         if self._device is not None:
@@ -78,7 +62,7 @@ class Screen:
             metrics[self.latency_metric] = Metric(value=milliseconds, source="predicted", low=low, high=high)
             if self._limits.latency_ms is not None:
                 above = float(table.probability_above(self._limits.latency_ms)[0])
-        numbers = {"macs": found.macs, "parameters": found.parameters}
+        numbers = {"macs": counted.macs, "parameters": counted.parameters}
         constraints = violations(self._limits, numbers, above)
         reason = reasons(self._limits, numbers, milliseconds, constraints)
         return Assessment(metrics=metrics, constraints=constraints, reason=reason)
@@ -94,16 +78,30 @@ class Screen:
             "latency_notes": list(estimate.notes),
         }
 
-    def consider(self, space: Space, path: Path, *, designs: int, seed: int) -> Considered:
-        """Cost the whole space, or a seeded sample of `designs` of it, and write one line for each.
+    def screened(self, space: Space, folder: Path, note: Callable[[str], None]) -> Screened:
+        """Cost the whole space, or a seeded sample of it, into `screened.csv`; once for a run folder.
 
+        What an earlier process wrote is read instead, unless it is cut or the study now wants more designs.
         Columns: fingerprint, macs, parameters, latency_ms, low, high, verdict, and one per axis.
 
+        Args:
+            space: The designs.
+            folder: The run folder.
+            note: Told what was found, when the costs are worked out.
+
         Raises:
-            StorageError: The disk does not take the file.
+            StorageError: The disk does not take or give the file.
         """
-        chosen = iter(space) if space.count() <= designs else iter(space.sample(seed, designs))
-        columns = ["fingerprint", *_COSTS, "low", "high", "verdict", *(axis.name for axis in space.axes)]
+        designs = min(space.count(), self._designs)
+        if (earlier := _earlier(folder, note)) is not None and earlier.designs >= designs:
+            return earlier
+        fresh = self._write(space, folder / SCREENED, designs)
+        note(f"{fresh.designs:,} of {space.count():,} designs screened by cost, {fresh.within:,} within the limits")
+        return fresh
+
+    def _write(self, space: Space, path: Path, designs: int) -> Screened:
+        chosen = iter(space) if designs == space.count() else iter(space.sample(self._seed, designs))
+        columns = ["fingerprint", *COSTS, "low", "high", "verdict", *(axis.name for axis in space.axes)]
         try:
             with replacing(path) as fresh, fresh.open("w", newline="", encoding="ascii") as file:
                 writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
@@ -111,7 +109,9 @@ class Screen:
                 writer.writerows(self._rows(space, chosen))
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
-        return read_considered(path)
+        written = read_screened(path.parent)
+        assert written is not None
+        return written
 
     def _rows(self, space: Space, candidates: Iterator[Candidate]) -> Iterator[dict[str, Any]]:
         while chunk := list(islice(candidates, _CHUNK)):
@@ -125,25 +125,17 @@ class Screen:
                 if latency is not None:
                     row |= {LATENCY: float(latency.milliseconds[i])}
                     row |= {"low": float(latency.low[i]), "high": float(latency.high[i])}
-                found = violations(self._limits, numbers, None if above is None else float(above[i]))
-                row["verdict"] = ", ".join(f"{name} above limit" for name, by in found.items() if by > 0) or WITHIN
+                excesses = violations(self._limits, numbers, None if above is None else float(above[i]))
+                row["verdict"] = ", ".join(f"{name} above limit" for name, by in excesses.items() if by > 0) or WITHIN
                 yield {**row, **(space.labels_of(candidate) or {})}
 
 
-def read_considered(path: Path) -> Considered:
-    """What an earlier process wrote with `Screen.consider`.
-
-    Raises:
-        StorageError: The file cannot be read.
-    """
+def _earlier(folder: Path, note: Callable[[str], None]) -> Screened | None:
     try:
-        with path.open(newline="", encoding="ascii") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    within = [row for row in rows if row["verdict"] == WITHIN]
-    worst = {name: max((float(row[name] or 0) for row in within), default=0.0) for name in _COSTS}
-    return Considered(len(rows), len(within), worst)
+        return read_screened(folder)
+    except RecordError as error:
+        note(f"screened anew: {error}")
+        return None
 
 
 def violations(limits: Limits, numbers: Mapping[str, float], probability_above: float | None) -> dict[str, float]:
@@ -157,38 +149,28 @@ def violations(limits: Limits, numbers: Mapping[str, float], probability_above: 
     Returns:
         For a count its excess as a share of the limit; for the latency P(latency > limit) - (1 - alpha).
     """
-    found = {}
+    excesses = {}
     for name in ("macs", "parameters"):
         limit = getattr(limits, name)
         if limit is not None:
-            found[name] = numbers[name] / limit - 1
+            excesses[name] = numbers[name] / limit - 1
     if probability_above is not None:
-        found[LATENCY] = probability_above - (1 - limits.alpha)
-    return found
+        excesses[LATENCY] = probability_above - (1 - limits.alpha)
+    return excesses
 
 
 def reasons(
     limits: Limits, numbers: Mapping[str, float], milliseconds: float | None, constraints: Mapping[str, float]
 ) -> str:
     """The exceeded limits in words; empty if there are none."""
-    found = [
+    sentences = [
         f"{name} {numbers[name]:,.0f} exceed the limit of {getattr(limits, name):,.0f}"
         for name in ("macs", "parameters")
         if constraints.get(name, 0) > 0
     ]
     if constraints.get(LATENCY, 0) > 0:
         above = constraints[LATENCY] + 1 - limits.alpha
-        found.append(
+        sentences.append(
             f"latency {milliseconds:.3g} ms exceeds the limit of {limits.latency_ms:g} ms with probability {above:.3f}"
         )
-    return "; ".join(found)
-
-
-def anchors(space: Space, candidates: Sequence[Candidate]) -> list[Mapping[str, str]]:
-    """Labels of those candidates that the space can express, each design once."""
-    found: dict[str, Mapping[str, str]] = {}
-    for candidate in candidates:
-        labels = space.labels_of(candidate)
-        if labels is not None:
-            found.setdefault(candidate.fingerprint, labels)
-    return list(found.values())
+    return "; ".join(sentences)

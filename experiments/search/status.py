@@ -1,4 +1,4 @@
-"""The records of a sweep so far, and what they add up to."""
+"""The records of a sweep so far, what they add up to, and that in one line."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.records.record import Record, State
+from analysis.records.record import Key, Record, State
 from analysis.results.pareto import Objective, hypervolume, non_dominated
 
 
@@ -23,7 +23,7 @@ class Status:
         best: The record that is best in it, if any.
         front: Records that no other dominates, best in the first objective first.
         hypervolume: What the front dominates, in the product of the objectives' units, against a fixed corner:
-            0 for what is maximised, the largest number considered within the limits for what is minimised.
+            0 for what is maximised, the largest number screened within the limits for what is minimised.
     """
 
     trials: int
@@ -35,27 +35,35 @@ class Status:
     front: tuple[Record, ...]
     hypervolume: float
 
-    @property
-    def asked(self) -> int:
-        """Designs with a record."""
-        return self.complete + self.pruned + self.failed
+    def __str__(self) -> str:
+        parts = [f"{self.complete}/{self.trials} evaluated", f"{self.pruned:,} pruned"]
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        if self.best is not None:
+            value = self.best.metrics[self.objective].value
+            parts += [
+                f"best {value:.4g} {self.objective}",
+                f"front {len(self.front)}",
+                f"hypervolume {self.hypervolume:.4g}",
+            ]
+        return ", ".join(parts)
 
 
 class Results:
-    """Which designs are known, and how many of each state."""
+    """Which evaluations are known, by design, fidelity and seed, and how many of each state."""
 
     def __init__(self, objectives: Sequence[Objective], corner: Mapping[str, float], trials: int) -> None:
         """Start without records.
 
         Args:
             objectives: What the study judges by.
-            corner: Metric name to its worst value, for the hypervolume; 0 where absent.
+            corner: Family of metrics, such as `latency_ms`, to its worst value, for the hypervolume; 0 where absent.
             trials: Evaluated designs asked for.
         """
         self._objectives = objectives
-        self._corner = [goal.sign * corner.get(goal.name, 0.0) for goal in objectives]
+        self._corner = [goal.sign * corner.get(goal.name.partition("@")[0], 0.0) for goal in objectives]
         self._trials = trials
-        self._states: dict[str, State] = {}
+        self._keys: set[Key] = set()
         self._complete: list[Record] = []
         self._counts: Counter[State] = Counter()
         self._front: tuple[Record, ...] = ()
@@ -64,16 +72,16 @@ class Results:
     def add(self, records: Iterable[Record]) -> None:
         """Take records into account."""
         fresh = list(records)
-        self._states.update({record.fingerprint: record.state for record in fresh})
+        self._keys.update(record.key for record in fresh)
         self._counts.update(record.state for record in fresh)
         complete = [record for record in fresh if record.state is State.COMPLETE]
         if complete:
             self._complete += complete
             self._rank()
 
-    def __contains__(self, fingerprint: str) -> bool:
-        """Whether the design has a record."""
-        return fingerprint in self._states
+    def __contains__(self, key: Key) -> bool:
+        """Whether the evaluation has a record."""
+        return key in self._keys
 
     def __len__(self) -> int:
         """Number of records."""

@@ -1,33 +1,27 @@
 """A sweep: a study run in a folder, from the first proposal to the Pareto plot; it may be killed and continued."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from analysis.records.record import Record
-from analysis.results.pareto import Objective
+from analysis.records.screened import Screened
+from analysis.records.study import read_study
 from analysis.results.pruning import WrongPrunes, wrong_prunes
-from experiments.engines.local import Engine, Interruption
-from experiments.evaluators.base import Evaluator
-from experiments.search.definition import ACCURACY, LATENCY, TOKENWORLD, StudyDefinition
-from experiments.search.screening import Considered, Screen, anchors, read_considered
+from experiments.engines.engine import INTERRUPTED, Interruption
+from experiments.engines.local import LocalEngine
+from experiments.evaluators.base import EvaluatorMaker
+from experiments.evaluators.definition import study_evaluator
+from experiments.search.definition import StudyDefinition
 from experiments.search.status import Results, Status
-from experiments.trials.run_folder import CONSIDERED, LOGS, RECORDS, STUDY, RunFolder
-from search_space.candidate import Candidate
-from search_space.spaces.space import Space
-from topformer.errors import RecordError, StudyError
-from topformer.presets import PRESETS, preset
+from experiments.search.study import Study
+from experiments.trials.callback import NullCallback, TrialCallback
+from experiments.trials.loop import Loop
+from experiments.trials.run_folder import LOGS, RunFolder
+from topformer.errors import RecordError
 
 if TYPE_CHECKING:
     from analysis.reports.run_report import ParetoFiles
-    from experiments.trials.loop import Listener
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells expect it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +31,7 @@ class SweepSummary:
     Attributes:
         status: Counts, best design, front and hypervolume over all records of the folder.
         fresh: Records that this run added.
-        considered: What the screening before the first trial found.
+        screened: What the screening before the first trial found.
         interrupted: Whether the user stopped it; the same command continues.
         exhausted: Whether nothing was left to ask for.
         folder: The run folder.
@@ -47,7 +41,7 @@ class SweepSummary:
 
     status: Status
     fresh: int
-    considered: Considered
+    screened: Screened
     interrupted: bool
     exhausted: bool
     folder: Path
@@ -60,28 +54,12 @@ class SweepSummary:
         return INTERRUPTED if self.interrupted else 0
 
 
-class Silence:
-    """A listener that tells nobody."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
-
-    def status(self, status: Status) -> None:
-        """Nothing."""
-
-    def recorded(self, record: Record) -> None:
-        """Nothing."""
-
-    def updates(self, fingerprint: str, done: int, total: int) -> None:
-        """Nothing."""
-
-
 def run_sweep(
     definition: StudyDefinition,
     folder: Path,
     *,
-    evaluator: Callable[[], Evaluator] | None = None,
-    listener: "Listener | None" = None,
+    evaluator: EvaluatorMaker | None = None,
+    callback: TrialCallback | None = None,
     data: Path = Path("data"),
 ) -> SweepSummary:
     """Run a study in a folder, or continue it there.
@@ -90,7 +68,7 @@ def run_sweep(
         definition: The study; on a continuation `trials`, `asked`, `consider`, `workers` and `storage` may differ.
         folder: The run folder; made if it is not there.
         evaluator: Makes the evaluator, here and in every worker; must be picklable. By default that of the study.
-        listener: Who is told how it goes.
+        callback: Who is told how it goes.
         data: Where the embedded data set is kept, if the study uses it.
 
     Returns:
@@ -98,175 +76,39 @@ def run_sweep(
 
     Raises:
         StudyError: The study names something that does not exist, or the folder belongs to another study.
+        RecordError: The folder's records cannot be those of the study.
         StorageError: The disk or the database does not take or give what it should.
         EvaluationError: Every evaluation fails.
     """
-    listener = listener or Silence()
-    space, screen = definition.space.build(), Screen(definition)
-    make = evaluator or study_evaluator(definition, data, listener)
-    made = make()
-    metrics = {ACCURACY: made.metric, LATENCY: screen.latency_metric}
-    objectives = [
-        Objective(metrics.get(name, name), "max" if name == ACCURACY else "min") for name in definition.objectives
-    ]
-    description = describe(definition, space, objectives, made.describe())
-    with RunFolder(folder, description) as run:
-        considered = _considered(definition, space, screen, run.path, listener)
-        corner = {goal.name: considered.worst.get(goal.name.partition("@")[0], 0.0) for goal in objectives}
-        results = Results(objectives, corner, definition.trials)
-        interrupted, exhausted, fresh = _loop(
-            definition, str(description["identity"]), objectives, space, screen, run, results, listener, make
-        )
+    # Here, because Optuna takes half a second to load and many callers only read a definition.
+    from experiments.search.source import SamplerSource
+
+    callback = callback or NullCallback()
+    study = Study.of(definition, evaluator or _evaluator(definition, data, callback))
+    with RunFolder(folder, study.description) as run:
+        screened = study.screen.screened(study.space, run.path, callback.note)
+        results = Results(study.objectives, screened.worst, definition.trials)
+        read = partial(read_study, run.records, study=study.identity, fidelity=study.fidelity)
+        earlier = read().records
+        source = SamplerSource(study, run, results, earlier=earlier, note=callback.note)
+        with Interruption() as interruption, LocalEngine(definition.workers, logs=run.path / LOGS) as engine:
+            Loop(source, run, callback).run(engine, interruption)
         status = results.status
         return SweepSummary(
             status=status,
-            fresh=fresh,
-            considered=considered,
-            interrupted=interrupted,
-            exhausted=exhausted,
+            fresh=len(results) - len(earlier),
+            screened=screened,
+            interrupted=interruption.requested,
+            exhausted=source.exhausted,
             folder=run.path,
-            files=_draw(run.path) if status.complete and len(objectives) > 1 else None,
-            wrong=wrong_prunes(run.records, description["limits"]),
+            files=_draw(run.path) if status.complete and len(study.objectives) > 1 else None,
+            wrong=wrong_prunes(read().records, study.description["limits"]),
         )
 
 
-def _loop(
-    definition: StudyDefinition,
-    identity: str,
-    objectives: list[Objective],
-    space: Space,
-    screen: Screen,
-    run: RunFolder,
-    results: Results,
-    listener: "Listener",
-    make: Callable[[], Evaluator],
-) -> tuple[bool, bool, int]:
-    """Whether it was interrupted, whether nothing was left to ask, and how many records it added."""
-    # Here, because Optuna takes half a second to load and many callers only read a definition.
-    from experiments.search.searcher import Mirror, Searcher
-    from experiments.trials.loop import Loop
-
-    earlier = list(run.records)
-    foreign = next((record.study for record in earlier if record.study != identity), None)
-    if foreign is not None:
-        raise StudyError(f"{run.path / RECORDS} holds records of study {foreign}, this one is {identity}")
-    results.add(earlier)
-    choices = {axis.name: axis.labels for axis in space.axes}
-    directions = [goal.direction for goal in objectives]
-    mirror = Mirror(
-        definition.storage, run.path, name=f"{definition.name}-{run.run}", directions=directions, choices=choices
-    )
-    searcher = Searcher(
-        definition.sampler,
-        directions=directions,
-        choices=choices,
-        # A continued sweep must not repeat the proposals of its start.
-        seed=definition.seed + 1_000_003 * len(earlier),
-        trials=definition.trials,
-    )
-    loop = Loop(
-        definition,
-        identity=identity,
-        objectives=objectives,
-        space=space,
-        screen=screen,
-        folder=run,
-        searcher=searcher,
-        mirror=mirror,
-        results=results,
-        listener=listener,
-    )
-    loop.prepare(earlier, anchors(space, preset_candidates(definition)))
-    listener.status(results.status)
-    with Interruption() as interruption, Engine(definition.workers, make, logs=run.path / LOGS) as engine:
-        loop.run(engine, interruption)
-    return interruption.requested, loop.exhausted, len(results) - len(earlier)
-
-
-def describe(
-    definition: StudyDefinition, space: Space, objectives: list[Objective], evaluator: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Everything that the records of a study depend on, as plain JSON, and its digest as `identity`."""
-    words = {"min": "minimize", "max": "maximize"}
-    limits = {name: value for name, value in asdict(definition.limits).items() if value is not None}
-    description: dict[str, Any] = {
-        "name": definition.name,
-        "objectives": [{"metric": goal.name, "direction": words[goal.direction]} for goal in objectives],
-        "limits": limits,
-        "seed": definition.seed,
-        "budget": definition.evaluator.budget,
-        "space": {
-            **space.describe(),
-            "base": definition.space.base,
-            "design": space.base.fingerprint,
-            "height": definition.space.height,
-            "width": definition.space.width,
-        },
-        "device": definition.device,
-        "sampler": definition.sampler,
-        "evaluator": {"kind": definition.evaluator.kind, **evaluator},
-    }
-    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
-    return {**description, "identity": digest[:12]}
-
-
-def preset_candidates(definition: StudyDefinition) -> list[Candidate]:
-    """The base and every preset at the study's size, with the base's classes."""
-    base = preset(definition.space.base)
-    designs = [base, *(replace(design, num_classes=base.num_classes) for design in PRESETS.values())]
-    return [
-        Candidate(design=design, height=definition.space.height, width=definition.space.width).canonical()
-        for design in designs
-    ]
-
-
-def study_evaluator(definition: StudyDefinition, data: Path, listener: "Listener") -> Callable[[], Evaluator]:
-    """What makes the evaluator that a study names; its embedded data set is written where it is not there yet.
-
-    Raises:
-        StudyError: Images of the embedded set are square, the study's are not.
-        DataError: The folder holds another data set.
-        StorageError: The disk does not take the images.
-    """
-    asked = definition.evaluator
-    folder = Path(asked.data)
-    if asked.data == TOKENWORLD:
-        folder = _write_tokenworld(definition, data, listener)
-    # Plain values, because a worker gets them by pickle.
-    return partial(_evaluator, asked.kind, folder, dict(asked.settings))
-
-
-def _write_tokenworld(definition: StudyDefinition, data: Path, listener: "Listener") -> Path:
-    from experiments.data.tokenworld.write import write_tokenworld
-
-    size, made = definition.space.height, definition.evaluator.tokenworld
-    if definition.space.width != size:
-        raise StudyError(
-            f"images of {TOKENWORLD} are square, got space.height {size} and width {definition.space.width}"
-        )
-    folder = data / f"{TOKENWORLD}-{size}-{made.training}-{made.validation}-seed{made.seed}"
-    if not folder.exists():
-        listener.note(f"drawing {made.training + made.validation:,} images of {TOKENWORLD} into {folder}")
-    return write_tokenworld(folder, size=size, training=made.training, validation=made.validation, seed=made.seed)
-
-
-def _evaluator(kind: str, folder: Path, settings: Mapping[str, Any]) -> Evaluator:
-    from experiments.evaluators import evaluator
-
-    return evaluator(kind, folder, settings)
-
-
-def _considered(
-    definition: StudyDefinition, space: Space, screen: Screen, folder: Path, listener: "Listener"
-) -> Considered:
-    path = folder / CONSIDERED
-    if path.exists():
-        return read_considered(path)
-    found = screen.consider(space, path, designs=definition.consider, seed=definition.seed)
-    listener.note(
-        f"{found.designs:,} of {space.count():,} designs considered by cost, {found.within:,} within the limits"
-    )
-    return found
+def _evaluator(definition: StudyDefinition, data: Path, callback: TrialCallback) -> EvaluatorMaker:
+    height, width = definition.space.height, definition.space.width
+    return study_evaluator(definition.evaluator, height=height, width=width, data=data, note=callback.note)
 
 
 def _draw(folder: Path) -> "ParetoFiles | None":
@@ -276,7 +118,3 @@ def _draw(folder: Path) -> "ParetoFiles | None":
         return write_pareto(folder)
     except RecordError:
         return None
-
-
-PATHS = (STUDY, RECORDS, CONSIDERED)
-"""Files of a run folder that a reader wants first."""

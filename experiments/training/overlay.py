@@ -1,26 +1,17 @@
 """A predicted segmentation over its image, with a legend of the classes in it."""
 
 from collections.abc import Sequence
-from colorsys import hsv_to_rgb
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from experiments.data.drawings import Colour
 from experiments.data.images import Pixels
 
-Colour = tuple[int, int, int]
-
 _OPACITY = 0.6
-_GOLDEN = 0.618034
 _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 _LEAST_SHARE = 0.001
 """Classes on a smaller share of the pixels are not named."""
-
-
-def palette(classes: int) -> tuple[Colour, ...]:
-    """Colours for classes without any: hues a golden ratio apart, so that neighbours differ."""
-    made = [hsv_to_rgb(k * _GOLDEN % 1, (0.9, 0.55)[k % 2], (0.95, 0.75)[k // 2 % 2]) for k in range(classes)]
-    return tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in made)
 
 
 def overlay(image: Pixels, predicted: Pixels, names: Sequence[str], colours: Sequence[Colour]) -> Image.Image:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -84,6 +85,42 @@ def wait_for_all() -> None:
     """Wait until all processes are here."""
     if distributed.is_initialized():
         distributed.barrier()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """This process among those that share a batch.
+
+    Attributes:
+        rank: Its number.
+        world: How many there are.
+        device: Where it computes.
+    """
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes files and speaks to the user."""
+        return self.rank == 0
+
+    def summed(self, value: Tensor) -> Tensor:
+        """The sum over all processes."""
+        if self.world > 1:
+            distributed.all_reduce(value)
+        return value
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        wait_for_all()
+
+    def share_buffers(self, module: nn.Module) -> None:
+        """Give every process the first one's buffers, BatchNorm's statistics among them."""
+        if self.world > 1:
+            for buffer in module.buffers():
+                distributed.broadcast(buffer, 0)
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):

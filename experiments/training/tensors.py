@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from experiments.training.outcome import replacing
 from topformer.errors import StorageError
+from topformer.files import replacing
 
 
 def write_tensors(path: Path, content: Mapping[str, Any]) -> None:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from topformer.design import Design
 from topformer.errors import CheckpointError
-from topformer.mmseg import from_segmentor_state, load_plain
 from topformer.network import TopFormer
 from topformer.weights.inherit import inherit
 from topformer.weights.released import holds_backbone_alone, load_released
+from topformer.weights.segmentor import from_segmentor_state, load_plain
 
 _OF_A_SEGMENTOR = "backbone.body."
 _OF_A_NETWORK = "backbone.pyramid."

@@ -1,4 +1,4 @@
-"""How a sweep goes, on a terminal as bars that change, elsewhere as plain lines."""
+"""How a run of trials goes, on a terminal as bars that change, elsewhere as plain lines."""
 
 import time
 from collections.abc import Iterable
@@ -9,35 +9,28 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from analysis.records.record import Record, State
-from experiments.search.definition import StudyDefinition
-from experiments.search.status import Status
+from analysis.records.record import Key, Record, State
+from experiments.trials.trial import Standing, Trial
 
 _LINE_SECONDS = 30
-"""Seconds between two plain lines about updates."""
+"""Seconds between two plain lines about iterations."""
 
 
-class SweepProgress:
-    """A listener of `run_sweep` that draws with rich; use it as a context manager around the sweep.
+class TrialProgress:
+    """A `TrialCallback` that draws with rich; use it as a context manager around the run.
 
-    The bar counts updates of trainings, done and asked for, because they are what takes time.
+    The bar counts iterations of trainings, done and asked for, because they are what takes time.
     """
 
-    def __init__(self, definition: StudyDefinition, console: Console) -> None:
-        """Prepare the display.
-
-        Args:
-            definition: The study.
-            console: Where it is drawn: bars if it is a terminal, else plain lines.
-        """
-        self._trials, self._budget = definition.trials, definition.evaluator.budget
+    def __init__(self, console: Console) -> None:
+        """Prepare the display: bars if the console is a terminal, else plain lines."""
         self._console = console
-        self._bars: dict[str, TaskID] = {}
-        self._done: dict[str, int] = {}
-        self._status: Status | None = None
-        self._earlier: int | None = None
-        self._began = time.monotonic()
-        self._spoke = 0.0
+        self._bars: dict[Key, TaskID] = {}
+        self._done: dict[Key, tuple[int, int]] = {}
+        self._standing = Standing(spent=0, total=0, text="")
+        self._all: TaskID | None = None
+        self._earlier = 0
+        self._began = self._spoke = time.monotonic()
         self._progress = _Display(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -49,7 +42,6 @@ class SweepProgress:
 
     def __enter__(self) -> Self:
         self._progress.start()
-        self._total = self._progress.add_task("updates", total=self._trials * self._budget)
         return self
 
     def __exit__(
@@ -63,54 +55,53 @@ class SweepProgress:
         """A line that stays."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def status(self, status: Status) -> None:
-        """Take the counts."""
-        self._status = status
-        if self._earlier is None:
-            self._earlier = status.complete
-            self._began = time.monotonic()
+    def status(self, standing: Standing) -> None:
+        """Take the counts; the first ones are where this process begins."""
+        self._standing = standing
+        if self._all is None:
+            self._all = self._progress.add_task("iterations", total=standing.total)
+            self._earlier = standing.spent
+            self._began = self._spoke = time.monotonic()
         self._draw()
 
-    def recorded(self, record: Record) -> None:
-        """A line for an evaluation that has ended."""
-        bar = self._bars.pop(record.fingerprint, None)
-        self._done.pop(record.fingerprint, None)
-        if bar is not None:
-            self._progress.remove_task(bar)
-        self.note(record_line(record))
-        if not self._console.is_terminal and self._status is not None:
-            self.note(f"{status_line(self._status)}{self._time_left()}")
-        self._draw()
-
-    def updates(self, fingerprint: str, done: int, total: int) -> None:
+    def iterations(self, trial: Trial, done: int, total: int) -> None:
         """Move the bar of an evaluation."""
-        if fingerprint not in self._bars:
-            self._bars[fingerprint] = self._progress.add_task(f"  {fingerprint}", total=total)
-        self._done[fingerprint] = done
-        self._progress.update(self._bars[fingerprint], completed=done)
+        key = trial.key
+        if key not in self._bars:
+            self._bars[key] = self._progress.add_task(f"  {_name(key)}", total=total)
+        self._done[key] = (done, total)
+        self._progress.update(self._bars[key], completed=done)
         self._draw()
         if not self._console.is_terminal and time.monotonic() - self._spoke >= _LINE_SECONDS:
             self._spoke = time.monotonic()
-            running = ", ".join(f"{name} {count:,}/{total:,}" for name, count in self._done.items())
+            running = ", ".join(f"{_name(key)} {done:,}/{total:,}" for key, (done, total) in self._done.items())
             self.note(f"training {running}{self._time_left()}")
 
+    def recorded(self, record: Record) -> None:
+        """A line for an evaluation that has ended."""
+        self._done.pop(record.key, None)
+        if (bar := self._bars.pop(record.key, None)) is not None:
+            self._progress.remove_task(bar)
+        self.note(record_line(record))
+        if not self._console.is_terminal:
+            self.note(f"{self._standing.text}{self._time_left()}")
+        self._draw()
+
     def _draw(self) -> None:
-        if self._status is not None:
-            self._progress.headline = f"{status_line(self._status)}{self._time_left()}"
-            self._progress.update(self._total, completed=self._spent())
+        self._progress.headline = f"{self._standing.text}{self._time_left()}"
+        if self._all is not None:
+            self._progress.update(self._all, completed=self._spent())
 
     def _spent(self) -> int:
-        """Updates of the evaluated designs and of those under way."""
-        complete = self._status.complete if self._status is not None else 0
-        return complete * self._budget + sum(self._done.values())
+        """Iterations of the evaluated designs and of those under way."""
+        return self._standing.spent + sum(done for done, _ in self._done.values())
 
     def _time_left(self) -> str:
-        """An estimate from the updates of this run; empty until there are some."""
-        fresh = self._spent() - (self._earlier or 0) * self._budget
-        left = self._trials * self._budget - self._spent()
+        """An estimate from the iterations of this process; empty until there are some."""
+        fresh, left = self._spent() - self._earlier, self._standing.total - self._spent()
         if fresh <= 0 or left <= 0:
             return ""
-        return f", about {_duration((time.monotonic() - self._began) / fresh * left)} left"
+        return f", about {duration((time.monotonic() - self._began) / fresh * left)} left"
 
 
 class _Display(Progress):
@@ -124,33 +115,26 @@ class _Display(Progress):
         yield self.make_tasks_table(self.tasks)
 
 
-def status_line(status: Status) -> str:
-    """The counts of a sweep in one line."""
-    parts = [f"{status.complete}/{status.trials} evaluated", f"{status.pruned:,} pruned"]
-    if status.failed:
-        parts.append(f"{status.failed} failed")
-    if status.best is not None:
-        best = status.best.metrics[status.objective].value
-        parts += [
-            f"best {best:.4g} {status.objective}",
-            f"front {len(status.front)}",
-            f"hypervolume {status.hypervolume:.4g}",
-        ]
-    return ", ".join(parts)
-
-
 def record_line(record: Record) -> str:
     """One evaluation in one line: what it was, and what became of it."""
+    row = record.details.get("ablation")
     what = f"trial {record.trial} {record.fingerprint} ({record.origin})"
+    if row is not None:
+        what = f"{row['table']} {row['row']!r} seed {record.seed}"
     if record.state is State.FAILED:
         return f"{what} failed: {record.reason}"
     shown = [(name, metric) for name, metric in record.metrics.items() if "@" in name]
     numbers = ", ".join(f"{metric.value:.4g} {name}" for name, metric in shown)
-    return f"{what}: {numbers}, {_duration(record.seconds)}"
+    return f"{what}: {numbers}, {duration(record.seconds)}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would use."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     hours, rest = divmod(round(seconds / 60), 60)
     return f"{hours} h {rest} min" if hours else f"{rest} min"
+
+
+def _name(key: Key) -> str:
+    return f"{key.fingerprint} seed {key.seed}"

@@ -1,43 +1,38 @@
 """The folder of a study: its definition, records, evaluations under way, and the lock of the sweep that runs in it."""
 
-import fcntl
-import json
-import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from analysis.records.record import JsonlStore
-from experiments.training.outcome import write_json
-from topformer.errors import StorageError, StudyError
+from experiments.files import claim, held, make_folder
+from experiments.trials.trial import EnqueuedTrial, Trial
+from topformer.bounds import NATURAL
+from topformer.errors import StorageError
+from topformer.files import read_object, write_json
+from topformer.kinds import Entries, Text
+from topformer.schema import key, read
 
 SCHEMA = 1
 """Version of `study.json`; another one is refused."""
 STUDY = "study.json"
 RECORDS = "records.jsonl"
-CONSIDERED = "considered.csv"
 TRIALS = "trials"
 LOGS = "logs"
-_LOCK = ".lock"
 _TRIAL = "trial.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """An evaluation that was begun.
+class _Note:
+    """What is noted of an evaluation when it begins."""
 
-    Attributes:
-        trial: Its number in the records to come.
-        labels: The labels of its design.
-        origin: Who asked for it: `sampler` or `anchor`.
-    """
-
-    trial: int
-    labels: Mapping[str, str]
-    origin: str
+    trial: int = field(metadata=key(NATURAL, "Its number."))
+    labels: Mapping[str, str] = field(metadata=key(Entries(Text()), "Label of its design by axis."))
+    origin: str = field(metadata=key(Text(), "Who asked for it."))
 
 
 class RunFolder:
@@ -65,106 +60,48 @@ class RunFolder:
         """Make or claim the folder.
 
         Raises:
-            StudyError: It belongs to another study, or another sweep runs in it.
+            StudyError: It belongs to another study or holds other files, or another sweep runs in it.
             StorageError: The disk does not give or take it.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.path / _LOCK)
-        except OSError as error:
-            raise StorageError(f"cannot make the run folder {self.path}: {error.strerror or error}") from error
-        try:
-            self.run = self._claim()
-        except BaseException:
-            self._lock.close()
-            raise
+        with ExitStack() as stack:
+            stack.enter_context(held(self.path, "sweep"))
+            note = claim(
+                self.path, STUDY, self._description, holds="study", once={"run": uuid.uuid4().hex[:8]}, besides=(LOGS,)
+            )
+            self.run = str(note.get("run", ""))
+            self._held = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lock.close()
+        self._held.close()
 
-    def evaluation(self, fingerprint: str) -> Path:
-        """Where the checkpoints of a design are."""
-        return self.path / TRIALS / fingerprint
-
-    def begin(self, fingerprint: str, pending: Pending) -> Path:
-        """Note on disk that an evaluation begins, so that a killed sweep takes it up again; gives its folder.
+    def begin(self, trial: Trial) -> Path:
+        """Note on disk that an evaluation begins, so that a killed run takes it up again; gives its folder.
 
         Raises:
             StorageError: The disk does not take it.
         """
-        folder = self.evaluation(fingerprint)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot make {folder}: {error.strerror or error}") from error
-        note = {"trial": pending.trial, "labels": dict(pending.labels), "origin": pending.origin}
-        write_json(folder / _TRIAL, note)
+        folder = self.path / TRIALS / trial.key.folder
+        old = self.path / TRIALS / trial.candidate.fingerprint
+        if (old / _TRIAL).exists():
+            # Begun by version 0.1, where a run folder knew one fidelity and one seed.
+            folder = old
+        make_folder(folder)
+        write_json(folder / _TRIAL, {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin})
         return folder
 
-    def begun(self) -> dict[str, Pending]:
-        """Every evaluation that was ever begun, by fingerprint, in the order of their numbers.
+    def begun(self) -> list[EnqueuedTrial]:
+        """Every evaluation that was ever begun, in the order of their numbers.
 
         Raises:
             StorageError: A note cannot be read.
         """
-        notes = {path.parent.name: _read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")}
-        ordered = sorted(notes.items(), key=lambda item: int(item[1]["trial"]))
-        return {fingerprint: Pending(**note) for fingerprint, note in ordered}
-
-    def _claim(self) -> str:
-        """Write the description, or compare it with the one that is there."""
-        path = self.path / STUDY
-        if not path.exists():
-            if (self.path / RECORDS).exists():
-                raise StudyError(
-                    f"{self.path} holds {RECORDS} but no {STUDY}: it cannot be told whose records they are"
-                )
-            run = uuid.uuid4().hex[:8]
-            write_json(path, {**self._description, "run": run})
-            return run
-        found = _read(path)
-        # Through JSON, so that a tuple equals the list it is stored as.
-        wanted = json.loads(json.dumps(self._description))
-        for name, value in wanted.items():
-            if name != "identity" and found.get(name) != value:
-                raise StudyError(f"{self.path} holds another study: {_difference(name, found.get(name), value)}")
-        return str(found.get("run", ""))
+        notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")]
+        trials = [EnqueuedTrial(number=note.trial, labels=note.labels, origin=note.origin) for note in notes]
+        return sorted(trials, key=lambda trial: trial.number or 0)
 
 
-def _locked(path: Path) -> IO[str]:
-    """An open file that no other process holds; the system lets go of it when the process ends in any way."""
-    file = path.open("a+", encoding="ascii")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip()
-        file.close()
-        raise StudyError(f"another sweep runs in {path.parent} (process {holder})") from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
-
-
-def _difference(name: str, found: object, wanted: object) -> str:
-    """The innermost key at which two values differ, and both."""
-    while isinstance(found, dict) and isinstance(wanted, dict):
-        key = next(key for key in {**wanted, **found} if found.get(key) != wanted.get(key))
-        name, found, wanted = f"{name}.{key}", found.get(key), wanted.get(key)
-    return f"{name} is {json.dumps(found)} there and {json.dumps(wanted)} here"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="ascii"))
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise StorageError(f"{path} is damaged: {error}") from error
-    if not isinstance(value, dict):
-        raise StorageError(f"{path} must hold a JSON object, got {value!r}")
-    return value
+def _read(path: Path) -> _Note:
+    return read(_Note, read_object(path), f"the note {path}", error=StorageError)

@@ -1,17 +1,14 @@
-"""Axes: one thing that may vary in a candidate, its labelled choices, and what a change costs in pretraining."""
+"""What an axis is: one thing that may vary in a candidate, its labelled choices, and what a change costs."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from itertools import combinations
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from search_space.candidate import Candidate
-from topformer.codec import canonical
-from topformer.design import SCALES, Design, Extractor, Head, Injection, Pooled
+from topformer.design import Design
 from topformer.errors import SpaceError, unknown_name
-from topformer.presets import TINY
 
 
 class Invalidates(StrEnum):
@@ -25,21 +22,13 @@ class Invalidates(StrEnum):
     """The pyramid's weights too: new pretraining, or inheritance by slicing, declared as such."""
 
 
-class Chooser(Protocol):
-    """Whatever decides: Optuna, a seeded generator, or a table of labels."""
-
-    def choose(self, name: str, labels: tuple[str, ...]) -> str:
-        """One of `labels`, for the axis of that name."""
-        ...
-
-
 def always(_candidate: Candidate) -> bool:
-    """The condition of an axis that is always asked."""
+    """Whether an axis applies that is asked of every candidate: it does."""
     return True
 
 
 def nothing(_candidate: Candidate) -> Hashable:
-    """What an axis reads whose effect depends on no other axis."""
+    """No facts: what an axis reads whose effect depends on no other axis."""
     return None
 
 
@@ -55,7 +44,8 @@ class Axis:
         applies: Whether the axis is asked, given the candidate that all axes before it have made.
         reads: The facts of that candidate on which the axis depends: they decide whether it applies, which of its
             labels mean the same network, and what a label does to the facts that later axes and rules read.
-            Counting a space without listing it rests on them.
+            Counting a space without listing it rests on them: two candidates that agree in all facts still to be read
+            are continued as one. A fact too many costs time, a missing one gives a wrong count.
 
     Raises:
         SpaceError: The axis has no choices.
@@ -90,6 +80,7 @@ class Axis:
 
     def label_of(self, candidate: Candidate) -> str | None:
         """The first label that says what `candidate` already is, or None where none does."""
+        # Equal as they stand, first: canonical forms are dearer to make.
         for label, value in self.choices.items():
             if self.apply(candidate, value) == candidate:
                 return label
@@ -106,10 +97,10 @@ class Axis:
         Raises:
             SpaceError: A label does not exist, or none is left.
         """
-        kept = set(labels)
-        for label in sorted(kept):
+        remaining = set(labels)
+        for label in sorted(remaining):
             self.value(label)
-        return replace(self, choices={label: value for label, value in self.choices.items() if label in kept})
+        return replace(self, choices={label: value for label, value in self.choices.items() if label in remaining})
 
 
 def edit(candidate: Candidate, **changes: Any) -> Candidate:
@@ -118,6 +109,7 @@ def edit(candidate: Candidate, **changes: Any) -> Candidate:
     A walk along fifty axes would check fifty designs of which one is wanted; `Candidate.canonical`, with which every
     walk ends, builds its design anew and checks it.
     """
+    # `replace` would run the checks of `__post_init__`.
     before, after = candidate.design, object.__new__(Design)
     for name in _DESIGN_FIELDS:
         object.__setattr__(after, name, changes[name] if name in changes else getattr(before, name))
@@ -148,82 +140,4 @@ def field_axis(
         invalidates=invalidates,
         applies=applies,
         reads=reads,
-    )
-
-
-def pooled_axis() -> Axis:
-    """Which token maps are pooled (paper, Table 2)."""
-    return field_axis("pooled", {kind.value: kind for kind in Pooled}, Invalidates.PARTIAL)
-
-
-def pool_stride_axis(strides: Iterable[int]) -> Axis:
-    """Reduction of the pooled grid, labelled `s64` as in the paper's Table 8."""
-    return field_axis(
-        "pool_stride", labelled(strides, "s{}".format), reads=lambda candidate: (candidate.height, candidate.width)
-    )
-
-
-def injected_axis() -> Axis:
-    """Which scales receive semantics: all 15 non-empty subsets; Table 3 compares three of them.
-
-    Labels join the reductions, finest first: `8+16+32`.
-    """
-    subsets = [subset for size in range(len(SCALES), 0, -1) for subset in combinations(SCALES, size)]
-    return field_axis("injected", {"+".join(map(str, subset)): subset for subset in subsets})
-
-
-def injection_axis() -> Axis:
-    """Kind of the semantics injection module (paper, Table 5)."""
-    return field_axis("injection", {kind.value: kind for kind in Injection})
-
-
-def width_axis(widths: Iterable[int]) -> Axis:
-    """Channels M of the injected scales (paper, Table 7)."""
-    return field_axis("width", labelled(widths))
-
-
-def head_axis() -> Axis:
-    """Kind of the segmentation head (paper, Table 6).
-
-    With a single injected scale `concat` and `sum` are the same network, which then counts once.
-    """
-    return field_axis(
-        "head", {kind.value: kind for kind in Head}, reads=lambda candidate: len(candidate.design.injected) == 1
-    )
-
-
-def input_axis(sizes: Iterable[tuple[int, int]]) -> Axis:
-    """Input height and width in pixels, labelled `512x512`."""
-    return Axis(
-        name="input",
-        choices=labelled(sizes, lambda size: f"{size[0]}x{size[1]}"),
-        apply=lambda candidate, size: replace(candidate, height=size[0], width=size[1]),
-        invalidates=Invalidates.FREE,
-    )
-
-
-def extractor_axis() -> Axis:
-    """Kind of the semantics extractor (paper, Table 4)."""
-    return Axis(
-        name="extractor",
-        choices={kind.value: kind for kind in Extractor},
-        apply=_with_extractor,
-        invalidates=Invalidates.PARTIAL,
-    )
-
-
-def _with_extractor(candidate: Candidate, kind: Extractor) -> Candidate:
-    """The canonical form forgets what the new kind does not use, so that no later axis sees it."""
-    blocks = candidate.design.blocks or TINY.blocks
-    return replace(candidate, design=canonical(replace(candidate.design, extractor=kind, blocks=blocks)))
-
-
-def extra_ffns_axis(counts: Iterable[int]) -> Axis:
-    """Feed-forward networks in the place of each attention; asked for the extractor kind ffn alone."""
-    return field_axis(
-        "extra_ffns",
-        labelled(counts),
-        Invalidates.PARTIAL,
-        applies=lambda candidate: candidate.design.extractor is Extractor.FFN,
-        reads=lambda candidate: candidate.design.extractor is Extractor.FFN,
     )

@@ -65,7 +65,7 @@ def _with_block(index: int, field: str, candidate: Candidate, value: Any) -> Can
 
 @lru_cache(maxsize=2**16)
 def _with(block: Block, field: str, value: Any) -> Block:
-    """Remembered: a space has few different blocks, in very many designs."""
+    """The block with that field replaced; remembered, for very many designs share few different blocks."""
     return replace(block, **{field: value})
 
 
@@ -78,12 +78,12 @@ def _attends(candidate: Candidate) -> bool:
 
 
 def _shape(candidate: Candidate) -> Hashable:
-    """Which axes of blocks apply. The axes share this function, so that a diagram asks it once for all of them."""
+    """The facts that say which axes of blocks apply: shared by them, so that a diagram asks once for all."""
     return _has_blocks(candidate), _attends(candidate), candidate.design.depth
 
 
 def _facts(index: int, field: str) -> Callable[[Candidate], Hashable]:
-    """What decides whether a field of a block is used, and which of its values are the same network."""
+    """What an axis of that field reads: whether the field is used, and which of its values are the same network."""
     if field == "ffn_ratio":
         return _hidden_widths
     if field == "attention_ratio":

@@ -32,21 +32,21 @@ def rows_of(design: Design, stage: int) -> tuple[Bottleneck, ...]:
 
 def shortest(values: Iterable[int]) -> Pattern:
     """The shortest pattern that gives these values, one per row or block."""
-    kept = list(values)
-    while len(kept) > 1 and kept[-1] == kept[-2]:
-        kept.pop()
-    return tuple(kept)
+    pattern = list(values)
+    while len(pattern) > 1 and pattern[-1] == pattern[-2]:
+        pattern.pop()
+    return tuple(pattern)
 
 
 def at(pattern: Pattern, index: int) -> int:
-    """What a pattern says of the row or block of that index."""
+    """The value that a pattern gives the row or block of that index."""
     return pattern[min(index, len(pattern) - 1)]
 
 
 def patterned(uniform: Iterable[int], patterns: Iterable[Pattern]) -> dict[str, Pattern]:
     """Choices with one value for all rows, and some given patterns, labelled `4` and `4-3`."""
-    found = {(value,) for value in uniform} | set(patterns)
-    return labelled(found, lambda pattern: "-".join(map(str, pattern)))
+    distinct = {(value,) for value in uniform} | set(patterns)
+    return labelled(distinct, lambda pattern: "-".join(map(str, pattern)))
 
 
 def stem_axis(channels: Iterable[int]) -> Axis:
@@ -72,12 +72,12 @@ def row_count_axis(stage: int, counts: Iterable[int]) -> Axis:
 
 @cache
 def _row_count(stage: int) -> Callable[[Candidate], int]:
-    """One function per stage for all of its axes, so that a diagram asks each once."""
+    """What the axes of a stage read, its number of rows: one function for all, so that a diagram asks it once."""
     return lambda candidate: len(rows_of(candidate.design, stage))
 
 
 def stage_name(stage: int) -> str:
-    """What the names of a stage's axes begin with."""
+    """The first word of the names of a stage's axes: `lead`, `stage1`, ..."""
     return "lead" if stage == LEAD else f"stage{stage}"
 
 
@@ -88,6 +88,7 @@ def _with_row_count(stage: int, candidate: Candidate, count: int) -> Candidate:
     more = count - len(body)
     if more == 0:
         return candidate
+    # Only the first row of a stage halves the grid, so rows that are added have stride 1.
     longer = body[:count] + (replace(body[-1], stride=1),) * more
     return edit(
         candidate,

@@ -45,9 +45,9 @@ class Cost:
 def cost(candidate: Candidate) -> Cost:
     """What the candidate costs at its input size, in all and by part."""
     plan = layout(candidate.design, candidate.height, candidate.width)
-    found = [quantities(part) for part in plan.parts]
+    per_part = [quantities(part) for part in plan.parts]
     columns: dict[str, list[int]] = {name: [0, 0, 0, 0] for name in GROUPS}
-    for part, values in zip(plan.parts, found, strict=True):
+    for part, values in zip(plan.parts, per_part, strict=True):
         columns[group(part)] = [a + b for a, b in zip(columns[group(part)], values[:4], strict=True)]
     totals = [sum(column) for column in zip(*columns.values(), strict=True)]
     return Cost(
@@ -56,7 +56,7 @@ def cost(candidate: Candidate) -> Cost:
         macs_conv_matmul=totals[2],
         macs_paper_convention=totals[3],
         peak_activation_bytes=max(
-            values.peak_activation_bytes + held for values, held in zip(found, plan.held, strict=True)
+            values.peak_activation_bytes + held for values, held in zip(per_part, plan.held, strict=True)
         ),
         by_module=MappingProxyType({name: _share(column) for name, column in columns.items()}),
     )
@@ -87,6 +87,7 @@ def operations(design: Design, height: int, width: int) -> tuple[Operation, ...]
         outputs.append(x)
     tokens = [outputs[tap] for tap in design.taps]
     x = writer.add(next(parts), "backbone", *(tokens if design.pooled is Pooled.ALL else tokens[-1:]))
+    # What is left: the extractor's parts, one injection per scale, and the head.
     rest = list(parts)
     injections, extractors = rest[-1 - len(design.injected) : -1], rest[: -1 - len(design.injected)]
     for index, part in enumerate(extractors):
@@ -108,6 +109,7 @@ class _Writer:
 
     def add(self, part: Part, module: str, *inputs: int) -> int:
         """Appends the steps of the part, which reads the tensors `inputs`; gives the number that it writes last."""
+        # Inside a part, inputs come first and step i writes the i-th number after them.
         offset = len(self.operations) + 1 - len(inputs)
         for step in steps(part):
             path = f"{module}.{step.module}" if step.module else module

@@ -73,14 +73,14 @@ def _check_known(step: Operation) -> None:
 
 
 def measure(
-    operations: Sequence[Operation], inputs: Mapping[int, int] | None = None, kept: Collection[int] = ()
+    operations: Sequence[Operation], inputs: Mapping[int, int] | None = None, read_later: Collection[int] = ()
 ) -> Quantities:
     """Parameters, MACs and peak memory of the operations of one network, or of one part of it.
 
     Args:
         operations: In order of execution.
         inputs: As for `peak_activation_bytes`.
-        kept: As for `peak_activation_bytes`.
+        read_later: As for `peak_activation_bytes`.
 
     Raises:
         UnknownOperator: One of them is of kind unknown.
@@ -90,12 +90,12 @@ def measure(
         macs=sum(map(macs_fvcore, operations)),
         macs_conv_matmul=sum(step.macs for step in operations),
         macs_paper_convention=sum(map(macs_paper, operations)),
-        peak_activation_bytes=peak_activation_bytes(operations, inputs, kept),
+        peak_activation_bytes=peak_activation_bytes(operations, inputs, read_later),
     )
 
 
 def peak_activation_bytes(
-    operations: Sequence[Operation], inputs: Mapping[int, int] | None = None, kept: Collection[int] = ()
+    operations: Sequence[Operation], inputs: Mapping[int, int] | None = None, read_later: Collection[int] = ()
 ) -> int:
     """Largest sum of the fp32 tensors that are alive at once while one image is inferred.
 
@@ -109,10 +109,10 @@ def peak_activation_bytes(
         operations: In order of execution.
         inputs: Bytes of tensors that exist before the first step, by number; the default is the image, whose size
             is that of its first reading.
-        kept: Inputs that outlive the last step.
+        read_later: Inputs that outlive the last step.
     """
     last = {number: index for index, step in enumerate(operations) for number in step.reads}
-    last.update(dict.fromkeys(kept, len(operations)))
+    last.update(dict.fromkeys(read_later, len(operations)))
     exist = _image(operations) if inputs is None else inputs
     size = {number: count for number, count in exist.items() if number in last}
     # Tensors that share memory go by the number of the first of them; `ends` holds the last step that needs it.
@@ -120,8 +120,10 @@ def peak_activation_bytes(
     ends = {number: last[number] for number in size}
     alive = peak = sum(size.values())
     for index, step in enumerate(operations):
+        # Only what this step touches can have died with it.
         touched = {memory.get(number, number) for number in step.reads}
         first, end = memory.get(step.reads[0], step.reads[0]), last.get(step.writes, index)
+        # In place, unless the input is needed again: then the result takes memory of its own.
         if step.kind in IN_PLACE and ends[first] <= index:
             memory[step.writes] = first
             ends[first] = end

@@ -20,7 +20,7 @@ COLUMNS = (CLOSED_FORM, FVCORE, THOP, FLOP_COUNTER_MODE, PAPER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class LedgerRow:
     """One kind of operation.
 
     Attributes:
@@ -49,7 +49,7 @@ class Ledger:
 
     height: int
     width: int
-    rows: tuple[Row, ...]
+    rows: tuple[LedgerRow, ...]
     unsupported: Mapping[str, Mapping[str, int]]
 
     @property
@@ -147,13 +147,13 @@ def ledger(design: Design, height: int, width: int) -> Ledger:
     )
 
 
-def _row(kind: Kind, steps: Sequence[Operation], counted: Mapping[str, int]) -> Row:
+def _row(kind: Kind, steps: Sequence[Operation], counted: Mapping[str, int]) -> LedgerRow:
     own = [step for step in steps if step.kind is kind]
     macs = {CLOSED_FORM: sum(map(macs_fvcore, own)), **counted, PAPER: sum(map(macs_paper, own))}
     differences = {
         column: _why(column, kind, own, macs[column]) for column in COLUMNS if macs[column] != macs[CLOSED_FORM]
     }
-    return Row(kind=kind, steps=len(own), macs=macs, differences=differences)
+    return LedgerRow(kind=kind, steps=len(own), macs=macs, differences=differences)
 
 
 def _why(column: str, kind: Kind, steps: Sequence[Operation], counted: int) -> str:
@@ -175,9 +175,9 @@ def render(book: Ledger) -> str:
     table = [_line(cells, widths) for cells in lines]
     notes = [f"{row.kind.value}, {name}: {why}" for row in book.rows for name, why in row.differences.items()]
     gaps = [
-        f"{counter} has no rule for {', '.join(f'{name} ({times})' for name, times in sorted(found.items()))}"
-        for counter, found in book.unsupported.items()
-        if found
+        f"{counter} has no rule for {', '.join(f'{name} ({times})' for name, times in sorted(missed.items()))}"
+        for counter, missed in book.unsupported.items()
+        if missed
     ]
     head = f"MACs at {book.height} x {book.width}, one image, evaluation"
     return "\n".join([head, "", *table, "", *notes, *gaps])

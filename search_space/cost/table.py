@@ -50,6 +50,7 @@ class Gathered:
     """
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
+        # Flat lists of part numbers with the lengths of their runs: `reduceat` sums the runs of a flat array.
         numbers, flat, held, lengths = _Numbering(), list[int](), list[int](), list[int]()
         for candidate in candidates:
             plan = layout(candidate.design, candidate.height, candidate.width)
@@ -69,6 +70,7 @@ class Gathered:
         names = Quantities._fields
         rows = np.array([quantities(part) for part in self.parts], dtype=np.int64).reshape(-1, len(names))
         shares = self._total(rows[:, :-1])
+        # A peak is no sum: it is the largest over the parts, each with what is held beside it.
         peaks = rows[self._flat, -1] + self._held
         return CostTable(
             **dict(zip(names[:-1], shares.sum(axis=1).T, strict=True)),
@@ -81,7 +83,7 @@ class Gathered:
             ),
         )
 
-    def features(self, fold: Fold) -> Floats:
+    def sums(self, fold: Fold) -> Floats:
         """Sums of `fold` over the operations of each group of parts.
 
         Args:
@@ -107,7 +109,7 @@ class Gathered:
 
 
 class _Numbering(dict[Part, int]):
-    """Numbers from 0, in order of first asking."""
+    """Every part with its number, given at its first use, from 0 on."""
 
     def __missing__(self, part: Part) -> int:
         number = self[part] = len(self)
@@ -124,10 +126,10 @@ def costs(candidates: Sequence[Candidate]) -> CostTable:
     return Gathered(candidates).costs()
 
 
-def features(candidates: Sequence[Candidate], fold: Fold) -> Floats:
+def sums(candidates: Sequence[Candidate], fold: Fold) -> Floats:
     """Sums of `fold` over all operations of each candidate: (N, length of the fold).
 
     To fold the same candidates more than once, or by group, make one `Gathered` of them.
     """
-    total: Floats = Gathered(candidates).features(fold).sum(axis=1)
+    total: Floats = Gathered(candidates).sums(fold).sum(axis=1)
     return total

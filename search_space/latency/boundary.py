@@ -15,7 +15,7 @@ ARGMAX = "resize+argmax"
 """Name of the kernel, and of the part of the network, that turns logits into the class of every pixel."""
 
 
-def named(name: Boundary | str) -> Boundary:
+def boundary_named(name: Boundary | str) -> Boundary:
     """The boundary of that name.
 
     Raises:
@@ -27,7 +27,7 @@ def named(name: Boundary | str) -> Boundary:
         raise InputError(unknown_name("boundary", name, [member.value for member in Boundary])) from None
 
 
-def text(steps: Sequence[Operation], end: Boundary) -> str:
+def boundary_text(steps: Sequence[Operation], end: Boundary) -> str:
     """The boundary in words."""
     if end is Boundary.ARGMAX:
         return "class of every pixel: logits resized to the image, and argmax"
@@ -39,7 +39,7 @@ def text(steps: Sequence[Operation], end: Boundary) -> str:
     return f"output of shape {'x'.join(map(str, output))}, nothing after it"
 
 
-def beyond(steps: Sequence[Operation], end: Boundary) -> list[Kernel]:
+def kernels_beyond_logits(steps: Sequence[Operation], end: Boundary) -> list[Kernel]:
     """The kernels after the logits.
 
     Resized logits are written once, and read once by the argmax, which keeps one number per pixel. The two are one

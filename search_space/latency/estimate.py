@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from search_space.latency.spread import Floats, probability_above
+from search_space.latency.predictive_spread import Floats, probability_above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from topformer.deployment.boundary import Boundary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PartLatency:
     """One part of the network, up to the logits.
 
     Attributes:
@@ -42,13 +42,13 @@ class Explanation:
 
     candidate: Candidate
     boundaries: Mapping[Boundary, LatencyEstimate]
-    parts: Mapping[str, Part]
+    parts: Mapping[str, PartLatency]
 
     @property
     def kernels(self) -> dict[str, float]:
         """Kind of kernel to its milliseconds up to the logits, the slowest first."""
-        found = self.boundaries[Boundary.LOGITS].by_kernel
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
+        by_kernel = self.boundaries[Boundary.LOGITS].by_kernel
+        return dict(sorted(by_kernel.items(), key=lambda item: -item[1]))
 
     def shares(self) -> dict[str, dict[str, float]]:
         """Quantity (`parameters`, `macs`, `milliseconds`) to the share of each part."""
@@ -80,9 +80,9 @@ class Explanation:
 
 def explain(model: DeviceModel, candidate: Candidate) -> Explanation:
     """Explains the latency of a candidate on a device."""
-    found = kernels(operations(candidate.design, candidate.height, candidate.width))
+    graph = kernels(operations(candidate.design, candidate.height, candidate.width))
     by_part: dict[str, dict[str, float]] = {}
-    for kernel, time in zip(found, model.times(found).tolist(), strict=True):
+    for kernel, time in zip(graph, model.times(graph).tolist(), strict=True):
         times = by_part.setdefault(part_of(kernel.module), {})
         times[kernel.name] = times.get(kernel.name, 0.0) + time
     shares = cost(candidate).by_module
@@ -91,7 +91,7 @@ def explain(model: DeviceModel, candidate: Candidate) -> Explanation:
         boundaries=MappingProxyType({end: model.estimate(candidate, boundary=end) for end in Boundary}),
         parts=MappingProxyType(
             {
-                name: Part(
+                name: PartLatency(
                     parameters=shares[name].parameters,
                     macs=shares[name].macs_conv_matmul,
                     milliseconds=sum(times.values()),
@@ -120,15 +120,15 @@ def _boundary_lines(boundaries: Mapping[Boundary, LatencyEstimate]) -> list[str]
     return [*lines, *(f"note: {note}" for note in notes)]
 
 
-def _kernel_lines(found: Explanation) -> list[str]:
-    total = sum(part.milliseconds for part in found.parts.values())
-    lines = [_row("milliseconds", [*found.parts, "all", "share"])]
-    for kernel, time in found.kernels.items():
-        cells = [part.by_kernel.get(kernel) for part in found.parts.values()]
+def _kernel_lines(explanation: Explanation) -> list[str]:
+    total = sum(part.milliseconds for part in explanation.parts.values())
+    lines = [_row("milliseconds", [*explanation.parts, "all", "share"])]
+    for kernel, time in explanation.kernels.items():
+        cells = [part.by_kernel.get(kernel) for part in explanation.parts.values()]
         lines.append(_row(kernel, ["" if cell is None else f"{cell:.2f}" for cell in cells], time, total))
-    lines.append(_row("all", [f"{part.milliseconds:.2f}" for part in found.parts.values()], total, total))
+    lines.append(_row("all", [f"{part.milliseconds:.2f}" for part in explanation.parts.values()], total, total))
     names = {"milliseconds": "share of ms", "macs": "share of MACs", "parameters": "share of parameters"}
-    shares = found.shares()
+    shares = explanation.shares()
     lines += [_row(text, [f"{share:.1%}" for share in shares[name].values()]) for name, text in names.items()]
     return lines
 

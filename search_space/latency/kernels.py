@@ -73,16 +73,17 @@ def kernels(operations: Iterable[Operation]) -> list[Kernel]:
     A batch normalisation that follows a convolution is part of its weights, and a ReLU or ReLU6 after it is done
     while its output is still in registers; neither is a kernel. Everything else is.
     """
-    made: dict[int, Kind] = {}
-    found = []
+    # Kind of the kernel that writes each tensor: what follows a convolution is folded or fused into it, step by step.
+    writers: dict[int, Kind] = {}
+    graph = []
     for step in operations:
-        after = made.get(step.reads[0]) if step.reads else None
+        after = writers.get(step.reads[0]) if step.reads else None
         folded = step.name == "batch_norm" and after is Kind.CONV
         fused = step.name in _FUSED and after is Kind.CONV
-        made[step.writes] = Kind.CONV if folded else step.kind
+        writers[step.writes] = Kind.CONV if folded else step.kind
         if not (folded or fused):
-            found.append(_kernel(step))
-    return found
+            graph.append(_kernel(step))
+    return graph
 
 
 def _kernel(step: Operation) -> Kernel:
@@ -119,15 +120,17 @@ def _winograd(step: Operation) -> int | None:
     plain = step.kernel == (3, 3) and step.stride == (1, 1) and step.dilation == (1, 1) and step.groups == 1
     if step.kind is not Kind.CONV or not plain or step.inputs[0][1] < WINOGRAD_CHANNELS:
         return None
+    # Engines pad channels to whole groups of lanes, and compute the padding too.
     batch, outputs, height, width = step.output
-    read, made = (LANES * ceil(channels / LANES) for channels in (step.inputs[0][1], outputs))
+    padded_inputs, padded_outputs = (LANES * ceil(channels / LANES) for channels in (step.inputs[0][1], outputs))
     work = min(
-        batch * ceil(height / tile) * ceil(width / tile) * _tile_work(tile, read, made) for tile in WINOGRAD_TILES
+        batch * ceil(height / tile) * ceil(width / tile) * _tile_work(tile, padded_inputs, padded_outputs)
+        for tile in WINOGRAD_TILES
     )
     return work if work * WINOGRAD_GAIN <= step.macs else None
 
 
-def _tile_work(tile: int, read: int, made: int) -> int:
+def _tile_work(tile: int, inputs: int, outputs: int) -> int:
     """Of one tile: its input transformed, as many products as it has numbers, the output transformed back."""
     side = tile + 2
-    return 2 * side**3 * read + side**2 * read * made + 2 * side * tile**2 * made
+    return 2 * side**3 * inputs + side**2 * inputs * outputs + 2 * side * tile**2 * outputs

@@ -10,16 +10,19 @@ import numpy as np
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
-from search_space.cost.table import features
-from search_space.latency.boundary import ARGMAX, beyond, named, text
+from search_space.cost.table import sums
+from search_space.latency.boundary import ARGMAX, boundary_named, boundary_text, kernels_beyond_logits
+from search_space.latency.coefficients import FEATURE_COUNT, Coefficients
 from search_space.latency.estimate import LatencyEstimate, LatencyTable
+from search_space.latency.features import FeatureExtractor, coordinates, kernel_features, outside
 from search_space.latency.kernels import Kernel, kernels
-from search_space.latency.loads import Loader, coordinates, outside, terms
-from search_space.latency.rates import TERMS, Rates
-from search_space.latency.spread import Floats, Spread, interval
+from search_space.latency.predictive_spread import Floats, PredictiveSpread, interval
 from search_space.operations.operation import Operation
+from topformer.bounds import NOT_NEGATIVE, WORKERS
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
+from topformer.kinds import Choice, Text
+from topformer.schema import key
 
 SHOWN_SHARE = 0.005
 """A kernel that takes less of the time is not named in a note."""
@@ -27,35 +30,25 @@ SHOWN_SHARE = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How a device was measured.
+    """How a device was measured: its file `device.toml`, and its name, which is that of the folder."""
 
-    Attributes:
-        name: Name of the device, such as `snapdragon-865`.
-        chip: System on chip.
-        core: Which core ran.
-        threads: Number of threads.
-        runtime: Inference engine.
-        precision: Number format, and how it is known.
-        protocol: What is known of the measurement.
-        source: Where the times come from.
-        clock_mhz: Highest clock of the core; 0 where it is not known.
-        boundary: Where the timed graphs end.
-        argmax_ns: Nanoseconds per number of the full-size logits for the last resize and argmax, if known.
-        argmax_source: Where that comes from.
-    """
-
-    name: str
-    chip: str
-    core: str
-    threads: int
-    runtime: str
-    precision: str
-    protocol: str
-    source: str
-    clock_mhz: float = 0.0
-    boundary: str = Boundary.LOGITS.value
-    argmax_ns: float = 0.0
-    argmax_source: str = ""
+    name: str = ""
+    chip: str = field(metadata=key(Text(), "System on chip."))
+    core: str = field(metadata=key(Text(), "Which core ran."))
+    threads: int = field(metadata=key(WORKERS, "Number of threads."))
+    runtime: str = field(metadata=key(Text(), "Inference engine."))
+    precision: str = field(metadata=key(Text(), "Number format, and how it is known."))
+    protocol: str = field(metadata=key(Text(), "What is known of the measurement."))
+    source: str = field(metadata=key(Text(), "Where the times come from."))
+    clock_mhz: float = field(default=0.0, metadata=key(NOT_NEGATIVE, "Highest clock of the core, if it is known."))
+    boundary: str = field(
+        default=Boundary.LOGITS.value, metadata=key(Choice([one.value for one in Boundary]), "Where timed graphs end.")
+    )
+    argmax_ns: float = field(
+        default=0.0,
+        metadata=key(NOT_NEGATIVE, "Nanoseconds per number of the full-size logits for the last resize and argmax."),
+    )
+    argmax_source: str = field(default="", metadata=key(Text(), "Where that comes from."))
 
     @property
     def clock(self) -> str:
@@ -64,8 +57,8 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """A measured network against the model.
+class LeftOutRow:
+    """A measured network, and what fits with and without it predict.
 
     Attributes:
         name: The network.
@@ -101,11 +94,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceModel:
-    """A fitted device: time is the sum of a rate times a load.
+    """A fitted device: the time of a network is the sum of its features, each times a coefficient.
 
     Attributes:
         setup: How it was measured.
-        rates: What a unit of each load costs.
+        coefficients: What a unit of each feature costs.
         measured: Kernel names of the fitted networks, each with the numbers in its largest output.
         ranges: Lowest and highest log of work, of bytes and of work per byte among the fitted networks.
         spread: How far predictions may be off.
@@ -115,12 +108,12 @@ class DeviceModel:
     """
 
     setup: Setup
-    rates: Rates
+    coefficients: Coefficients
     measured: tuple[tuple[str, int], ...]
     ranges: tuple[tuple[float, float], ...]
-    spread: Spread
-    rows: tuple[Checked, ...]
-    others: tuple[Checked, ...] = field(default=())
+    spread: PredictiveSpread
+    rows: tuple[LeftOutRow, ...]
+    others: tuple[LeftOutRow, ...] = field(default=())
 
     @property
     def name(self) -> str:
@@ -130,12 +123,12 @@ class DeviceModel:
     @property
     def ms_per_gmac(self) -> float:
         """Milliseconds per 1e9 MACs of a matrix product."""
-        return self.rates.ms_per_gmac
+        return self.coefficients.ms_per_gmac
 
     @property
     def ms_per_gb(self) -> float:
         """Milliseconds per 1e9 bytes that convolutions and matrix products move."""
-        return self.rates.ms_per_gb
+        return self.coefficients.ms_per_gb
 
     @property
     def left_out_mean(self) -> float:
@@ -148,15 +141,9 @@ class DeviceModel:
         return max(abs(row.error) for row in self.rows)
 
     @property
-    def family_out_mean(self) -> float | None:
-        """Mean relative error of the fitted networks, each predicted by a fit without its family, if there are."""
-        errors = [abs(row.family_error) for row in self.rows if row.family_error is not None]
-        return float(np.mean(errors)) if errors else None
-
-    @property
-    def loader(self) -> Loader:
-        """Folds operations to the loads that this model times."""
-        return _loader(self.measured)
+    def feature_extractor(self) -> FeatureExtractor:
+        """Folds operations to the features that this model times."""
+        return _feature_extractor(self.measured)
 
     def estimate(
         self, network: Candidate | Sequence[Operation], *, boundary: Boundary | str = Boundary.LOGITS
@@ -166,54 +153,60 @@ class DeviceModel:
         Raises:
             InputError: There are no operations, or the boundary is not known.
         """
-        end = named(boundary)
+        end = boundary_named(boundary)
         steps = operations(network.design, network.height, network.width) if isinstance(network, Candidate) else network
         if not steps:
             raise InputError("a network must have at least one operation, got none")
-        found = kernels(steps)
-        distance = float(self._distance(np.array([self.loader.load(found)]))[0])
-        found.extend(beyond(steps, end))
-        times = self.times(found)
-        known = np.array([self.loader.is_measured(kernel) for kernel in found])
+        graph = kernels(steps)
+        # The distance is that of the graph up to its logits, for the measured graphs end there.
+        distance = float(self._distance(np.array([self.feature_extractor.of_kernels(graph)]))[0])
+        graph.extend(kernels_beyond_logits(steps, end))
+        times = self.times(graph)
+        covered = np.array([self.feature_extractor.is_measured(kernel) for kernel in graph])
         total = float(times.sum())
-        uncovered = float(times[~known].sum()) / total
+        uncovered = float(times[~covered].sum()) / total
         sd_log = self.spread.sd_log(np.array(uncovered), np.array(distance))
         low, high = interval(np.array(total), sd_log, self.spread.degrees)
-        unruled = {kernel.name: kernel.module for kernel in reversed(found) if not kernel.ruled}
-        unknown = tuple(sorted(unruled))
-        strange = _sums((kernel.name for kernel in found), np.where(known, 0.0, times / total))
+        unruled = {kernel.name: kernel.module for kernel in reversed(graph) if not kernel.ruled}
+        unmeasured = _sums((kernel.name for kernel in graph), np.where(covered, 0.0, times / total))
         return LatencyEstimate(
             milliseconds=total,
             low=float(low),
             high=float(high),
             coverage=1 - uncovered,
-            by_module=MappingProxyType(_sums((part_of(kernel.module) for kernel in found), times)),
-            by_kernel=MappingProxyType(_sums((kernel.name for kernel in found), times)),
-            boundary=text(steps, end),
+            by_module=MappingProxyType(_sums((part_of(kernel.module) for kernel in graph), times)),
+            by_kernel=MappingProxyType(_sums((kernel.name for kernel in graph), times)),
+            boundary=boundary_text(steps, end),
             device=self.name,
-            unknown=unknown,
-            notes=(*_unmeasured_notes(unruled, strange), *self._reach_notes(distance), *self._argmax_notes(end)),
+            unknown=tuple(sorted(unruled)),
+            notes=(
+                *_unmeasured_notes(unruled, unmeasured),
+                *self._extrapolation_notes(distance),
+                *self._argmax_notes(end),
+            ),
             sd_log=float(sd_log),
             degrees=self.spread.degrees,
         )
 
-    def times(self, found: Sequence[Kernel]) -> Floats:
+    def times(self, graph: Sequence[Kernel]) -> Floats:
         """Milliseconds of each kernel, (N,): its arithmetic, its bytes and its start, one after the other."""
-        times: Floats = np.array([terms(kernel) for kernel in found]) @ self.rates.per_unit
-        for index, kernel in enumerate(found):
+        times: Floats = np.array([kernel_features(kernel) for kernel in graph]) @ self.coefficients.per_unit
+        for index, kernel in enumerate(graph):
             if kernel.name == ARGMAX:
                 times[index] = max(times[index], self.setup.argmax_ns * kernel.largest / 1e6)
         return times
 
     def estimate_many(self, candidates: Sequence[Candidate]) -> LatencyTable:
         """The latencies of all candidates up to their logits, equal to `estimate` of each."""
-        return self.table(features(candidates, self.loader) if candidates else np.zeros((0, 2 * TERMS)))
+        return self.predict(
+            sums(candidates, self.feature_extractor) if candidates else np.zeros((0, 2 * FEATURE_COUNT))
+        )
 
-    def table(self, loads: Floats) -> LatencyTable:
-        """The latencies of loads that `loader` gave: (N, 2 * TERMS)."""
-        milliseconds = loads[:, :TERMS] @ self.rates.per_unit
-        uncovered = loads[:, TERMS:] @ self.rates.per_unit / milliseconds
-        sd_log = self.spread.sd_log(uncovered, self._distance(loads))
+    def predict(self, features: Floats) -> LatencyTable:
+        """The latencies of features that `feature_extractor` gave: (N, 2 * FEATURE_COUNT)."""
+        milliseconds = features[:, :FEATURE_COUNT] @ self.coefficients.per_unit
+        uncovered = features[:, FEATURE_COUNT:] @ self.coefficients.per_unit / milliseconds
+        sd_log = self.spread.sd_log(uncovered, self._distance(features))
         low, high = interval(milliseconds, sd_log, self.spread.degrees)
         return LatencyTable(
             milliseconds=milliseconds,
@@ -224,11 +217,11 @@ class DeviceModel:
             degrees=self.spread.degrees,
         )
 
-    def _distance(self, loads: Floats) -> Floats:
-        """Log distance of each load from the range of the fitted networks, 0 within."""
-        return outside(coordinates(loads), np.array(self.ranges))
+    def _distance(self, features: Floats) -> Floats:
+        """Log distance of each network from the range of the fitted networks, 0 within."""
+        return outside(coordinates(features), np.array(self.ranges))
 
-    def _reach_notes(self, distance: float) -> list[str]:
+    def _extrapolation_notes(self, distance: float) -> list[str]:
         if not distance:
             return []
         times = sorted(row.measured_ms for row in self.rows)
@@ -244,8 +237,8 @@ class DeviceModel:
             return [
                 f"no {end} graph was timed on this device: its end is charged for bytes moved, the least it can take"
             ]
-        rate = f"{self.setup.argmax_ns:g} ns per number"
-        return [f"the final resize and argmax are charged {rate}, {self.setup.argmax_source}"]
+        charge = f"{self.setup.argmax_ns:g} ns per number"
+        return [f"the final resize and argmax are charged {charge}, {self.setup.argmax_source}"]
 
     def describe(self) -> list[str]:
         """What the model is, in lines of text: protocol, coefficients, fitted rows and their errors."""
@@ -257,7 +250,7 @@ class DeviceModel:
             f"engine: {setup.runtime}, {setup.precision}; graphs end at: {setup.boundary}",
             f"protocol: {setup.protocol}",
             f"source: {setup.source}",
-            f"model: {_rates_text(self.rates)}",
+            f"model: {_coefficients_text(self.coefficients)}",
             *(f"  fitted: {_row_text(row)} when left out ({row.error:+.1%})" for row in self.rows),
             *(
                 f"  beside: {_row_text(row)} when left out ({row.error:+.1%}), coverage {row.coverage:.0%}"
@@ -268,22 +261,22 @@ class DeviceModel:
         ]
 
 
-def _rates_text(rates: Rates) -> str:
+def _coefficients_text(each: Coefficients) -> str:
     return (
-        f"{rates.ms_per_gmac:.1f} ms per GMAC ({rates.ms_per_winograd_gmac:.1f} of Winograd's products) + "
-        f"{rates.ms_per_gb:.1f} ms per GB of convolutions + {rates.ms_per_gb_carried:.1f} ms per GB of other kernels + "
-        f"{rates.us_per_kernel:.2f} us per kernel"
+        f"{each.ms_per_gmac:.1f} ms per GMAC ({each.ms_per_winograd_gmac:.1f} of Winograd's products) + "
+        f"{each.ms_per_gb:.1f} ms per GB of convolutions + {each.ms_per_gb_carried:.1f} ms per GB of other kernels + "
+        f"{each.us_per_kernel:.2f} us per kernel"
     )
 
 
-def _row_text(row: Checked) -> str:
+def _row_text(row: LeftOutRow) -> str:
     return f"{row.name} measured {row.measured_ms:g} ms, predicted {row.left_out_ms:.1f} ms"
 
 
 @lru_cache(maxsize=64)
-def _loader(measured: tuple[tuple[str, int], ...]) -> Loader:
-    """The one loader of that list, so that what it folded is remembered."""
-    return Loader(measured)
+def _feature_extractor(measured: tuple[tuple[str, int], ...]) -> FeatureExtractor:
+    """The one extractor of that list: costs are remembered by the identity of what folds them."""
+    return FeatureExtractor(measured)
 
 
 def part_of(module: str) -> str:
@@ -295,10 +288,10 @@ def part_of(module: str) -> str:
 
 def _sums(names: Iterable[str], values: Floats) -> dict[str, float]:
     """Values added up by name, in the order of their first appearance."""
-    found: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for name, value in zip(names, values.tolist(), strict=True):
-        found[name] = found.get(name, 0.0) + value
-    return found
+        totals[name] = totals.get(name, 0.0) + value
+    return totals
 
 
 def _unmeasured_notes(unruled: Mapping[str, str], shares: Mapping[str, float]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A Tape: the operations of one part of a network, written down in order of execution."""
+"""The operation recorder: the operations of one part of a network, written down in order of execution."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ Grid = tuple[int, int]
 
 
 class Value(NamedTuple):
-    """An activation on a tape: the number of its tensor, and the shape it is read with."""
+    """An activation that a part reads or writes: the number of its tensor, and the shape it is read with."""
 
     number: int
     shape: Shape
@@ -26,7 +26,7 @@ class Value(NamedTuple):
         return self.shape[2], self.shape[3]
 
 
-class Tape:
+class OperationRecorder:
     """Writes the operations of one part; its inputs are the tensors 0, 1, ... and step i writes the i-th after them.
 
     Modules are paths below the part; "" is the part itself. Every method returns what its last step writes.

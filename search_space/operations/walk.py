@@ -19,7 +19,8 @@ from torch.utils._pytree import tree_leaves
 from search_space.operations.aten import FREE, SHAPE_ONLY, Call, steps
 from search_space.operations.operation import Operation, Shape
 from topformer.errors import InputError, UnknownOperator
-from topformer.validation import check_positive
+from topformer.kinds import Integer
+from topformer.schema import check
 
 
 def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch: int = 1) -> tuple[Operation, ...]:
@@ -35,16 +36,16 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
         InputError: The model does not run on one input of that shape.
     """
     for name, value in (("height", height), ("width", width), ("channels", channels), ("batch", batch)):
-        check_positive(name, value)
+        check(name, value, Integer())
     name = type(model).__name__
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with _unharmed(model, fake), torch.no_grad(), fake, ExitStack() as stack:
         image = _image(model, (batch, channels, height, width))
-        recorder = _Recorder(model, image)
+        recorder = _CallRecorder(model, image)
         stack.enter_context(_module_paths(model, recorder.path))
         stack.enter_context(recorder)
         try:
-            made = model(image)
+            output = model(image)
         except (DataDependentOutputException, DynamicOutputShapeException) as error:
             where = recorder.path[-1] or name
             raise UnknownOperator(
@@ -55,18 +56,19 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
         except (RuntimeError, TypeError, ValueError) as error:
             shape = (batch, channels, height, width)
             raise InputError(f"{name} does not run on an input of shape {shape}: {error}") from error
-        needed = recorder.numbers(made)
+        needed = recorder.numbers(output)
     return _alive(recorder.steps, needed)
 
 
 def _alive(steps: Sequence[Operation], needed: set[int]) -> tuple[Operation, ...]:
     """The steps whose results the output is made of; what nothing reads, an engine leaves out, such as mean weights."""
-    kept = []
+    alive = []
+    # Backwards: a step is needed where a needed one reads it.
     for step in reversed(steps):
         if step.writes in needed:
-            kept.append(step)
+            alive.append(step)
             needed.update(step.reads)
-    return tuple(reversed(kept))
+    return tuple(reversed(alive))
 
 
 def _image(model: nn.Module, shape: Shape) -> Tensor:
@@ -115,7 +117,7 @@ def _module_paths(model: nn.Module, path: list[str]) -> Iterator[None]:
         yield
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+class _CallRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Writes down every aten call as steps; tensors are told apart by their storage, so views need no care."""
 
     def __init__(self, model: nn.Module, image: Tensor) -> None:
@@ -138,9 +140,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
             self._record(func, args, kwargs or {}, outputs)
         return result
 
-    def numbers(self, made: object) -> set[int]:
+    def numbers(self, output: object) -> set[int]:
         """Numbers of the tensors that the model returned."""
-        leaves = [leaf for leaf in tree_leaves(made) if isinstance(leaf, Tensor)]
+        leaves = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
         return {self._numbers[_storage(leaf)] for leaf in leaves if _storage(leaf) in self._numbers}
 
     def _record(self, func: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[Tensor]) -> None:
@@ -205,6 +207,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         parameters = sum(self._parameters(t) for t, active in zip(inputs, call.active, strict=True) if not active)
         for step in steps(call, reads, len(self.steps) + 1):
             self.steps.append(step._replace(module=self.path[-1], parameters=parameters))
+            # The weights belong to the first of the steps that a call stands for.
             parameters = 0
         for output in outputs:
             self._numbers[_storage(output)] = len(self.steps)

@@ -5,20 +5,32 @@ same ways; they share one node. So a space of 10^40 designs has some thousand no
 them. Labels that give the same network, such as two ratios that round to one width, are one edge.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from search_space.axes.axis import Axis
 from search_space.candidate import Candidate
-from search_space.spaces.validity import Rule, reasons
+from search_space.spaces.validity import Rule, broken_rules
 
 
 class Edge(NamedTuple):
-    """One choice that makes a difference: how to apply it, and where it leads."""
+    """One choice that makes a difference.
 
-    apply: Callable[[Candidate, Any], Candidate]
+    Attributes:
+        axis: What is chosen.
+        choice: Place of the label among those of the axis.
+        value: The value behind the label.
+        target: Where the choice leads.
+    """
+
+    axis: Axis
+    choice: int
     value: Any
     target: "Node"
+
+    def apply(self, candidate: Candidate) -> Candidate:
+        """The candidate after the choice."""
+        return self.axis.apply(candidate, self.value)
 
 
 class Node(NamedTuple):
@@ -52,6 +64,8 @@ class _Builder:
         self._nodes: dict[Hashable, Node] = {}
 
     def node(self, level: int, candidate: Candidate) -> Node:
+        """The node of the candidate that the axes before `level` have made."""
+        # The facts still to be read are all that can tell two candidates apart from here on.
         key = (level, tuple(read(candidate) for read in self._reads[level]))
         if key not in self._nodes:
             self._nodes[key] = self._build(level, candidate)
@@ -59,27 +73,28 @@ class _Builder:
 
     def _build(self, level: int, candidate: Candidate) -> Node:
         if level == len(self._axes):
-            return Node(total=0 if reasons(candidate, self._rules) else 1)
+            return Node(total=0 if broken_rules(candidate, self._rules) else 1)
         axis = self._axes[level]
         if not axis.applies(candidate):
             return self.node(level + 1, candidate)
+        # Edges to nodes without any design are left out, so that numbering never leads into an end.
         edges = tuple(
-            Edge(axis.apply, value, target)
-            for value, child in _distinct(axis, candidate)
+            Edge(axis, choice, value, target)
+            for choice, value, child in _distinct(axis, candidate)
             if (target := self.node(level + 1, child)).total
         )
         return Node(total=sum(edge.target.total for edge in edges), edges=edges)
 
 
-def _distinct(axis: Axis, candidate: Candidate) -> Iterator[tuple[Any, Candidate]]:
-    """The first value for each network that the axis can make of the candidate, with what it makes."""
+def _distinct(axis: Axis, candidate: Candidate) -> Iterator[tuple[int, Any, Candidate]]:
+    """The first choice for each network that the axis can make of the candidate, its value, and what it makes."""
     seen = set()
-    for value in axis.choices.values():
+    for choice, value in enumerate(axis.choices.values()):
         child = axis.apply(candidate, value)
         network = child.canonical()
         if network not in seen:
             seen.add(network)
-            yield value, child
+            yield choice, value, child
 
 
 def listed(root: Node, base: Candidate) -> Iterator[Candidate]:
@@ -88,7 +103,7 @@ def listed(root: Node, base: Candidate) -> Iterator[Candidate]:
     while waiting:
         node, candidate, edge = waiting.pop()
         if edge is not None:
-            candidate = edge.apply(candidate, edge.value)
+            candidate = edge.apply(candidate)
         if node.edges:
             waiting.extend((edge.target, candidate, edge) for edge in reversed(node.edges))
         elif node.total:
@@ -97,6 +112,7 @@ def listed(root: Node, base: Candidate) -> Iterator[Candidate]:
 
 def numbered(root: Node, base: Candidate, indices: Iterable[int]) -> Iterator[Candidate]:
     """The designs that `listed` gives at these places, for ascending indices below `root.total`."""
+    # Ascending indices share the beginnings of their paths; candidates along the shared part are not made again.
     path: list[tuple[Edge, Candidate]] = []
     for index in indices:
         edges = _path(root, index)
@@ -106,11 +122,12 @@ def numbered(root: Node, base: Candidate, indices: Iterable[int]) -> Iterator[Ca
         del path[shared:]
         for edge in edges[shared:]:
             candidate = path[-1][1] if path else base
-            path.append((edge, edge.apply(candidate, edge.value)))
+            path.append((edge, edge.apply(candidate)))
         yield (path[-1][1] if path else base).canonical()
 
 
 def _path(root: Node, index: int) -> list[Edge]:
+    """The choices that lead to the design of that number: every edge spans as many numbers as lie beyond it."""
     node, edges = root, []
     while node.edges:
         for edge in node.edges:

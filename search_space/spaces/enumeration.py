@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from search_space.axes.axis import Axis
 from search_space.candidate import Candidate
-from search_space.cost.parts import EXTRACTOR, GROUPS, HEAD, INJECTION, PYRAMID
+from search_space.cost.parts import FIELDS_OF, GROUPS
 from search_space.cost.table import Gathered
+from search_space.latency.coefficients import FEATURE_COUNT
 from search_space.latency.estimate import LatencyTable
 from search_space.latency.model import DeviceModel
-from search_space.latency.rates import TERMS
-from search_space.latency.spread import Floats
+from search_space.latency.predictive_spread import Floats
 from search_space.spaces.diagram import Edge, Node, diagram, numbered
 from search_space.spaces.space import Space
 from topformer.design import Design
@@ -34,16 +34,8 @@ CHECKED = 64
 
 Integers = NDArray[np.int64]
 
-_SIZE = frozenset({"height", "width"})
-_READS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        PYRAMID: frozenset({"stem", "rows", "taps"}) | _SIZE,
-        EXTRACTOR: frozenset({"rows", "taps", "pooled", "pool_stride", "extractor", "blocks", "extra_ffns"}) | _SIZE,
-        INJECTION: frozenset({"rows", "taps", "injected", "injection", "pool_stride", "design.width"}) | _SIZE,
-        HEAD: frozenset({"head", "design.width", "num_classes", "injected"}) | _SIZE,
-    }
-)
-"""What the cost of a group of parts depends on: fields of a design, and the sides of the image."""
+_INPUT = "input"
+"""Stands beside the names of a design's fields for the size of the image, on which every group depends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -193,24 +185,25 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
     if root.total > MOST:
         raise SpaceError(f"a space of at most {MOST:,} designs can be listed, got {root.total:,} in {space.name!r}")
     choices = _Paths(space.axes).of(root)
-    columns = np.zeros((root.total, len(_Column._fields) + 2 * TERMS))
+    columns = np.zeros((root.total, len(_Column._fields) + 2 * FEATURE_COUNT))
     touched = _touched(space, root)
+    # Each group is costed once per combination of the axes that touch it; `where` spreads that to all designs.
     for group in GROUPS:
-        own = [place for place, names in enumerate(touched) if names & _READS[group]]
+        own = [place for place, names in enumerate(touched) if names & (FIELDS_OF[group] | {_INPUT})]
         first, where = _combinations(choices[:, own])
         candidates = list(numbered(root, space.base, first.tolist()))
         columns += _of_group(candidates, model, group)[where]
-    found = Enumeration(
+    enumeration = Enumeration(
         space=space,
         device=model.name,
         choices=choices,
         parameters=columns[:, 0].astype(np.int64),
         macs=columns[:, 1].astype(np.int64),
         total_macs=columns[:, 2].astype(np.int64),
-        latency=model.table(columns[:, len(_Column._fields) :]),
+        latency=model.predict(columns[:, len(_Column._fields) :]),
     )
-    _check(found, model, root)
-    return found
+    _check(enumeration, model, root)
+    return enumeration
 
 
 class _Column(NamedTuple):
@@ -224,33 +217,30 @@ class _Paths:
 
     def __init__(self, axes: Sequence[Axis]) -> None:
         self._width = len(axes)
-        self._axis = {axis.apply: place for place, axis in enumerate(axes)}
-        self._labels = [[id(value) for value in axis.choices.values()] for axis in axes]
-        self._found: dict[int, NDArray[np.int16]] = {}
+        self._column = {axis.name: column for column, axis in enumerate(axes)}
+        self._below: dict[int, NDArray[np.int16]] = {}
 
     def of(self, node: Node) -> NDArray[np.int16]:
         """(total of the node, axes)."""
-        if id(node) not in self._found:
+        if id(node) not in self._below:
             below = [self._through(edge) for edge in node.edges]
-            self._found[id(node)] = (
+            self._below[id(node)] = (
                 np.concatenate(below) if below else np.full((node.total, self._width), -1, dtype=np.int16)
             )
-        return self._found[id(node)]
+        return self._below[id(node)]
 
     def _through(self, edge: Edge) -> NDArray[np.int16]:
-        axis = self._axis[edge.apply]
         paths = self.of(edge.target).copy()
-        paths[:, axis] = self._labels[axis].index(id(edge.value))
+        paths[:, self._column[edge.axis.name]] = edge.choice
         return paths
 
 
 def _touched(space: Space, root: Node) -> list[set[str]]:
     """Per axis, which fields of a design and sides of the image any of its choices changes, anywhere in the space."""
-    places = {axis.apply: place for place, axis in enumerate(space.axes)}
-    touched: list[set[str]] = [set() for _ in space.axes]
+    touched: dict[str, set[str]] = {axis.name: set() for axis in space.axes}
     for edge, before in _edges(root, space.base):
-        touched[places[edge.apply]] |= _differences(before, edge.apply(before, edge.value))
-    return touched
+        touched[edge.axis.name] |= _differences(before, edge.apply(before))
+    return list(touched.values())
 
 
 def _edges(root: Node, base: Candidate) -> Iterator[tuple[Edge, Candidate]]:
@@ -262,18 +252,21 @@ def _edges(root: Node, base: Candidate) -> Iterator[tuple[Edge, Candidate]]:
             yield edge, candidate
             if id(edge.target) not in seen:
                 seen.add(id(edge.target))
-                waiting.append((edge.target, edge.apply(candidate, edge.value)))
+                waiting.append((edge.target, edge.apply(candidate)))
 
 
 def _differences(before: Candidate, after: Candidate) -> set[str]:
-    # The M of a design and the side of an image are both called width.
-    names = {item.name: "design.width" if item.name == "width" else item.name for item in fields(Design)}
-    changed = {text for name, text in names.items() if getattr(before.design, name) != getattr(after.design, name)}
-    return changed | {side for side in _SIZE if getattr(before, side) != getattr(after, side)}
+    """The fields of the design that differ, and `_INPUT` where the size of the image does."""
+    names = {
+        item.name for item in fields(Design) if getattr(before.design, item.name) != getattr(after.design, item.name)
+    }
+    resized = (before.height, before.width) != (after.height, after.width)
+    return names | {_INPUT} if resized else names
 
 
 def _combinations(choices: NDArray[np.int16]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The first row of every distinct one, ascending, and for each row the place of its like among them."""
+    # One whole number per row, as digits of a mixed base, so that distinct rows are distinct numbers.
     codes = np.zeros(len(choices), dtype=np.int64)
     for column in choices.T:
         codes = codes * (int(column.max(initial=0)) + 2) + column + 1
@@ -283,21 +276,25 @@ def _combinations(choices: NDArray[np.int16]) -> tuple[NDArray[np.intp], NDArray
 
 
 def _of_group(candidates: Sequence[Candidate], model: DeviceModel, group: str) -> Floats:
-    """Cost and load of one group of parts in each candidate."""
+    """Cost and features of one group of parts in each candidate."""
     gathered = Gathered(candidates)
     costs = gathered.costs().by_module[group]
-    loads = gathered.features(model.loader)[:, GROUPS.index(group)]
-    rows: Floats = np.concatenate([np.stack([costs[name] for name in _Column._fields], axis=1), loads], 1)
+    features = gathered.sums(model.feature_extractor)[:, GROUPS.index(group)]
+    rows: Floats = np.concatenate([np.stack([costs[name] for name in _Column._fields], axis=1), features], 1)
     return rows
 
 
-def _check(found: Enumeration, model: DeviceModel, root: Node) -> None:
+def _check(enumeration: Enumeration, model: DeviceModel, root: Node) -> None:
     """Some designs, evenly spread, are costed one at a time too: an axis may depend on more than it changes."""
-    places = np.unique(np.linspace(0, len(found) - 1, CHECKED).astype(int)) if len(found) else np.array([], dtype=int)
-    alone = list(numbered(root, found.space.base, places.tolist()))
+    places = (
+        np.unique(np.linspace(0, len(enumeration) - 1, CHECKED).astype(int))
+        if len(enumeration)
+        else np.array([], dtype=int)
+    )
+    alone = list(numbered(root, enumeration.space.base, places.tolist()))
     slow = model.estimate_many(alone).milliseconds
-    if not np.allclose(found.latency.milliseconds[places], slow, rtol=1e-9):
+    if not np.allclose(enumeration.latency.milliseconds[places], slow, rtol=1e-9):
         raise ExplorerError(
-            f"space {found.space.name!r} has axes whose effect on cost is not that of the fields they change; "
+            f"space {enumeration.space.name!r} has axes whose effect on cost is not that of the fields they change; "
             "its designs must be costed one at a time"
         )

@@ -1,21 +1,18 @@
-"""Choosers that need no searcher: a seeded generator, a table of labels, and a recorder of what was asked."""
+"""Choosers that need no searcher: a table of labels, and a recorder of what was asked; and draws without repeats."""
 
 import random
 from collections.abc import Mapping
+from typing import Protocol
 
-from search_space.axes.axis import Chooser
 from topformer.errors import SpaceError
 
 
-class RandomChooser:
-    """Chooses every label with equal probability; the same seed gives the same choices."""
+class Chooser(Protocol):
+    """Whatever decides: Optuna, a seeded generator, or a table of labels."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - designs are drawn, not secrets
-
-    def choose(self, name: str, labels: tuple[str, ...]) -> str:  # noqa: ARG002 - the name is part of the protocol
-        """One of `labels`."""
-        return self._random.choice(labels)
+    def choose(self, name: str, labels: tuple[str, ...]) -> str:
+        """One of `labels`, for the axis of that name."""
+        ...
 
 
 class DictChooser:
@@ -35,7 +32,7 @@ class DictChooser:
         return self._labels[name]
 
 
-class Recorder:
+class RecordingChooser:
     """Asks another chooser and remembers its answers.
 
     Attributes:
@@ -55,6 +52,7 @@ class Recorder:
 def distinct_indices(total: int, amount: int, seed: int) -> list[int]:
     """`amount` different whole numbers below `total`, each set of them equally probable; `total` may be huge."""
     generator = random.Random(seed)  # noqa: S311 - designs are drawn, not secrets
+    # `sample` takes no range of 2^63 numbers or more; below, a draw is repeated for at most every second number.
     if 2 * amount >= total:
         return generator.sample(range(total), amount)
     drawn: dict[int, None] = {}

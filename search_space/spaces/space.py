@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from search_space.axes.axis import Axis, Chooser
-from search_space.axes.catalogue import CATALOGUE
+from search_space.axes.axis import Axis
 from search_space.candidate import Candidate
+from search_space.spaces.catalogue import CATALOGUE
 from search_space.spaces.diagram import Node, diagram, listed, numbered
-from search_space.spaces.sampling import DictChooser, Recorder, distinct_indices
+from search_space.spaces.sampling import Chooser, DictChooser, RecordingChooser, distinct_indices
 from search_space.spaces.validity import POOLED_GRID, Rule, check_valid
 from topformer.design import Design
 from topformer.errors import SpaceError, unknown_name
@@ -74,7 +74,7 @@ class Space:
         """
         for name, label in labels.items():
             self.axis(name).value(label)
-        recorder = Recorder(DictChooser(labels))
+        recorder = RecordingChooser(DictChooser(labels))
         candidate = self.suggest(recorder)
         for name in labels:
             if name not in recorder.labels:
@@ -85,6 +85,7 @@ class Space:
         """The labels that describe a candidate, or None where the space does not hold it."""
         target = candidate.canonical()
         labels: dict[str, str] = {}
+        # Every axis is read off the finished design: what an axis decided, no later axis has changed.
         for axis in self.axes:
             if axis.applies(target):
                 label = axis.label_of(target)
@@ -105,10 +106,10 @@ class Space:
         Raises:
             SpaceError: An axis or label does not exist, or an axis is left without labels.
         """
-        kept = {name: [labels] if isinstance(labels, str) else list(labels) for name, labels in only.items()}
-        for name in kept:
+        remaining = {name: [labels] if isinstance(labels, str) else list(labels) for name, labels in only.items()}
+        for name in remaining:
             self.axis(name)
-        axes = (axis.restricted(kept[axis.name]) if axis.name in kept else axis for axis in self.axes)
+        axes = (axis.restricted(remaining[axis.name]) if axis.name in remaining else axis for axis in self.axes)
         return replace(self, axes=tuple(axes))
 
     def count(self) -> int:
@@ -131,6 +132,7 @@ class Space:
         total = self.count()
         if not 0 <= n <= total:
             raise SpaceError(f"n must lie between 0 and the {total:,} designs of space {self.name!r}, got {n!r}")
+        # Numbers are drawn and not labels, so that a network with many descriptions is no likelier than another.
         order = distinct_indices(total, n, seed)
         ascending = sorted(order)
         drawn = dict(zip(ascending, numbered(self._diagram, self.base, ascending), strict=True))
@@ -165,7 +167,7 @@ def space(
     """A named space around a base design, which it always holds unless `only` excludes it.
 
     Args:
-        name: One of `spaces()`; `catalogue` says what each varies.
+        name: One of `spaces()`; `search_space.spaces.catalogue` says what each varies.
         base: A design, or the name of a preset.
         height: Input height in pixels.
         width: Input width in pixels.

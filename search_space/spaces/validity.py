@@ -28,10 +28,10 @@ class Rule:
     reads: Callable[[Candidate], Hashable] = everything
 
 
-def reasons(candidate: Candidate, rules: Iterable[Rule]) -> tuple[str, ...]:
+def broken_rules(candidate: Candidate, rules: Iterable[Rule]) -> tuple[str, ...]:
     """Why the rules reject a candidate; empty where none does."""
-    found = ((rule.name, rule.reason(candidate)) for rule in rules)
-    return tuple(f"{name}: {reason}" for name, reason in found if reason is not None)
+    reasons = ((rule.name, rule.reason(candidate)) for rule in rules)
+    return tuple(f"{name}: {reason}" for name, reason in reasons if reason is not None)
 
 
 def check_valid(candidate: Candidate, rules: Iterable[Rule]) -> Candidate:
@@ -40,8 +40,8 @@ def check_valid(candidate: Candidate, rules: Iterable[Rule]) -> Candidate:
     Raises:
         SpaceError: A rule rejects it; the message gives every reason.
     """
-    if found := reasons(candidate, rules):
-        raise SpaceError("; ".join(found))
+    if broken := broken_rules(candidate, rules):
+        raise SpaceError("; ".join(broken))
     return candidate
 
 
@@ -54,13 +54,3 @@ def _too_coarse(candidate: Candidate) -> str | None:
 
 POOLED_GRID = Rule(name="pooled grid", reason=_too_coarse, reads=lambda candidate: _too_coarse(candidate) is None)
 """A pooling stride that half of it could not be told from: both leave a single token."""
-
-
-def at_most(name: str, measure: Callable[[Candidate], float], limit: float) -> Rule:
-    """The rule that a number computed from a candidate, such as its parameters, does not exceed a limit."""
-
-    def reason(candidate: Candidate) -> str | None:
-        value = measure(candidate)
-        return None if value <= limit else f"{value:,} exceeds {limit:,}"
-
-    return Rule(name=name, reason=reason)

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis.records.fidelity import Fidelity
 from analysis.records.record import JsonlStore, Metric, Record, State
 from topformer import codec
 from topformer.presets import NANO
 
 MIOU = "miou@tokenworld-128"
 LATENCY = "latency_ms@snapdragon-865"
+FIDELITY = Fidelity(evaluator="lean:0123456789ab", data="tokenworld-128:ba9876543210", size="128x128", budget=1200)
 
 
 def record(trial: int = 0, miou: float | None = 50.0, latency_ms: float = 4.0, **changes: Any) -> Record:
@@ -28,13 +31,13 @@ def record(trial: int = 0, miou: float | None = 50.0, latency_ms: float = 4.0, *
         "width": 128,
         "labels": {"width": "128"},
         "metrics": metrics,
-        "budget": 1200,
+        "fidelity": FIDELITY,
     }
     return Record(**{**values, **changes})
 
 
 def run_folder(folder: Path, records: list[Record], **changes: Any) -> Path:
-    """A run folder with these records; `changes` replace keys of its study."""
+    """A run folder with these records, each with a design of its own; `changes` replace keys of its study."""
     study: Mapping[str, Any] = {
         "schema": 1,
         "name": "nano",
@@ -49,5 +52,12 @@ def run_folder(folder: Path, records: list[Record], **changes: Any) -> Path:
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "study.json").write_text(json.dumps({**study, **changes}))
-    JsonlStore(folder / "records.jsonl").append_many(records)
+    JsonlStore(folder / "records.jsonl").append_many(with_own_design(record) for record in records)
     return folder
+
+
+def with_own_design(one: Record) -> Record:
+    """The record with a design by its number, and that design's fingerprint."""
+    design = replace(NANO, num_classes=one.trial + 2)
+    fingerprint = f"{codec.fingerprint(design)}@{one.height}x{one.width}"
+    return replace(one, design=codec.to_json(design), fingerprint=fingerprint)

@@ -3,10 +3,11 @@
 import pytest
 
 from analysis.reference import published_points
-from docs.make.devices import left_out
 from experiments.ablations.definition import table
-from search_space.latency.calibration.devices import CHECKED, FOLDER, read_rows
+from search_space.latency.calibration.devices import CHECKED, read_rows
+from search_space.latency.calibration.left_out import left_out
 from search_space.latency.calibration.networks import summed
+from search_space.latency.devices import FOLDER
 from search_space.latency.kernels import kernels
 from search_space.operations.walk import walk
 from tests import ROOT
@@ -37,21 +38,21 @@ ALL = (
 def rows() -> dict[str, list[str]]:
     """Cells of the page by network."""
     lines = [line.strip("|").split("|") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
-    return {line[0].strip(): [cell.strip() for cell in line[1:]] for line in lines[1:]}
+    return {line[0].strip(): [cell.strip() for cell in line[1:]] for line in lines[2:]}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_rebuilt_network_is_the_one_that_the_paper_counts_and_ships_as_kernels(name: str) -> None:
-    from docs.make.baselines import SIDE, baseline, helper_parameters
+    from docs.make.baselines import SIDE, auxiliary_parameters, build_baseline
     from docs.make.table_1 import macs_of_mmcv
 
-    network = baseline(name)
+    network = build_baseline(name)
     steps = walk(network, SIDE, SIDE)
     (row,) = (row for row in read_rows(FOLDER / "snapdragon-865", CHECKED) if row.name == name)
     assert tuple(kernel._replace(ruled=True) for kernel in summed(kernels(steps))) == row.kernels
 
     (paper,) = (point for point in published_points("miou@ade20k") if point.name in (name, f"{name} {name}"))
-    trained = sum(weight.numel() for weight in network.parameters()) + helper_parameters(name)
+    trained = sum(weight.numel() for weight in network.parameters()) + auxiliary_parameters(name)
     assert trained / 1e6 == pytest.approx(paper.parameters_m, abs=0.07)
     counts = (sum(step.macs for step in steps), macs_of_mmcv(steps))
     assert min(abs(count / 1e9 / paper.gflops - 1) for count in counts) < 0.01

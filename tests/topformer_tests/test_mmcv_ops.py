@@ -16,11 +16,11 @@ def greedy(boxes: list[list[float]], scores: list[float], threshold: float) -> l
         areas = [(c[2] - c[0]) * (c[3] - c[1]) for c in (a, b)]
         return width * height / (sum(areas) - width * height)
 
-    kept: list[int] = []
+    staying: list[int] = []
     for number in sorted(range(len(boxes)), key=lambda i: -scores[i]):
-        if all(iou(boxes[number], boxes[other]) <= threshold for other in kept):
-            kept.append(number)
-    return kept
+        if all(iou(boxes[number], boxes[other]) <= threshold for other in staying):
+            staying.append(number)
+    return staying
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.7])
@@ -29,9 +29,9 @@ def test_nms_is_greedy_suppression(threshold: float) -> None:
     corners = torch.rand(200, 2, generator=generator, dtype=torch.float64) * 60
     boxes = torch.cat([corners, corners + 5 + torch.rand(200, 2, generator=generator, dtype=torch.float64) * 40], dim=1)
     scores = torch.rand(200, generator=generator, dtype=torch.float64)
-    found = nms(boxes, scores, iou_threshold=threshold).tolist()
-    assert found == greedy(boxes.tolist(), scores.tolist(), threshold)
-    assert 5 < len(found) < len(boxes)
+    staying = nms(boxes, scores, iou_threshold=threshold).tolist()
+    assert staying == greedy(boxes.tolist(), scores.tolist(), threshold)
+    assert 5 < len(staying) < len(boxes)
 
 
 def test_overlap_by_hand() -> None:

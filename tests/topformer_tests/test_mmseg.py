@@ -42,8 +42,8 @@ def test_the_segmentor_gives_the_logits_of_the_network(design: Any) -> None:
     adapted.load_state_dict(to_segmentor_state(network.state_dict()), strict=True)
     image = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        expected, found = network(image), adapted(image, mode="tensor")
-    assert torch.equal(found, expected)
+        expected, actual = network(image), adapted(image, mode="tensor")
+    assert torch.equal(actual, expected)
 
 
 def test_the_names_of_the_tensors_go_there_and_back() -> None:

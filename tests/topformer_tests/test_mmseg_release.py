@@ -118,10 +118,10 @@ def test_an_imagenet_checkpoint_is_taken_by_init_cfg_the_averaged_weights_first(
     torch.save({"state_dict": last, "state_dict_ema": {**state, "head.l.weight": torch.zeros(2)}}, tmp_path / "in.pth")
     built = build(keys("tiny_released", init_cfg={"type": "Pretrained", "checkpoint": str(tmp_path / "in.pth")}))
     built.init_weights()
-    found = from_segmentor_state(built.state_dict())
-    assert torch.equal(found["backbone.pyramid.stem.conv.weight"], state["tpm.stem.0.c.weight"])
+    restored = from_segmentor_state(built.state_dict())
+    assert torch.equal(restored["backbone.pyramid.stem.conv.weight"], state["tpm.stem.0.c.weight"])
     ours = "backbone.extractor.blocks.3.attention.query.norm.running_var"
-    assert torch.equal(found[ours], state["trans.transformer_blocks.3.attn.to_q.bn.running_var"])
+    assert torch.equal(restored[ours], state["trans.transformer_blocks.3.attn.to_q.bn.running_var"])
 
 
 def test_a_checkpoint_of_another_network_is_refused_by_init_cfg(tmp_path: Path) -> None:
@@ -159,12 +159,12 @@ def samples(count: int) -> list[Any]:
     from mmengine.structures import PixelData
     from mmseg.structures import SegDataSample
 
-    made = []
+    samples = []
     for _ in range(count):
         sample = SegDataSample(metainfo={"img_shape": (64, 64)})
         sample.gt_sem_seg = PixelData(data=torch.ones(1, 64, 64, dtype=torch.long))
-        made.append(sample)
-    return made
+        samples.append(sample)
+    return samples
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def test_logits_are_those_of_the_release(case: str, two_threads: None) -> None:
 
 def adds_as_the_golden_run() -> bool:
     """Whether the processor is of the golden run's kind: MKL's matrix products have other kernels on Intel's."""
-    known = Path("/proc/cpuinfo")
-    amd = known.exists() and "AuthenticAMD" in known.read_text(encoding="utf-8")
+    cpuinfo = Path("/proc/cpuinfo")
+    amd = cpuinfo.exists() and "AuthenticAMD" in cpuinfo.read_text(encoding="utf-8")
     return amd and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 

@@ -35,10 +35,10 @@ def test_an_extra_that_is_none() -> None:
 
 def test_doctor_names_every_extra(capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor", "--json"])
-    found = json.loads(capsys.readouterr().out)["extras"]
-    assert found == {name: missing(name) for name in EXTRAS}
+    extras = json.loads(capsys.readouterr().out)["extras"]
+    assert extras == {name: missing(name) for name in EXTRAS}
     main(["doctor"])
     printed = capsys.readouterr().out
-    for name, absent in found.items():
+    for name, absent in extras.items():
         line = next(line for line in printed.splitlines() if line.startswith(f"extra {name}"))
         assert line.endswith(command(name) if absent else "installed")

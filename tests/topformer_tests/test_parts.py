@@ -13,10 +13,10 @@ from topformer.design import Block, Bottleneck, Head, Injection, Stem
 from topformer.errors import InputError
 from topformer.extractor import AtrousPyramid, Attention, AttentionBlock, FeedForward, FeedForwardBlock, PyramidPooling
 from topformer.heads import ConcatHead, SumHead
-from topformer.injection import SemanticsInjection, build_injection
+from topformer.injection import INJECTIONS, SemanticsInjection
 from topformer.layers import ConvUnit, DropPath, check_probability, drop_path_rates, resize
 from topformer.network import LastTokenPool, TokenPool
-from topformer.pyramid import ResidualRow, Row, TokenPyramid
+from topformer.pyramid import InvertedResidual, InvertedResidualWithShortcut, TokenPyramid
 
 
 def random_map(*shape: int) -> Tensor:
@@ -60,8 +60,8 @@ def means(x: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.stack([torch.stack([cell(i, j) for j in range(columns)], 2) for i in range(rows)], 2)
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+def close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ INJECTED: dict[Injection, Callable[[nn.Module, Tensor, Tensor, tuple[int, int]],
 @pytest.mark.parametrize("kind", Injection)
 @torch.inference_mode()
 def test_an_injection_is_its_formula(kind: Injection) -> None:
-    module = filled(build_injection(kind, 5, 7))
+    module = filled(INJECTIONS[kind](5, 7))
     tokens, semantics = random_map(2, 5, 11, 6), 4 * random_map(2, 5, 3, 2)
     close(module(tokens, semantics), INJECTED[kind](module, tokens, semantics, (11, 6)))
 
@@ -192,7 +192,7 @@ def test_branches_keep_one_channel_where_a_quarter_is_none(extractor: type[nn.Mo
 
 @torch.inference_mode()
 def test_a_row_expands_filters_and_projects() -> None:
-    module = filled(Row(4, Bottleneck(kernel=5, expand=3, channels=6, stride=2)))
+    module = filled(InvertedResidual(4, Bottleneck(kernel=5, expand=3, channels=6, stride=2)))
     x = random_map(1, 4, 9, 7)
     wide = conv_norm(module.get_submodule("expand"), x).relu()
     deep = conv_norm(module.get_submodule("depthwise"), wide, stride=2, padding=2, groups=12).relu()
@@ -205,12 +205,20 @@ def test_only_rows_of_stride_1_and_equal_channels_add_their_input() -> None:
         for c, s in [(4, 1), (4, 2), (4, 1), (6, 1), (6, 2), (8, 2), (8, 2)]
     ]
     pyramid = TokenPyramid(Stem(channels=4), rows, (1, 4, 5, 6))
-    assert [isinstance(row, ResidualRow) for row in pyramid.rows] == [True, False, True, False, False, False, False]
+    assert [isinstance(row, InvertedResidualWithShortcut) for row in pyramid.rows] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 @torch.inference_mode()
 def test_a_residual_row_adds_its_input() -> None:
-    module = filled(ResidualRow(4, Bottleneck(kernel=3, expand=1, channels=4, stride=1)))
+    module = filled(InvertedResidualWithShortcut(4, Bottleneck(kernel=3, expand=1, channels=4, stride=1)))
     x = random_map(1, 4, 5, 5)
     deep = conv_norm(module.get_submodule("depthwise"), x, padding=1, groups=4).relu()
     close(module(x), x + conv_norm(module.get_submodule("project"), deep))

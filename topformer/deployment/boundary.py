@@ -1,6 +1,8 @@
-"""Where the graph of a network ends: what is exported, timed and predicted."""
+"""What a deployed graph is: where it ends, and the format of its file. Plain data, for a command line without numpy."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Boundary(StrEnum):
@@ -12,3 +14,20 @@ class Boundary(StrEnum):
     """At the logits resized to the image."""
     ARGMAX = "argmax"
     """At the class of every pixel: the logits resized to the image, and their argmax."""
+
+
+class Format(StrEnum):
+    """What the file is."""
+
+    ONNX = "onnx"
+    """One .onnx file, opset 20, weights inside."""
+    NCNN = "ncnn"
+    """A .param file and a .bin file beside it, fp32; blobs `in0` and `out0`."""
+    TORCHSCRIPT = "torchscript"
+    """One .pt file, traced."""
+
+
+SUFFIXES: Mapping[Format, str] = MappingProxyType(
+    {Format.ONNX: ".onnx", Format.NCNN: ".param", Format.TORCHSCRIPT: ".pt"}
+)
+"""Ending of the file's name, by format."""

@@ -1,18 +1,16 @@
 """A design as a file that an inference engine runs, checked against torch."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.deployment.boundary import Boundary
+from topformer.deployment.boundary import SUFFIXES, Boundary, Format
 from topformer.design import Design, Extractor
 from topformer.errors import ExplorerError, InputError, StorageError
 
@@ -21,23 +19,6 @@ TOLERANCE = 1e-4
 
 EQUAL_PIXELS = 0.999
 """Least share of pixels with the class that torch gives them."""
-
-
-class Format(StrEnum):
-    """What the file is."""
-
-    ONNX = "onnx"
-    """One .onnx file, opset 20, weights inside."""
-    NCNN = "ncnn"
-    """A .param file and a .bin file beside it, fp32; blobs `in0` and `out0`."""
-    TORCHSCRIPT = "torchscript"
-    """One .pt file, traced."""
-
-
-SUFFIXES: Mapping[Format, str] = MappingProxyType(
-    {Format.ONNX: ".onnx", Format.NCNN: ".param", Format.TORCHSCRIPT: ".pt"}
-)
-"""Ending of the file's name, by format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +124,7 @@ def export(
         width=width,
         weights=str(checkpoint) if checkpoint else f"random, seed {seed}: times are right, classes are not",
         difference=difference,
-        sha256=digest(files),
+        sha256=_files_sha256(files),
         step=step,
     )
 
@@ -155,22 +136,22 @@ def _placed(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-            made = write(Path(folder) / path.name)
-            difference = check(made[0])
-            files = tuple(path.with_name(part.name) for part in made)
-            for part, place in zip(made, files, strict=True):
+            unplaced = write(Path(folder) / path.name)
+            difference = check(unplaced[0])
+            files = tuple(path.with_name(part.name) for part in unplaced)
+            for part, place in zip(unplaced, files, strict=True):
                 part.replace(place)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     return files, difference
 
 
-def digest(files: tuple[Path, ...]) -> str:
+def _files_sha256(files: tuple[Path, ...]) -> str:
     """SHA-256 of the content of the files, one after the other, in hexadecimal."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for path in files:
-        found.update(path.read_bytes())
-    return found.hexdigest()
+        sha256.update(path.read_bytes())
+    return sha256.hexdigest()
 
 
 def _step(design: Design, to: Format, height: int, width: int) -> int:
@@ -203,18 +184,18 @@ def _patches(rng: np.random.Generator, height: int, width: int) -> NDArray[np.fl
     coarse = rng.standard_normal((1, 3, 8, 8), dtype=np.float32)
     rows, columns = (np.arange(side) * 8 // side for side in (height, width))
     noise = rng.standard_normal((1, 3, height, width), dtype=np.float32)
-    found: NDArray[np.float32] = coarse[:, :, rows][:, :, :, columns] + np.float32(0.3) * noise
-    return found
+    image: NDArray[np.float32] = coarse[:, :, rows][:, :, :, columns] + np.float32(0.3) * noise
+    return image
 
 
-def _checked(expected: NDArray[Any], found: NDArray[Any], boundary: Boundary, to: Format) -> float:
+def _checked(expected: NDArray[Any], actual: NDArray[Any], boundary: Boundary, to: Format) -> float:
     """The difference, if it is small enough."""
-    if found.shape != expected.shape:
-        raise ExplorerError(f"the exported {to} graph gives the shape {found.shape}, torch gives {expected.shape}")
+    if actual.shape != expected.shape:
+        raise ExplorerError(f"the exported {to} graph gives the shape {actual.shape}, torch gives {expected.shape}")
     if boundary is Boundary.ARGMAX:
-        difference, largest = float(np.mean(found != expected)), 1 - EQUAL_PIXELS
+        difference, largest = float(np.mean(actual != expected)), 1 - EQUAL_PIXELS
     else:
-        difference, largest = float(np.abs(found - expected).max() / expected.std()), TOLERANCE
+        difference, largest = float(np.abs(actual - expected).max() / expected.std()), TOLERANCE
     if not difference <= largest:  # also true for a difference that is not a number
         raise ExplorerError(f"the exported {to} graph differs from torch by {difference:.1e}, more than {largest:.0e}")
     return difference

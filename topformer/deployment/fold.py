@@ -17,7 +17,7 @@ TOLERANCE = 1e-5
 _CHECKED_SIZE = (2, 3, 96, 160)
 
 
-def deploy(model: nn.Module) -> nn.Module:
+def fold_batch_norm(model: nn.Module) -> nn.Module:
     """A copy of a trained network for inference, without BatchNorm.
 
     The copy is in evaluation mode, needs no gradients, and keeps the paths of all convolutions; units lose their
@@ -39,10 +39,10 @@ def deploy(model: nn.Module) -> nn.Module:
     trained = deepcopy(model).eval().requires_grad_(False).cpu().double()
     folded = deepcopy(trained)
     _fold(folded)
-    found = _difference(trained, folded)
-    if not found <= TOLERANCE:  # also true for a difference that is not a number
+    difference = _difference(trained, folded)
+    if not difference <= TOLERANCE:  # also true for a difference that is not a number
         raise ExplorerError(
-            f"the folded network differs from the trained one by {found:.1e} of the largest output, more than "
+            f"the folded network differs from the trained one by {difference:.1e} of the largest output, more than "
             f"{TOLERANCE:.0e}; its weights or BatchNorm statistics are extreme or not finite"
         )
     return folded.to(home.device, home.dtype)
@@ -55,16 +55,16 @@ def _fold(model: nn.Module) -> None:
             del unit.norm
     left = [path for path, part in model.named_modules() if isinstance(part, _BatchNorm)]
     if left:
-        raise InputError(f"deploy folds BatchNorm in convolution units only, and found it at {', '.join(left)}")
+        raise InputError(f"BatchNorm is folded in convolution units only, and stands outside them at {', '.join(left)}")
 
 
 def _difference(trained: nn.Module, folded: nn.Module) -> float:
     image = torch.randn(_CHECKED_SIZE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.inference_mode():
-        expected, found = _maps(trained(image)), _maps(folded(image))
+        expected, actual = _maps(trained(image)), _maps(folded(image))
     # Tensor maxima, for they keep a value that is not a number where Python's max may lose it.
     largest = float(torch.stack([a.abs().max() for a in expected]).max())
-    difference = float(torch.stack([(a - b).abs().max() for a, b in zip(expected, found, strict=True)]).max())
+    difference = float(torch.stack([(a - b).abs().max() for a, b in zip(expected, actual, strict=True)]).max())
     return difference / largest if largest else difference
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from topformer.deployment.boundary import Boundary
-from topformer.deployment.fold import deploy
+from topformer.deployment.fold import fold_batch_norm
 from topformer.design import SCALES, Design, Pooled
 from topformer.errors import CheckpointError
 from topformer.extractor import Attention
@@ -90,7 +90,7 @@ def deployed(
     model.eval()
     if checkpoint is not None:
         _load(model, checkpoint)
-    network = deploy(model)
+    network = fold_batch_norm(model)
     if size is None:
         scales = SCALES if design.pooled is Pooled.ALL else SCALES[-1:]
         network.get_submodule("backbone").pool = WindowPool([design.pool_stride // scale for scale in scales])

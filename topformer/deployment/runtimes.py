@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from topformer.deployment.export import Format
+from topformer.deployment.boundary import Format
 from topformer.errors import ExplorerError
 
 Array = NDArray[Any]
@@ -33,8 +33,8 @@ _MOST = 128
 def evaluate(network: nn.Module, image: Array) -> Array:
     """What torch gives for an image."""
     with torch.inference_mode():
-        found: Array = network(torch.from_numpy(image)).numpy()
-    return found
+        output: Array = network(torch.from_numpy(image)).numpy()
+    return output
 
 
 def _write_onnx(network: nn.Module, path: Path, image: Array, step: int = 0) -> tuple[Path, ...]:
@@ -90,8 +90,8 @@ def _write_ncnn(network: nn.Module, path: Path, image: Array, step: int = 0) -> 
         except subprocess.TimeoutExpired:
             raise ExplorerError(f"pnnx did not finish within {_PNNX_SECONDS} seconds") from None
         if done.returncode or not (folder / "out.bin").exists():
-            said = (done.stderr or done.stdout).strip().splitlines()[-1:]
-            raise ExplorerError(f"pnnx failed with status {done.returncode}: {''.join(said) or 'no message'}")
+            last_line = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            raise ExplorerError(f"pnnx failed with status {done.returncode}: {''.join(last_line) or 'no message'}")
         path.write_bytes((folder / "out.param").read_bytes())
         weights.write_bytes((folder / "out.bin").read_bytes())
     return path, weights
@@ -106,8 +106,8 @@ the files, the one of the given name first."""
 
 def _run_onnx(path: Path, image: Array) -> Array:
     session = package("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    found: Array = session.run(None, {"image": image})[0]
-    return found
+    output: Array = session.run(None, {"image": image})[0]
+    return output
 
 
 def _run_ncnn(path: Path, image: Array) -> Array:

@@ -77,13 +77,13 @@ def inherit(state: Mapping[str, Tensor], source: Design, design: Design) -> tupl
     sliced: list[str] = []
     new: list[str] = []
     for name, tensor in fresh.items():
-        found = _cut(name, tensor, units, state)
-        if found is None:
+        cut = _cut(name, tensor, units, state)
+        if cut is None:
             new.append(name)
             continue
-        same = found.shape == state[_source_name(name, units)].shape
+        same = cut.shape == state[_source_name(name, units)].shape
         (inherited if same else sliced).append(name)
-        fresh[name] = found.clone()
+        fresh[name] = cut.clone()
     return fresh, InheritReport(inherited=tuple(inherited), sliced=tuple(sliced), new=tuple(new))
 
 
@@ -139,8 +139,8 @@ def _segments(wanted: Sequence[int], available: Sequence[int]) -> Positions:
     """One prefix per segment of a concatenated axis."""
     starts = [sum(available[:i]) for i in range(len(available))]
     parts = [_prefix(w, a, s) for w, a, s in zip(wanted, available, starts, strict=True)]
-    known = [part for part in parts if part is not None]
-    return tuple(i for part in known for i in part) if len(known) == len(parts) else None
+    fitting = [part for part in parts if part is not None]
+    return tuple(i for part in fitting for i in part) if len(fitting) == len(parts) else None
 
 
 def _units(source: Design, design: Design) -> Iterator[_Unit]:
@@ -182,8 +182,8 @@ def _pyramid(source: Design, design: Design) -> Iterator[_Unit]:
 def _extractor(source: Design, design: Design, embedding: Positions) -> Iterator[_Unit]:
     if design.extractor is not source.extractor:
         return
-    if design.extractor in (Extractor.PPM, Extractor.ASPP):
-        # The widths of the branches follow from the embedding.
+    if not design.has_blocks:
+        # Kinds without blocks have no widths of their own: all follow from the embedding.
         if design.tap_channels == source.tap_channels:
             yield from _branches(design)
         return
@@ -200,7 +200,7 @@ def _extractor(source: Design, design: Design, embedding: Positions) -> Iterator
 
 
 def _branches(design: Design) -> Iterator[_Unit]:
-    """Units of PPM and ASPP, whole."""
+    """Units of an extractor without blocks, whole."""
     with torch.device("meta"):
         state = TopFormer(design).state_dict()
     for name, tensor in state.items():
@@ -224,7 +224,7 @@ def _per_head(heads: int, width: int, source_heads: int, source_width: int) -> P
 
 
 _GATED_BY_UNIT = frozenset({Injection.GATE_SUM, Injection.GATE, Injection.SUM})
-"""Kinds whose parts are the same units; the fourth has other activations and a gate without BatchNorm."""
+"""Kinds whose parts are the same units, so that one may inherit from another; any other kind inherits from its own."""
 
 
 def _injection(source: Design, design: Design) -> Iterator[_Unit]:
@@ -245,8 +245,9 @@ def _injection(source: Design, design: Design) -> Iterator[_Unit]:
 def _head(source: Design, design: Design) -> Iterator[_Unit]:
     width = _prefix(design.width, source.width)
     if source.head is design.head:
-        columns = {Head.SUM: width, Head.SUM_DEPTHWISE: (0,), Head.CONCAT: _maps(source, design)}[design.head]
-        yield _Unit("head.fuse", "head.fuse", width, columns)
+        columns = {Head.SUM: width, Head.SUM_DEPTHWISE: (0,), Head.CONCAT: _maps(source, design)}
+        # The fuse convolution of a kind that is not named here starts anew.
+        yield _Unit("head.fuse", "head.fuse", width, columns.get(design.head))
     if source.num_classes == design.num_classes:
         yield _Unit("head.classifier", "head.classifier", tuple(range(design.num_classes)), width)
 

@@ -24,9 +24,18 @@ _STATES = ("state_dict_ema", "state_dict", "model")
 _PARTS = ("backbone.tpm.", "backbone.trans.", "backbone.SIM.", "decode_head.")
 """Released names of everything that our networks have; any other entry belongs to another network."""
 
+_INJECTION_NAMES: Mapping[Injection, Mapping[str, str]] = {
+    Injection.GATE_SUM: {"local": "local_embedding", "gate": "global_act", "info": "global_embedding"},
+    Injection.GATE_SUM_CBR: {"local": "local_embedding", "gate": "global_act", "info": "global_embedding"},
+    Injection.GATE: {"local": "fuse1", "gate": "fuse2"},
+    Injection.SUM: {"local": "fuse1", "info": "fuse2"},
+}
+"""Our parts of an injection module to the released ones."""
+
 _RELEASED: Mapping[str, frozenset[Any]] = {
     "pooled": frozenset({Pooled.ALL}),
     "extractor": frozenset({Extractor.TRANSFORMER}),
+    "injection": frozenset(_INJECTION_NAMES),
     "head": frozenset({Head.SUM, Head.SUM_DEPTHWISE}),
 }
 """Parts of a design for which there are released names."""
@@ -131,16 +140,16 @@ def _expected(name: str, state: Mapping[str, Tensor], *, skip_classifier: bool) 
 
 
 def _check_fit(state: Mapping[str, Tensor], names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    known = set(names.values())
+    expected = set(names.values())
     missing = [name for name in shapes if name not in state]
-    unexpected = [name for name in state if name.startswith(_PARTS) and name not in known]
+    unexpected = [name for name in state if name.startswith(_PARTS) and name not in expected]
     misshaped = [
         f"{name} {tuple(state[name].shape)} for {shape}"
         for name, shape in shapes.items()
         if name in state and tuple(state[name].shape) != shape
     ]
-    found = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshaped))
-    problems = [f"{len(listed)} {what}: {', '.join(listed)}" for what, listed in found if listed]
+    faults = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshaped))
+    problems = [f"{len(listed)} {what}: {', '.join(listed)}" for what, listed in faults if listed]
     if any(name.startswith(_CLASSIFIER) for name in misshaped):
         problems.append("skip_classifier=True loads the rest when the classes are others")
     if problems:
@@ -206,14 +215,6 @@ def _extractor(design: Design) -> Iterator[tuple[str, str]]:
         yield from _unit(f"{ours}.ffn.project", f"{released}.mlp.fc2")
 
 
-_INJECTION_NAMES: Mapping[Injection, Mapping[str, str]] = {
-    Injection.GATE_SUM: {"local": "local_embedding", "gate": "global_act", "info": "global_embedding"},
-    Injection.GATE_SUM_CBR: {"local": "local_embedding", "gate": "global_act", "info": "global_embedding"},
-    Injection.GATE: {"local": "fuse1", "gate": "fuse2"},
-    Injection.SUM: {"local": "fuse1", "info": "fuse2"},
-}
-
-
 def _injection(design: Design) -> Iterator[tuple[str, str]]:
     for i, scale in enumerate(design.injected):
         # The release counts all four scales; ours counts those that are injected.
@@ -266,8 +267,8 @@ def _read(source: Source) -> Mapping[str, Any]:
 
 def refused(error: Exception) -> str:
     """What torch found in a file, in one line and without its advice to load the file all the same."""
-    said = str(error).rpartition("WeightsUnpickler error: ")[2]
-    return " ".join(said.split(". ")[0].partition("Check the documentation")[0].split())
+    reason = str(error).rpartition("WeightsUnpickler error: ")[2]
+    return " ".join(reason.split(". ")[0].partition("Check the documentation")[0].split())
 
 
 def _plain_data() -> list[Any]:

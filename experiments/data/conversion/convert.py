@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +21,10 @@ from experiments.data.conversion import tables as convert_tables
 from experiments.data.conversion.read import DetailImage, read_detail, read_mat
 from experiments.data.folders.known import KNOWN, TRAINING, VALIDATION, KnownSet
 from experiments.data.images import read_label
-from topformer.errors import DataError, StorageError, unknown_name
+from experiments.data.listing import names_listed, visible_below
+from experiments.files import make_folder
+from topformer.errors import DataError, unknown_name
+from topformer.files import replacing, write_text
 
 _LISTED = 20
 
@@ -109,8 +111,7 @@ def convert(
     finally:
         pool.shutdown(cancel_futures=True)
     for path, names in plan.lists.items():
-        with _replacing(path) as fresh:
-            fresh.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        write_text(path, "".join(f"{name}\n" for name in names))
     return Converted(made=len(todo), kept=len(plan.jobs) - len(todo))
 
 
@@ -132,32 +133,20 @@ def _check_files(source: Path, jobs: Iterable[Job]) -> None:
 def _work(job: Job) -> None:
     labels = convert_tables.apply_table(job.table, job.read(), job.origin)
     _place(job.image, job.placed)
-    with _replacing(job.label) as fresh:
+    make_folder(job.label.parent)
+    with replacing(job.label, durable=False) as fresh:
         Image.fromarray(labels).save(fresh, format="PNG")
 
 
 def _place(image: Path, placed: Path) -> None:
     if _whole(placed):
         return
-    with _replacing(placed) as fresh:
+    make_folder(placed.parent)
+    with replacing(placed, durable=False) as fresh:
         try:
             os.link(image.resolve(), fresh)
         except OSError:
             shutil.copyfile(image, fresh)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A fresh file to write, which takes the place of `path` in one step when the block ends well."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield fresh
-        fresh.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error}") from error
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _coco_10k(source: Path, out: Path) -> Plan:
@@ -198,8 +187,8 @@ def _cityscapes(source: Path, out: Path) -> Plan:
 def _label_images(known: KnownSet, source: Path, out: Path, suffix: str, table: Mapping[int, int]) -> Iterator[Job]:
     """Label images that keep their folders and get another suffix."""
     for about in known.splits.values():
-        for path in sorted((source / about.labels).rglob(f"*{suffix}")):
-            if path.name.endswith(known.label_suffix) or path.name.startswith("."):
+        for path in visible_below(source / about.labels):
+            if not path.name.endswith(suffix) or path.name.endswith(known.label_suffix):
                 continue
             name = path.relative_to(source / about.labels).as_posix().removesuffix(suffix)
             image = f"{about.images}/{name}{known.image_suffix}"
@@ -264,10 +253,7 @@ def _context_plan(source: Path, out: Path, splits: Mapping[str, str], reads: Map
 
 
 def _names(path: Path, known: KnownSet) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}; {known.expected()}") from None
+    return names_listed(path, f"; {known.expected()}")
 
 
 CONVERSIONS: Mapping[str, Callable[[Path, Path], Plan]] = MappingProxyType(

@@ -1,6 +1,5 @@
 """Reads the original annotations: MATLAB files, the JSON file of PASCAL in Detail, and label images."""
 
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from topformer.errors import DataError
+from topformer.files import LARGEST_ANNOTATIONS, read_json
 
 _BROKEN = (OSError, ValueError, TypeError, IndexError, NotImplementedError, MatReadError, zlib.error)
 """What scipy raises for a file that is missing, cut off, no MATLAB file, or of MATLAB 7.3."""
@@ -100,14 +100,12 @@ def read_detail(path: Path) -> tuple[DetailImage, ...]:
         DataError: The file cannot be read or has another form.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path, error=DataError, most=LARGEST_ANNOTATIONS)
         regions: dict[Any, list[tuple[int, str | Sequence[int]]]] = {}
         for region in content["annos_segmentation"]:
             regions.setdefault(region["image_id"], []).append(_region(region))
         return tuple(_image(image, regions) for image in content["images"])
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is no annotation file of PASCAL in Detail; missing or wrong: {error}") from None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from experiments.data.folders.folder import IGNORED
+from experiments.data.folders import IGNORED
 from experiments.data.images import Pixels
 from topformer.errors import DataError
 

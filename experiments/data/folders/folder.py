@@ -1,29 +1,25 @@
 """Folders of images and labels: those of the known data sets, and any in ADE20K layout."""
 
-import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import psutil
-
+from experiments.data.folders.description import DESCRIPTIONS, describe
 from experiments.data.folders.known import KnownSet, known_set, recognise
-from experiments.data.folders.match import ANNOTATIONS, IMAGES, Pair, match_known, match_plain
-from experiments.data.images import Pixels, read_image, read_label
-from experiments.data.tokenworld.write import MANIFEST, read_manifest
+from experiments.data.folders.labels import MOST_CLASSES, Labelling, numbered
+from experiments.data.folders.match import ANNOTATIONS, IMAGES, Pair, find_pairs
+from experiments.data.images import Pixels, read_pair
+from experiments.data.listing import folders
+from experiments.data.tokenworld.write import MANIFEST
 from topformer.errors import DataError, unknown_name
 
-IGNORED = 255
-"""Number of an ignored pixel in training targets, and in labels whose class 0 is a class."""
-MOST_CLASSES = 254
-
-_THREADS = 4
-_DESCRIPTIONS = (MANIFEST, "dataset.json", "classes.txt")
-"""Files that say themselves what a folder holds, the first one first."""
+ONE_CLASS = (
+    "with one class every labelled pixel is right whatever a network says; name what is not it as a class too, such "
+    'as {"classes": ["background", "road"], "ignore": 255} in dataset.json'
+)
+"""Why one class is refused, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +33,7 @@ class SegmentationFolder:
         splits: The pairs of each split, sorted by name.
         ignore: Label value that is ignored: 0, where class k is label k + 1, as in ADE20K; or 255, where class k
             is label k. A label of 255 is ignored in both.
+        ignore_said: Whether a description or the data set's authors say so, and not only the default.
         groups: Names of groups of classes, each with its classes.
         colours: A colour for each class, or empty.
         source: The known data set that it is, if any.
@@ -47,6 +44,7 @@ class SegmentationFolder:
     classes: tuple[str, ...]
     splits: Mapping[str, tuple[Pair, ...]]
     ignore: int = 0
+    ignore_said: bool = False
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     colours: tuple[tuple[int, int, int], ...] = ()
     source: KnownSet | None = None
@@ -79,11 +77,23 @@ class SegmentationFolder:
             raise DataError(unknown_name(f"split of {self.root}", split, self.splits))
         return self.splits[split]
 
-    def targets(self, labels: Pixels) -> Pixels:
-        """Labels as stored to class numbers 0 .. num_classes - 1, and 255 where ignored; any shape, uint8."""
-        if not self.reduce_zero_label:
-            return labels
-        return np.where(labels == IGNORED, np.uint8(IGNORED), labels - np.uint8(1))
+    @property
+    def labelling(self) -> Labelling:
+        """What the values of its labels mean.
+
+        Raises:
+            DataError: Nothing says how many classes there are.
+        """
+        return Labelling(self.num_classes, self.ignore)
+
+    def read(self, pair: Pair) -> tuple[Pixels, Pixels]:
+        """An image (H, W, 3), red first, and the class of every pixel (H, W), 255 where it is ignored; both uint8.
+
+        Raises:
+            DataError: A file cannot be read, the two differ in size, or a label is no class; the message names it.
+        """
+        pixels, stored = read_pair(pair.image, pair.label)
+        return pixels, self.labelling.targets(stored, pair.label)
 
 
 def open_folder(
@@ -95,11 +105,12 @@ def open_folder(
 ) -> SegmentationFolder:
     """The data set in a folder: a known one in its own layout, or any in ADE20K layout.
 
-    A known data set (`datasets_known.KNOWN`) is recognised by its layout, unless the folder describes itself, which
+    A known data set (`known.KNOWN`) is recognised by its layout, unless the folder describes itself, which
     may be by `dataset.json` with its name under `dataset`; it has the class names and colours that mmsegmentation
-    gives it. Any other folder holds `ROOT/images/SPLIT/*.jpg|png` and
-    `ROOT/annotations/SPLIT/*.png`; class names come from the caller, else `tokenworld.json`, `dataset.json` (keys
-    `classes`, and if wanted `name`, `ignore`, `groups`, `palette`) or `classes.txt` (one name per line).
+    gives it. Any other folder holds `ROOT/images/SPLIT/*.jpg|jpeg|png` and `ROOT/annotations/SPLIT/*.png`;
+    class names come from the caller, else `tokenworld.json`, `dataset.json` (keys `classes`, and if wanted `name`,
+    `ignore`, `groups`, `palette`) or `classes.txt` (one name per line). What else lies there is told by
+    `experiments.data.listing`.
     No image is opened; `check_folder` does that.
 
     Args:
@@ -141,7 +152,7 @@ def survey(
         raise DataError(f"{root} says that it has {len(own)} classes, {named.name} has {named.num_classes}")
     if classes is None and named is None:
         named = (
-            _described(root) if any((root / name).is_file() for name in _DESCRIPTIONS) else recognise(root, hint=hint)
+            _described(root) if any((root / name).is_file() for name in DESCRIPTIONS) else recognise(root, hint=hint)
         )
     return _survey_known(root, named) if named else _survey_plain(root, classes)
 
@@ -158,7 +169,14 @@ def known_folder(root: Path, known: KnownSet) -> SegmentationFolder:
 
     names, colours = classes_of(known.reader)
     return SegmentationFolder(
-        root=root, name=known.name, classes=names, splits={}, ignore=known.ignore, colours=colours, source=known
+        root=root,
+        name=known.name,
+        classes=names,
+        splits={},
+        ignore=known.ignore,
+        ignore_said=True,
+        colours=colours,
+        source=known,
     )
 
 
@@ -167,7 +185,7 @@ def _survey_known(root: Path, known: KnownSet) -> tuple[SegmentationFolder, tupl
         raise DataError(f"{root} does not hold {known.name}; {known.expected()}")
     splits, problems = {}, []
     for split in known.splits:
-        splits[split], missing = match_known(root, known, split)
+        splits[split], missing = find_pairs(root, split, known)
         problems += missing
     return replace(known_folder(root, known), splits=MappingProxyType(splits)), tuple(problems)
 
@@ -179,10 +197,10 @@ def _survey_plain(root: Path, classes: int | Sequence[str] | None) -> tuple[Segm
             "that `topformer data list` shows"
         )
     about = describe(root)
-    names = sorted({p.name for kind in (IMAGES, ANNOTATIONS) for p in (root / kind).glob("*") if p.is_dir()})
+    names = sorted({inside.name for kind in (IMAGES, ANNOTATIONS) for inside in folders(root / kind)})
     splits, problems = {}, [] if names else [f"{root / IMAGES} has no split"]
     for split in names:
-        splits[split], missing = match_plain(root, split)
+        splits[split], missing = find_pairs(root, split, None)
         problems += missing or _short(split, len(splits[split]), about)
     if classes is not None:
         about = {**about, "classes": classes, "groups": {}, "palette": ()}
@@ -192,6 +210,8 @@ def _survey_plain(root: Path, classes: int | Sequence[str] | None) -> tuple[Segm
         classes=_class_names(about.get("classes", ())),
         splits=MappingProxyType(splits),
         ignore=about.get("ignore", 0),
+        # A tokenworld writes its own labels.
+        ignore_said="ignore" in about or (root / MANIFEST).is_file(),
         groups=MappingProxyType({name: tuple(members) for name, members in about.get("groups", {}).items()}),
         colours=tuple(tuple(colour) for colour in about.get("palette", ())),
     )
@@ -210,91 +230,12 @@ def _short(split: str, found: int, about: Mapping[str, Any]) -> list[str]:
     return [f"split {split} holds {found} of {promised} images; write it again to complete it"] * (found < promised)
 
 
-def describe(root: Path) -> Mapping[str, Any]:
-    """What the folder says about itself: `name`, `classes`, `ignore`, `groups`, `palette`, as far as it does.
-
-    Raises:
-        DataError: The description is there and cannot be read.
-    """
-    if (root / MANIFEST).is_file():
-        return read_manifest(root / MANIFEST)
-    if (root / "dataset.json").is_file():
-        return _dataset_json(root / "dataset.json")
-    if (root / "classes.txt").is_file():
-        lines = (root / "classes.txt").read_text(encoding="utf-8").splitlines()
-        return {"classes": [line.strip() for line in lines if line.strip()]}
-    return {}
-
-
-def _dataset_json(path: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
-    if not isinstance(data, dict):
-        raise DataError(f"{path} must hold an object, got {data!r}")
-    accepted = ("name", "classes", "ignore", "groups", "palette", "dataset")
-    for key in data:
-        if key not in accepted:
-            raise DataError(f"{path}: {unknown_name('key', key, accepted)}")
-    if data.get("ignore", 0) not in (0, IGNORED):
-        raise DataError(f"{path}: ignore must be 0 or {IGNORED}, got {data['ignore']!r}")
-    for group, members in data.get("groups", {}).items():
-        for name in members:
-            if name not in data.get("classes", ()):
-                raise DataError(f"{path}: group {group}: {unknown_name('class', name, data.get('classes', ()))}")
-    return data
-
-
-def numbered(classes: int) -> tuple[str, ...]:
-    """Names for classes of which only the number is known."""
-    return tuple(f"class-{k}" for k in range(classes))
-
-
 def _class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
     names = numbered(classes) if isinstance(classes, int) else classes
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise DataError(f"classes must be a number or a list of names, got {classes!r}")
     if len(names) > MOST_CLASSES or len(set(names)) < len(names) or (isinstance(classes, int) and classes < 1):
-        raise DataError(f"classes must be 1 to {MOST_CLASSES} different names, got {classes!r}")
+        raise DataError(f"classes must be 2 to {MOST_CLASSES} different names, got {classes!r}")
+    if len(names) == 1:
+        raise DataError(f"classes must be 2 to {MOST_CLASSES} different names, got {classes!r}; {ONE_CLASS}")
     return tuple(names)
-
-
-def load_split(folder: SegmentationFolder, split: str) -> tuple[Pixels, Pixels]:
-    """A whole split, decoded once: images (N, H, W, 3) and labels (N, H, W) as stored, uint8; see `targets`.
-
-    Raises:
-        DataError: The split does not exist or is empty, its images differ in size, a file cannot be read, or the
-            arrays would take more than half of the free memory.
-    """
-    pairs = folder.pairs(split)
-    if not pairs:
-        raise DataError(f"split {split} of {folder.root} is empty")
-    height, width = read_image(pairs[0].image).shape[:2]
-    _check_memory(folder, split, 4 * len(pairs) * height * width)
-    images = np.empty((len(pairs), height, width, 3), np.uint8)
-    labels = np.empty((len(pairs), height, width), np.uint8)
-
-    def load(index: int) -> None:
-        image, label = read_image(pairs[index].image), read_label(pairs[index].label)
-        for path, shape in ((pairs[index].image, image.shape[:2]), (pairs[index].label, label.shape)):
-            if shape != (height, width):
-                raise DataError(
-                    f"{path} is {shape[1]} x {shape[0]} px, the first image of {split} {width} x {height}; "
-                    "a split is loaded whole only when all sizes are equal"
-                )
-        images[index], labels[index] = image, label
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(load, range(len(pairs))):
-            pass
-    return images, labels
-
-
-def _check_memory(folder: SegmentationFolder, split: str, needed: int) -> None:
-    free = psutil.virtual_memory().available
-    if needed > free // 2:
-        raise DataError(
-            f"split {split} of {folder.root} takes {needed / 2**30:.1f} GiB decoded, more than half of the "
-            f"{free / 2**30:.1f} GiB of free memory"
-        )

@@ -58,6 +58,7 @@ class KnownSet:
         ignore: Label that is ignored: 0, where class k is label k + 1; or 255, where class k is label k.
         image_suffix: How the names of images end.
         label_suffix: How the names of labels end.
+        nested: Whether the folders of a split hold folders, as one for each city.
         marker: File or folder by which the layout is recognised.
         splits: The splits `training` and `validation`.
         downloads: What to download.
@@ -73,6 +74,7 @@ class KnownSet:
     ignore: int
     image_suffix: str = ".jpg"
     label_suffix: str = ".png"
+    nested: bool = False
     marker: str
     splits: Mapping[str, KnownSplit]
     downloads: tuple[Download, ...]
@@ -224,6 +226,7 @@ _ALL = (
         ignore=255,
         image_suffix="_leftImg8bit.png",
         label_suffix="_gtFine_labelTrainIds.png",
+        nested=True,
         marker="leftImg8bit",
         splits=_splits(_split("leftImg8bit/train", "gtFine/train", 2975), _split("leftImg8bit/val", "gtFine/val", 500)),
         downloads=(

@@ -1,16 +1,17 @@
 """A contact sheet: images of a data set beside their labels, with a legend."""
 
-from colorsys import hsv_to_rgb
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from experiments.data.folders.folder import IGNORED, SegmentationFolder
+from experiments.data.drawings import check_place, palette, write_drawing
+from experiments.data.folders.folder import SegmentationFolder
+from experiments.data.folders.labels import IGNORED
 from experiments.data.folders.match import Pair
-from experiments.data.images import Pixels, read_image, read_label
-from topformer.errors import DataError, StorageError
+from experiments.data.images import Pixels
+from topformer.errors import DataError
 
 _CELL = 256
 """Longer side of a picture on the sheet in px."""
@@ -20,8 +21,9 @@ _FONT_SIZE = 18
 _SWATCH = 20
 _OPACITY = 0.65
 _PAPER, _INK, _IGNORED_COLOUR = (255, 255, 255), (30, 30, 30), (0, 0, 0)
-_GOLDEN = 0.618034
-"""Hues a golden ratio apart: neighbouring classes never look alike."""
+
+COMMAND = "data check"
+"""What writes the sheet, as a drawing says it."""
 
 
 def contact_sheet(folder: SegmentationFolder, n: int, path: Path, *, split: str | None = None) -> Path:
@@ -39,11 +41,13 @@ def contact_sheet(folder: SegmentationFolder, n: int, path: Path, *, split: str 
         `path`.
 
     Raises:
-        DataError: `n` is below 1, the split does not exist or is empty, or a file cannot be read.
+        DataError: `n` is below 1, the split does not exist or is empty, or a file cannot be read; or `path` is
+            another file.
         StorageError: The file cannot be written.
     """
     if n < 1:
         raise DataError(f"n must be at least 1, got {n!r}")
+    check_place(path, COMMAND)
     split = split or ("validation" if "validation" in folder.splits else next(iter(folder.splits), "validation"))
     pairs = folder.pairs(split)
     if not pairs:
@@ -54,11 +58,7 @@ def contact_sheet(folder: SegmentationFolder, n: int, path: Path, *, split: str 
     sheet = _assemble(
         [image for image, _ in cells], _legend(folder, colours, set().union(*(seen for _, seen in cells)))
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path, format="PNG")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    write_drawing(sheet, path, COMMAND)
     return path
 
 
@@ -66,19 +66,15 @@ def _colours(folder: SegmentationFolder) -> Pixels:
     """A colour for each target value: (256, 3)."""
     table = np.zeros((256, 3), np.uint8)
     table[IGNORED] = _IGNORED_COLOUR
-    for k in range(folder.num_classes):
-        made = hsv_to_rgb(k * _GOLDEN % 1, (0.9, 0.55)[k % 2], (0.95, 0.75)[k // 2 % 2])
-        table[k] = folder.colours[k] if folder.colours else [round(255 * v) for v in made]
+    table[: folder.num_classes] = folder.colours or palette(folder.num_classes)
     return table
 
 
 def _cell(folder: SegmentationFolder, pair: Pair, colours: Pixels) -> tuple[Image.Image, set[int]]:
     """Image and overlay side by side, and the classes in it."""
-    image, targets = read_image(pair.image), folder.targets(read_label(pair.label))
-    if image.shape[:2] != targets.shape:
-        raise DataError(f"{pair.label} has another size than its image {pair.image}")
+    image, targets = folder.read(pair)
     scale = _CELL / max(targets.shape)
-    size = round(targets.shape[1] * scale), round(targets.shape[0] * scale)
+    size = max(1, round(targets.shape[1] * scale)), max(1, round(targets.shape[0] * scale))
     mixed = _OPACITY * colours[targets] + (1 - _OPACITY) * _grey(image)
     picture = Image.new("RGB", (2 * _CELL, _CELL), _PAPER)
     picture.paste(Image.fromarray(image).resize(size), (0, 0))

@@ -17,6 +17,9 @@ from PIL import Image
 from experiments.data.tokenworld.draw import Pixels, draw
 from experiments.data.tokenworld.scene import CLASSES, HUES, LIT_SHARE, Colour, Scene, compose
 from topformer.errors import DataError, StorageError
+from topformer.files import read_object, replacing
+from topformer.kinds import Integer, is_integer
+from topformer.schema import check
 
 MANIFEST = "tokenworld.json"
 SCHEMA = 1
@@ -82,9 +85,7 @@ class _Settings:
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("size", _LEAST_SIZE), ("training", 1), ("validation", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise DataError(f"{name} must be an integer of at least {least}, got {value!r}")
+            check(name, getattr(self, name), Integer(least), DataError)
         if self.size % 32:
             raise DataError(f"size must be a multiple of 32, got {self.size!r}")
 
@@ -141,10 +142,9 @@ def write_tokenworld(
     try:
         _claim(root, settings)
         _write_missing(root, settings, progress)
-    except OSError as error:
+    except (OSError, StorageError) as error:
         raise StorageError(
-            f"cannot write tokenworld to {root}: {error.strerror or error}; "
-            "the same command continues from the files that are there"
+            f"cannot write tokenworld to {root}: {error}; the same command continues from the files that are there"
         ) from error
     return root
 
@@ -155,15 +155,11 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
     Raises:
         DataError: It cannot be read or was written by another version.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        found = data.get("schema") if isinstance(data, dict) else data
-        raise DataError(f"{path}: schema must be {SCHEMA}, got {found!r}")
+    data = read_object(path, error=DataError)
+    if data.get("schema") != SCHEMA:
+        raise DataError(f"{path}: schema must be {SCHEMA}, got {data.get('schema')!r}")
     for item in fields(_Settings):
-        if not isinstance(data.get(item.name), int):
+        if not is_integer(data.get(item.name)):
             raise DataError(f"{path}: {item.name} must be an integer, got {data.get(item.name)!r}")
     return data
 
@@ -250,11 +246,6 @@ def _encode(pixels: Pixels, **options: Any) -> bytes:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """All of the content under the name, or nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    """All of the content under the name, or nothing; a picture that a power cut takes is drawn again."""
+    with replacing(path, durable=False) as fresh:
+        fresh.write_bytes(content)

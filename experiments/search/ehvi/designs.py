@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.records.screened import SCREENED, WITHIN
 from experiments.search.definition import LATENCY, Limits
-from experiments.search.screening import WITHIN
 from search_space.axes.axis import Axis
 from search_space.cost.table import costs
 from search_space.latency.calibration.devices import device as load_device
@@ -196,14 +196,14 @@ class _Changed:
         return self._labels.get(name) or self._random.choice(labels)
 
 
-def choosable(space: Space, limits: Limits, device: DeviceModel | None, screened: Path, seed: int) -> Designs:
+def choosable(space: Space, limits: Limits, device: DeviceModel | None, folder: Path, seed: int) -> Designs:
     """The designs of a study: those within the limits, up to `MOST`, or the screened ones where the space is too large.
 
     Args:
         space: Where they are from.
         limits: What they may cost.
         device: Of the latency, where latency is an objective or limited.
-        screened: The file that the screening wrote.
+        folder: The run folder, with the file that the screening wrote.
         seed: Of the draw where many are within the limits.
 
     Raises:
@@ -213,7 +213,7 @@ def choosable(space: Space, limits: Limits, device: DeviceModel | None, screened
     if space.count() <= LISTED:
         designs.add_listed(seed=seed)
     else:
-        designs.add_screened(screened)
+        designs.add_screened(folder / SCREENED)
     return designs
 
 

@@ -94,17 +94,21 @@ class EHVISampler(BaseSampler):
     def _next(self, complete: list[int], values: list[float], running: list[int], tried: list[int]) -> int | None:
         """The place of the next design; None where all are tried."""
         known = [*complete, *running]
+        if not self._designs.is_whole and complete and self._wants_more(complete, known, tried):
+            self._designs.add_neighbours(self._front(complete, values), NEIGHBOURS, self._random)
         if not self._open(tried).any():
             return None
         if len(complete) < 2 or len(known) < STARTUP:
             return self._first(np.flatnonzero(self._open(tried)), known)
-        if not self._designs.is_whole and self._model.is_due(len(complete)):
-            self._designs.add_neighbours(self._front(complete, values), NEIGHBOURS, self._random)
         self._model.observe(complete, values)
         mean, deviation = self._model.predict(running)
         is_open, costs, floor = self._open(tried), self._costs[known], float(mean[known].min())
         gains = self._cost_box().gains(mean, deviation, costs, mean[known], floor, among=np.flatnonzero(is_open))
         return int(np.argmax(gains))
+
+    def _wants_more(self, complete: list[int], known: list[int], tried: list[int]) -> bool:
+        """Whether a list that is not the whole space should grow: the model is to learn, or nothing is left."""
+        return (len(known) >= STARTUP and self._model.is_due(len(complete))) or not self._open(tried).any()
 
     def _open(self, tried: list[int]) -> NDArray[np.bool_]:
         """Which designs may be proposed: (N,)."""

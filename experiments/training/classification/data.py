@@ -67,14 +67,14 @@ class Images(Dataset[Any]):
 
 
 class TrainingOrder(Sampler[list[Item]]):
-    """The batches of one process from an update on: every image once per epoch, the incomplete last batch left out.
+    """The batches of one process from an iteration on: every image once per epoch, the incomplete last batch left out.
 
     Args:
         count: Training images.
-        batch: Images per update, over all processes.
+        batch: Images per iteration, over all processes.
         seed: Of the order.
-        start: Updates that are done already.
-        stop: Updates in all.
+        start: Iterations that are done already.
+        stop: Iterations in all.
         rank: Number of this process.
         world: Number of processes.
     """
@@ -91,11 +91,11 @@ class TrainingOrder(Sampler[list[Item]]):
     def __iter__(self) -> Iterator[list[Item]]:
         per_epoch = self.count // self.batch
         epoch, order = -1, np.empty(0, np.int64)
-        for update in range(self.start, self.stop):
-            if update // per_epoch != epoch:
-                epoch = update // per_epoch
+        for iteration in range(self.start, self.stop):
+            if iteration // per_epoch != epoch:
+                epoch = iteration // per_epoch
                 order = np.random.default_rng([_ORDER, self.seed, epoch]).permutation(self.count)
-            first = update % per_epoch * self.batch + self.rank
+            first = iteration % per_epoch * self.batch + self.rank
             yield [(epoch, int(i)) for i in order[first : first + self.batch - self.rank : self.world]]
 
 

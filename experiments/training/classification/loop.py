@@ -16,7 +16,7 @@ from experiments.training.classification.recipes import PretrainRecipe
 from experiments.training.classification.schedule import build_optimizer, learning_rate
 from experiments.training.lean.batches import normalised
 from experiments.training.outcome import not_finite
-from experiments.training.ranks import Ranks
+from experiments.training.processes import Ranks
 from experiments.training.tensors import reading, write_tensors
 from topformer.classification import TopFormerClassifier
 from topformer.design import Design
@@ -24,7 +24,7 @@ from topformer.errors import EvaluationError
 
 _SHOWN = 4
 _DRAWS = 0x9E3779B9
-"""Between the seeds of two updates; an odd number, so that all are different."""
+"""Between the seeds of two iterations; an odd number, so that all are different."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +41,16 @@ class TopK:
 
 
 class Pretraining:
-    """A classifier under training; updates are counted from 0 and `update` of them are done.
+    """A classifier under training; iterations are counted from 0 and `iteration` of them are done.
 
-    What a network draws (dropout, stochastic depth) is a function of seed, update and process: no generator's state
+    What a network draws (dropout, stochastic depth) is a function of seed, iteration and process: no generator's state
     has to be kept, and several processes resume as exactly as one.
 
     Args:
         design: The network.
         recipe: The training.
         classes: Number of classes.
-        per_epoch: Updates of an epoch.
+        per_epoch: Iterations of an epoch.
         seed: Of initialisation and draws.
         ranks: This process.
         precision: float32, or bfloat16 for automatic mixed precision.
@@ -83,16 +83,16 @@ class Pretraining:
             ids = [ranks.device.index] if ranks.device.type == "cuda" else None
             self.shared = nn.parallel.DistributedDataParallel(self.model, device_ids=ids)
         self.recipe, self.per_epoch, self.seed, self.ranks, self.precision = recipe, per_epoch, seed, ranks, precision
-        self.update = 0
+        self.iteration = 0
         self.history: list[dict[str, float]] = []
 
     @property
-    def updates(self) -> int:
-        """Updates in all."""
+    def iterations(self) -> int:
+        """Iterations in all."""
         return self.recipe.epochs * self.per_epoch
 
     def step(self, batch: Batch) -> float:
-        """One update.
+        """One iteration.
 
         Returns:
             The loss of this process's share of the batch.
@@ -100,9 +100,9 @@ class Pretraining:
         Raises:
             EvaluationError: The loss is not finite.
         """
-        torch.manual_seed((self.seed + 1) * _DRAWS + self.update * self.ranks.world + self.ranks.rank)
+        torch.manual_seed((self.seed + 1) * _DRAWS + self.iteration * self.ranks.world + self.ranks.rank)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, self.update / self.per_epoch, seed=self.seed)
+            group["lr"] = learning_rate(self.recipe, self.iteration / self.per_epoch, seed=self.seed)
         with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits = self.shared(normalised(batch.images.to(self.ranks.device, non_blocking=True)))
         labels = batch.labels.to(self.ranks.device, non_blocking=True)
@@ -113,13 +113,13 @@ class Pretraining:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.averaged.update_parameters(self.model)
-        self.update += 1
+        self.iteration += 1
         return value
 
     def _not_finite(self, loss: float, batch: Batch) -> EvaluationError:
         files = ", ".join(str(path) for path in batch.files[:_SHOWN])
         more = f" and {len(batch.files) - _SHOWN} more" if len(batch.files) > _SHOWN else ""
-        return not_finite(loss, self.update + 1, self.updates, [files + more])
+        return not_finite(loss, self.iteration + 1, self.iterations, [files + more])
 
     @torch.inference_mode()
     def validate(self, batches: Iterable[Batch]) -> tuple[TopK, TopK]:
@@ -144,7 +144,7 @@ class Pretraining:
 
     def _checked(self, logits: Tensor) -> Tensor:
         if not logits.isfinite().all():
-            raise EvaluationError(f"the network gives logits that are not finite after {self.update} updates")
+            raise EvaluationError(f"the network gives logits that are not finite after {self.iteration} iterations")
         return logits
 
     def save(self, path: Path) -> None:
@@ -153,7 +153,8 @@ class Pretraining:
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "update": self.update,
+            # The word of the files that earlier versions wrote.
+            "update": self.iteration,
             "history": self.history,
         }
         write_tensors(path, state)
@@ -168,7 +169,7 @@ class Pretraining:
             self.model.load_state_dict(state["model"])
             self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.update, self.history = state["update"], state["history"]
+            self.iteration, self.history = state["update"], state["history"]
 
 
 def _counted(logits: Tensor, labels: Tensor) -> Tensor:

@@ -14,10 +14,10 @@ command runs on: three epochs of warm-up, label smoothing 0.1, no weight decay o
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
+from experiments.training.settings import check_values
 from topformer.errors import StudyError, unknown_name
 
 
@@ -48,25 +48,6 @@ class Colour(StrEnum):
     NONE = "none"
 
 
-_RULES: Mapping[str, tuple[float, float, str]] = {
-    "epochs": (1, float("inf"), "an integer of at least 1"),
-    "batch": (2, float("inf"), "an integer of at least 2, because batch normalisation needs more than one value"),
-    "size": (32, float("inf"), "a number of pixels of at least 32"),
-    "learning_rate": (1e-12, float("inf"), "a number above 0"),
-    "least_rate": (0, float("inf"), "a number of at least 0"),
-    "warmup_rate": (0, float("inf"), "a number of at least 0"),
-    "warmup_epochs": (0, float("inf"), "a number of at least 0"),
-    "weight_decay": (0, float("inf"), "a number of at least 0"),
-    "label_smoothing": (0, 0.999, "a probability below 1"),
-    "drop_path": (0, 0.999, "a probability below 1"),
-    "dropout": (0, 0.999, "a probability below 1"),
-    "erase": (0, 1, "a probability"),
-    "flip": (0, 1, "a probability"),
-    "ema_decay": (0, 0.999999, "a factor below 1"),
-}
-"""Least and largest value of each number, and the same in words."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainRecipe:
     """One pre-training: everything but the network and the folder of the data.
@@ -75,7 +56,7 @@ class PretrainRecipe:
         name: Name of the recipe.
         source: Where its numbers come from.
         epochs: Passes over the training images.
-        batch: Images per update, over all devices.
+        batch: Images per iteration, over all devices.
         size: Side of the network's input in pixels.
         pool_stride: Reduction of the pooled grid; segmentation pools to 64.
         optimizer: Kind of the optimizer.
@@ -98,7 +79,7 @@ class PretrainRecipe:
         label_smoothing: Share of a target that is spread over all classes.
         drop_path: Stochastic depth of the last extractor block.
         dropout: Dropout before the linear layer.
-        ema_decay: Decay per update of the averaged weights.
+        ema_decay: Decay per iteration of the averaged weights.
 
     Raises:
         StudyError: A number is out of range.
@@ -133,11 +114,7 @@ class PretrainRecipe:
     ema_decay: float = 0.9999
 
     def __post_init__(self) -> None:
-        for name, (least, largest, words) in _RULES.items():
-            value = getattr(self, name)
-            whole = isinstance(value, int) or name not in ("epochs", "batch", "size")
-            if isinstance(value, bool) or not (whole and isfinite(value) and least <= value <= largest):
-                raise StudyError(f"{name} must be {words}, got {value!r}")
+        check_values(self)
 
     def describe(self) -> dict[str, Any]:
         """The recipe as plain JSON."""

@@ -1,6 +1,5 @@
 """Pre-training of a design on a classification data set, from its folder to weights that a segmentation starts from."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -9,21 +8,24 @@ from typing import Any
 import torch
 
 from experiments.data.image_folder import TRAIN, VAL, ClassFolder
-from experiments.evaluators.base import Progress
+from experiments.training.checks import check_seed, check_share
+from experiments.training.claim import CHECKPOINT, claim
 from experiments.training.classification.data import TrainingOrder, training_batches, validation_batches
 from experiments.training.classification.loop import Pretraining
 from experiments.training.classification.recipes import PretrainRecipe
-from experiments.training.outcome import RESULT, WEIGHTS, read_json, write_json
-from experiments.training.ranks import Ranks, joined
+from experiments.training.memory import naming_what_ran_out
+from experiments.training.outcome import RESULT, WEIGHTS, Progress
+from experiments.training.processes import Ranks, joined_processes, rank, world_size
 from experiments.training.tensors import write_tensors
 from topformer.classification import released_state
 from topformer.codec import fingerprint, to_json
 from topformer.design import Design
 from topformer.errors import StudyError
+from topformer.files import write_json
 
-SETTINGS, CHECKPOINT = "pretraining.json", "checkpoint.pt"
+SETTINGS = "pretraining.json"
 CHECKPOINT_EVERY = 1000
-"""Updates between two checkpoints within an epoch; every epoch ends with one."""
+"""Iterations between two checkpoints within an epoch; every epoch ends with one."""
 
 
 def settings(
@@ -78,8 +80,8 @@ def pretrain(
         workers: Processes per device that load data.
         precision: float32, or bfloat16 for automatic mixed precision.
         device: `cpu`, `cuda`, or `auto`.
-        checkpoint_every: Updates between two checkpoints within an epoch.
-        progress: Called after every update with the updates done and all of them.
+        checkpoint_every: Iterations between two checkpoints within an epoch.
+        progress: Called after every iteration with the iterations done and all of them.
 
     Returns:
         The content of `result.json`: top-1 and top-5 in percent, with averaged weights and with the last ones, by
@@ -91,11 +93,16 @@ def pretrain(
         EvaluationError: The loss is not finite.
     """
     wanted = settings(design, recipe, folder, seed=seed, precision=precision)
-    with joined(device) as ranks, torch.random.fork_rng(range(torch.cuda.device_count())):
-        if recipe.batch % ranks.world:
-            raise StudyError(f"batch must be a multiple of the {ranks.world} processes, got {recipe.batch}")
+    check_seed(seed)
+    check_share(recipe.batch, world_size())
+    with (
+        joined_processes(device) as own,
+        torch.random.fork_rng(range(torch.cuda.device_count())),
+        naming_what_ran_out(recipe.batch // world_size(), recipe.size, recipe.size),
+    ):
+        ranks = Ranks(rank=rank(), world=world_size(), device=own)
         if ranks.first:
-            _claim(out, wanted)
+            claim(out, wanted, name=SETTINGS)
         ranks.wait()
         training = Pretraining(
             design,
@@ -112,28 +119,6 @@ def pretrain(
         return _finished(training, design, wanted, out, ranks)
 
 
-def _claim(out: Path, wanted: Mapping[str, Any]) -> None:
-    """Write the settings, or find the same there."""
-    out.mkdir(parents=True, exist_ok=True)
-    known = out / SETTINGS
-    if not known.exists():
-        write_json(known, wanted)
-        return
-    found = read_json(known)
-    for name, value in wanted.items():
-        if found.get(name) != json.loads(json.dumps(value)):
-            raise StudyError(
-                f"{out} holds a pre-training with another {_first_difference(name, found.get(name), value)}"
-            )
-
-
-def _first_difference(name: str, found: Any, wanted: Any) -> str:
-    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-        inner = next(key for key in wanted if found.get(key) != wanted[key])
-        return _first_difference(f"{name}.{inner}", found.get(inner), wanted[inner])
-    return f"{name}: {found!r}, not {wanted!r}; choose another --out"
-
-
 def _run(
     training: Pretraining, folder: ClassFolder, out: Path, *, workers: int, every: int, progress: Progress | None
 ) -> None:
@@ -142,20 +127,20 @@ def _run(
         len(folder.splits[TRAIN]),
         recipe.batch,
         seed=training.seed,
-        start=training.update,
-        stop=training.updates,
+        start=training.iteration,
+        stop=training.iterations,
         rank=ranks.rank,
         world=ranks.world,
     )
     for batch in training_batches(folder, recipe, order, workers=workers):
         loss = training.step(batch)
-        ends = training.update % training.per_epoch == 0
+        ends = training.iteration % training.per_epoch == 0
         if ends:
             training.history.append(_scored(training, folder, loss, workers=workers))
-        if ranks.first and (ends or training.update % every == 0):
+        if ranks.first and (ends or training.iteration % every == 0):
             training.save(out / CHECKPOINT)
         if progress is not None:
-            progress(training.update, training.updates)
+            progress(training.iteration, training.iterations)
 
 
 def _scored(training: Pretraining, folder: ClassFolder, loss: float, *, workers: int) -> dict[str, float]:
@@ -167,7 +152,7 @@ def _scored(training: Pretraining, folder: ClassFolder, loss: float, *, workers:
     )
     last, averaged = training.validate(batches)
     return {
-        "epoch": training.update // training.per_epoch,
+        "epoch": training.iteration // training.per_epoch,
         "loss": loss,
         **asdict(last),
         **{f"{name}_ema": value for name, value in asdict(averaged).items()},

@@ -1,4 +1,4 @@
-"""The lean loop's data: a split decoded once, and augmented batches that are a function of seed and update."""
+"""Augmented batches of images of one size, which are a function of seed and iteration."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,9 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-
-from experiments.data.folders import IGNORED, SegmentationFolder, load_split
-from topformer.errors import DataError
 
 MEAN = (123.675, 116.28, 103.53)
 """Mean red, green and blue of ImageNet, 0..255, as in the release."""
@@ -38,23 +35,6 @@ class Pixels:
         return len(self.images)
 
 
-def load_pixels(folder: SegmentationFolder, split: str, device: torch.device) -> Pixels:
-    """Decode a split of images of one size.
-
-    Raises:
-        DataError: A file is missing or broken, sizes differ, or a label is no class.
-    """
-    images, labels = load_split(folder, split)
-    targets = folder.targets(labels)
-    largest = int(targets.max(initial=0, where=targets != IGNORED))
-    if largest >= folder.num_classes:
-        raise DataError(
-            f"split {split} of {folder.root} has a label of class number {largest}; "
-            f"its {folder.num_classes} classes are numbered from 0"
-        )
-    return Pixels(images=torch.from_numpy(images).to(device), labels=torch.from_numpy(targets).to(device))
-
-
 def normalised(images: Tensor) -> Tensor:
     """Images (B, H, W, 3) uint8 as the network reads them: (B, 3, H, W) float32 in channels-last memory."""
     count, height, width, _ = images.shape
@@ -77,9 +57,9 @@ def resized(images: Tensor, height: int, width: int) -> Tensor:
     return functional.interpolate(images, (height, width), mode="bilinear", align_corners=False)
 
 
-def order(images: int, batch: int, seed: int, update: int) -> NDArray[np.int64]:
-    """Numbers of the images of an update: every image once per epoch, in an order of its own."""
-    places = [divmod(i, images) for i in range(update * batch, (update + 1) * batch)]
+def order(images: int, batch: int, seed: int, iteration: int) -> NDArray[np.int64]:
+    """Numbers of the images of an iteration: every image once per epoch, in an order of its own."""
+    places = [divmod(i, images) for i in range(iteration * batch, (iteration + 1) * batch)]
     orders = {
         epoch: np.random.default_rng([_ORDER, seed, epoch]).permutation(images)
         for epoch in {epoch for epoch, _ in places}
@@ -89,11 +69,11 @@ def order(images: int, batch: int, seed: int, update: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
-    """Augmented training batches; update i of a seed is always the same batch, so a resumed training goes on exactly.
+    """Augmented training batches; iteration i of a seed is always the same batch, so that a resumed one is exact.
 
     Attributes:
         pixels: The training split.
-        batch: Images per update.
+        batch: Images per iteration.
         seed: Of order and augmentation.
         height: Input height of the network.
         width: Input width.
@@ -109,10 +89,10 @@ class Batches:
     flip: float
     scales: tuple[float, float]
 
-    def __getitem__(self, update: int) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, H, W) float32 and labels (B, H, W) uint8 of one update."""
-        random = np.random.default_rng([AUGMENTATION, self.seed, update])
-        chosen = torch.from_numpy(self.indices(update)).to(self.pixels.images.device)
+    def __getitem__(self, iteration: int) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) float32 and labels (B, H, W) uint8 of one iteration."""
+        random = np.random.default_rng([AUGMENTATION, self.seed, iteration])
+        chosen = torch.from_numpy(self.indices(iteration)).to(self.pixels.images.device)
         images, labels = self.pixels.images.index_select(0, chosen), self.pixels.labels.index_select(0, chosen)
         flipped = torch.from_numpy(np.flatnonzero(random.random(self.batch) < self.flip)).to(images.device)
         for pixels in (images, labels):
@@ -122,9 +102,9 @@ class Batches:
             return self._cropped(images, labels, random)
         return resized(images, self.height, self.width), self._nearest(labels)
 
-    def indices(self, update: int) -> NDArray[np.int64]:
-        """Numbers of the images of an update; see `order`."""
-        return order(len(self.pixels), self.batch, self.seed, update)
+    def indices(self, iteration: int) -> NDArray[np.int64]:
+        """Numbers of the images of an iteration; see `order`."""
+        return order(len(self.pixels), self.batch, self.seed, iteration)
 
     def _nearest(self, labels: Tensor) -> Tensor:
         if labels.shape[1:] == (self.height, self.width):

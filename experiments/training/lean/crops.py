@@ -40,14 +40,14 @@ class Windows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crops:
-    """Augmented batches of a mixed split; update i of a seed is always the same batch.
+    """Augmented batches of a mixed split; iteration i of a seed is always the same batch.
 
     The steps are mmsegmentation's: resize into a scale times a random factor, crop (again where one class fills more
     than its share), flip, distort, normalise, and pad at the right and below with 0 and 255.
 
     Attributes:
         pixels: The training split.
-        batch: Images per update.
+        batch: Images per iteration.
         seed: Of order and augmentation.
         height: Height of the crops.
         width: Width of the crops.
@@ -69,10 +69,10 @@ class Crops:
     flip: float
     distort: bool
 
-    def __getitem__(self, update: int) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, H, W) float32 and labels (B, H, W) uint8 of one update."""
-        random = np.random.default_rng([AUGMENTATION, self.seed, update])
-        windows = self.windows(update, random)
+    def __getitem__(self, iteration: int) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) float32 and labels (B, H, W) uint8 of one iteration."""
+        random = np.random.default_rng([AUGMENTATION, self.seed, iteration])
+        windows = self.windows(iteration, random)
         how = Distortion.draw(random, self.batch) if self.distort else None
         images, labels, inside = self.cut(windows, self.chosen(windows))
         if how is not None:
@@ -81,9 +81,9 @@ class Crops:
         padded = normalised(images) * inside[:, None]
         return padded, torch.where(inside, labels, IGNORED)
 
-    def windows(self, update: int, random: np.random.Generator) -> Windows:
-        """The draws of an update."""
-        numbers = order(len(self.pixels), self.batch, self.seed, update)
+    def windows(self, iteration: int, random: np.random.Generator) -> Windows:
+        """The draws of an iteration."""
+        numbers = order(len(self.pixels), self.batch, self.seed, iteration)
         factors = random.uniform(*self.factors, size=self.batch)
         heights, widths = self.pixels.heights[numbers], self.pixels.widths[numbers]
         resized = np.array(

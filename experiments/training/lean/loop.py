@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
@@ -23,85 +22,75 @@ from experiments.training.lean.resize import into, resized_bytes, to_multiple
 from experiments.training.lean.units import adopt
 from experiments.training.optimizer import build_optimizer, set_learning_rate
 from experiments.training.outcome import not_finite
+from experiments.training.recipes import Recipe
 from experiments.training.scores import Confusion, confusion
-from experiments.training.settings import LeanSettings, scale_of
 from experiments.training.tensors import reading, write_tensors
 from topformer.design import Design
 from topformer.errors import EvaluationError
 from topformer.network import TopFormer
 
-CHECKPOINT = "checkpoint.pt"
 _CHECK_EVERY = 20
-"""Updates between two looks at the loss where a look costs time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How a validation image of any size is resized: into a longer and a shorter side, then to multiples."""
-
-    scale: tuple[int, int]
-    divisor: int = 32
+"""Iterations between two looks at the loss where a look costs time."""
 
 
 class Training:
-    """A network under training; updates are counted from 0 and `update` of them are done.
+    """A network under training; iterations are counted from 0 and `iteration` of them are done.
 
     Draws from torch's global generator (dropout and stochastic depth know no other); see `seeded`.
 
     Args:
         design: The network.
-        settings: The recipe.
-        batches: Training batches by update.
-        budget: Updates in all.
+        recipe: The training.
+        batches: Training batches by iteration.
         device: Where it runs.
-        evaluation: How validation images that differ in size are resized; by the batches' size otherwise.
+        compiler: What compiles the network, see `Machine.compile`.
+        check_every: Iterations between two looks at the loss; every one by default, and fewer where a look costs time.
     """
 
     def __init__(
         self,
         design: Design,
-        settings: LeanSettings,
+        recipe: Recipe,
         batches: Batches | Crops,
         *,
-        budget: int,
         device: torch.device,
-        evaluation: Evaluation | None = None,
+        compiler: str = "none",
+        check_every: int | None = None,
     ) -> None:
-        model = TopFormer(design, drop_path=settings.drop_path, dropout=settings.dropout)
+        model = TopFormer(design, drop_path=recipe.drop_path, dropout=recipe.dropout)
         # Channels last: 1.4 to 1.9 times the speed on one CPU core in three noisy runs; GPUs want it too.
         self.model: TopFormer = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if device.type == "cpu" and settings.precision == "float32" and settings.compile == "none":
+        if device.type == "cpu" and recipe.precision == "float32" and compiler == "none":
             adopt(self.model)
-        self.forward = compiled(self.model, settings.compile, device)
-        self.evaluation = evaluation or Evaluation(scale_of(batches.height, batches.width))
-        self.optimizer = build_optimizer(self.model.backbone, self.model.head, settings)
-        self.settings, self.batches, self.budget, self.device = settings, batches, budget, device
+        self.forward = compiled(self.model, compiler, device)
+        self.optimizer = build_optimizer(self.model.backbone, self.model.head, recipe)
+        self.recipe, self.batches, self.device = recipe, batches, device
         self._losses = torch.zeros((), device=device)
-        self._check_every = 1 if device.type == "cpu" else _CHECK_EVERY
-        self.update = 0
+        self._check_every = check_every or (1 if device.type == "cpu" else _CHECK_EVERY)
+        self.iteration = 0
         self.history: list[tuple[int, float]] = []
         self.seconds = 0.0
 
     def step(self) -> None:
-        """One update.
+        """One iteration.
 
         Raises:
             EvaluationError: The loss is not finite.
         """
-        set_learning_rate(self.optimizer, self.settings, self.update, self.budget)
-        images, labels = self.batches[self.update]
+        set_learning_rate(self.optimizer, self.recipe, self.iteration)
+        images, labels = self.batches[self.iteration]
         with self._precision():
             logits = self.forward(images)
-        loss = pixel_loss(logits.float(), labels, self.settings.loss_stride)
+        loss = pixel_loss(logits.float(), labels, self.recipe.loss_stride)
         self._losses += loss.detach()
-        if self.update % self._check_every == 0:
-            self.check(self.update + 1)
+        if self.iteration % self._check_every == 0:
+            self.check(self.iteration + 1)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self.update += 1
+        self.iteration += 1
 
-    def check(self, update: int) -> None:
+    def check(self, iteration: int) -> None:
         """The losses since the last check are finite; to ask a GPU means to wait for it.
 
         Raises:
@@ -110,17 +99,17 @@ class Training:
         value = float(self._losses)
         self._losses.zero_()
         if not isfinite(value):
-            raise not_finite(value, update, self.budget)
+            raise not_finite(value, iteration, self.recipe.iterations)
 
     def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
     @torch.inference_mode()
     def validate(self, split: Pixels | Mixed) -> Confusion:
         """Confusion matrix of a whole split, at the resolution of its labels.
 
-        Images of one size are resized to the network's input, as they are trained; others as mmsegmentation does it:
-        one by one, ratio kept, to multiples of 32.
+        Stacked images are resized to the network's input, as they are trained; others as mmsegmentation does it: one by
+        one, ratio kept, to multiples of the recipe's divisor.
 
         Raises:
             EvaluationError: The network gives logits that are not finite.
@@ -135,22 +124,24 @@ class Training:
         return counts
 
     def _stacked(self, split: Pixels) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(split), self.settings.batch):
-            part = slice(start, start + self.settings.batch)
+        for start in range(0, len(split), self.recipe.batch):
+            part = slice(start, start + self.recipe.batch)
             yield resized(normalised(split.images[part]), self.batches.height, self.batches.width), split.labels[part]
 
     def _whole(self, split: Mixed) -> Iterator[tuple[Tensor, Tensor]]:
         for number in range(len(split)):
             image, labels = split.image(number)
-            size = into(labels.shape[0], labels.shape[1], *self.evaluation.scale)
+            size = into(labels.shape[0], labels.shape[1], *self.recipe.evaluation_scale)
             # Twice, because mmsegmentation rounds to bytes in between.
-            image = resized_bytes(resized_bytes(image, *size), *(to_multiple(n, self.evaluation.divisor) for n in size))
+            image = resized_bytes(
+                resized_bytes(image, *size), *(to_multiple(n, self.recipe.size_divisor) for n in size)
+            )
             yield normalised(image[None]).to(self.device), labels[None]
 
     def _predicted(self, inputs: Tensor, size: tuple[int, ...]) -> Tensor:
         logits = self.model(inputs)
         if not logits.isfinite().all():
-            raise EvaluationError(f"the network gives logits that are not finite after {self.update} updates")
+            raise EvaluationError(f"the network gives logits that are not finite after {self.iteration} iterations")
         # To the input size first, then to the label's, as mmsegmentation does it.
         return upsampled(upsampled(logits, (inputs.shape[2], inputs.shape[3])), (size[0], size[1])).argmax(dim=1)
 
@@ -160,13 +151,13 @@ class Training:
         Raises:
             EvaluationError: The loss is not finite.
         """
-        self.check(self.update)
+        self.check(self.iteration)
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
-            "update": self.update,
+            "iteration": self.iteration,
             "history": self.history,
             "seconds": self.seconds,
         }
@@ -184,8 +175,8 @@ class Training:
             torch.set_rng_state(state["random"])
             if state["random_cuda"] is not None and self.device.type == "cuda":
                 torch.cuda.set_rng_state(state["random_cuda"], self.device)
-            self.update, self.seconds = state["update"], state["seconds"]
-            self.history = [(update, value) for update, value in state["history"]]
+            self.iteration, self.seconds = state["iteration"], state["seconds"]
+            self.history = [(iteration, miou) for iteration, miou in state["history"]]
 
 
 @contextmanager

@@ -5,52 +5,18 @@ from dataclasses import replace
 from pprint import pformat
 from typing import Any
 
-from experiments.data.folders.folder import SegmentationFolder
-from experiments.data.folders.known import KnownSet
-from experiments.data.folders.match import ANNOTATIONS, IMAGES, LABEL_SUFFIX
+from experiments.data.folders import TRAINING, VALIDATION, SegmentationFolder
+from experiments.training.checks import check_fit, check_share
+from experiments.training.optimizer import grouping
 from experiments.training.recipes import Recipe
-from experiments.training.settings import scale_of
 from topformer.codec import to_json
 from topformer.design import Design
-from topformer.errors import DataError, StudyError, unknown_name
+from topformer.errors import DataError, StudyError
 
-TRAINING, VALIDATION = "training", "validation"
-DRAWS = "experiments.training.mmseg.draws"
-"""Where mmsegmentation finds the sampler, the data set and the hook that make a resumed training exact."""
-_VALIDATIONS = 10
-"""Validations of a training, as in the schedules that the release builds on: every 16,000 of 160,000."""
-_CHECKPOINT_EVERY = 2000
-
-
-def with_iterations(recipe: Recipe, iterations: int) -> Recipe:
-    """The recipe with another number of updates, and a warm-up of the same share of them.
-
-    Raises:
-        StudyError: `iterations` is no positive integer.
-    """
-    if iterations == recipe.iterations:
-        return recipe
-    return replace(recipe, iterations=iterations, warmup=round(recipe.warmup * iterations / recipe.iterations))
-
-
-def with_size(recipe: Recipe, height: int, width: int) -> Recipe:
-    """The recipe with other crops, and images resized to their shorter side; an image may be 4 times as long."""
-    scale = scale_of(height, width)
-    return replace(recipe, crop=(height, width), scale=scale, evaluation_scale=scale)
-
-
-def check_fit(recipe: Recipe, folder: SegmentationFolder) -> None:
-    """A recipe of one known data set is not for another; folders of one's own go with every recipe.
-
-    Raises:
-        StudyError: The data set is known and not the recipe's.
-    """
-    known = folder.source
-    if known and known.name != recipe.dataset:
-        raise StudyError(
-            f"recipe {recipe.name} is for {recipe.dataset} ({recipe.classes} classes), {folder.root} holds "
-            f"{known.name} ({known.num_classes} classes); its recipe is {known.recipe}"
-        )
+PARTS = ("topformer.mmseg", "experiments.training.mmseg.data", "experiments.training.mmseg.parts")
+"""Where mmsegmentation finds what is not its own: data set and loading steps with the sampler and hook of exact
+resuming, and network, optimizer and metric."""
+CHECKPOINT_EVERY = 2000
 
 
 def mmengine_configuration(
@@ -61,7 +27,7 @@ def mmengine_configuration(
     seed: int = 0,
     devices: int = 1,
     workers: int = 4,
-    precision: str = "float32",
+    checkpoint_every: int = CHECKPOINT_EVERY,
     initial: str | None = None,
     pretrained: str | None = None,
 ) -> dict[str, Any]:
@@ -73,40 +39,42 @@ def mmengine_configuration(
         design: The network; its number of classes becomes the data's.
         recipe: The training.
         folder: The data set, with the splits `training` and `validation`.
-        seed: Of data order and augmentation.
+        seed: Of initialisation, data order and augmentation.
         devices: Processes that share a batch.
         workers: Processes per device that load data.
-        precision: float32, or bfloat16 for automatic mixed precision.
+        checkpoint_every: Iterations between two checkpoints, at most.
         initial: A checkpoint of the segmentor to start from.
         pretrained: A released checkpoint that the backbone starts from.
 
     Raises:
-        DataError: The classes are not known, a split is missing, or the images have several suffixes.
-        StudyError: The batch cannot be shared equally, or the recipe is for another data set.
+        DataError: The classes are not known, or a split is missing or empty.
+        StudyError: The batch cannot be shared equally, the recipe is for another data set, or asks for what only the
+            lean loop does.
     """
     check_fit(recipe, folder)
-    if recipe.batch % devices:
-        raise StudyError(f"batch must be a multiple of the {devices} devices, got {recipe.batch}")
-    every = max(1, recipe.iterations // _VALIDATIONS)
-    score = {"type": "IoUMetric", "iou_metrics": ["mIoU"]}
+    check_share(recipe.batch, devices)
+    if recipe.loss_stride != 1:
+        raise StudyError(f"mmsegmentation's loss counts every pixel, got loss_stride {recipe.loss_stride}")
+    every = max(1, recipe.iterations // recipe.validations)
+    score = {"type": "ScoresMetric", "iou_metrics": ["mIoU"]}
     return {
         "default_scope": "mmseg",
-        "custom_imports": {"imports": ["topformer.mmseg", DRAWS], "allow_failed_imports": False},
+        "custom_imports": {"imports": list(PARTS), "allow_failed_imports": False},
         "custom_hooks": [{"type": "ReseedHook"}],
-        "model": model(replace(design, num_classes=folder.num_classes), recipe, pretrained=pretrained),
+        "model": model(replace(design, num_classes=folder.num_classes), recipe, seed=seed, pretrained=pretrained),
         **_loaders(recipe, folder, devices=devices, workers=workers),
         "val_evaluator": score,
         "test_evaluator": score,
         "train_cfg": {"type": "IterBasedTrainLoop", "max_iters": recipe.iterations, "val_interval": every},
         "val_cfg": {"type": "ValLoop"},
         "test_cfg": {"type": "TestLoop"},
-        "optim_wrapper": optimizer(recipe, precision),
+        "optim_wrapper": optimizer(recipe),
         "param_scheduler": schedulers(recipe),
         "default_hooks": {
             "checkpoint": {
                 "type": "CheckpointHook",
                 "by_epoch": False,
-                "interval": min(every, _CHECKPOINT_EVERY),
+                "interval": min(every, checkpoint_every),
                 # mmengine removes the older one before it has written the newer.
                 "max_keep_ckpts": 2,
             }
@@ -138,12 +106,13 @@ def _loaders(recipe: Recipe, folder: SegmentationFolder, *, devices: int, worker
     }
 
 
-def model(design: Design, recipe: Recipe, *, pretrained: str | None = None) -> dict[str, Any]:
+def model(design: Design, recipe: Recipe, *, seed: int | None = None, pretrained: str | None = None) -> dict[str, Any]:
     """The segmentor: the design's backbone and head, the release's normalisation and cross-entropy."""
     plain = to_json(design)
     start = {"init_cfg": {"type": "Pretrained", "checkpoint": pretrained}} if pretrained else {}
     return {
-        "type": "EncoderDecoder",
+        "type": "TopFormerSegmentor",
+        "seed": seed,
         "data_preprocessor": {
             "type": "SegDataPreProcessor",
             "mean": list(recipe.mean),
@@ -166,46 +135,24 @@ def model(design: Design, recipe: Recipe, *, pretrained: str | None = None) -> d
 
 
 def dataset(folder: SegmentationFolder, split: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
-    """A split of a folder, as mmsegmentation reads it.
+    """A split of a folder: mmsegmentation is handed our pairs, by `experiments.training.mmseg.data.FolderDataset`.
 
     Raises:
-        DataError: The classes are not known, the split is missing, or its images have several suffixes.
+        DataError: The split is not there, or it is empty.
     """
+    if folder.splits and not folder.pairs(split):
+        raise DataError(f"split {split} of {folder.root} is empty")
     metainfo: dict[str, Any] = {"classes": list(folder.classes)}
     if folder.colours:
         metainfo["palette"] = [list(colour) for colour in folder.colours]
     return {
-        "type": "DrawnSegDataset",
-        "data_root": str(folder.root),
-        **(_known_files(folder.source, split) if folder.source else _plain_files(folder, split)),
+        "type": "FolderDataset",
+        "root": str(folder.root),
+        "split": split,
+        **({"dataset": folder.source.name} if folder.source else {}),
         "metainfo": metainfo,
         "reduce_zero_label": folder.reduce_zero_label,
         "pipeline": pipeline,
-    }
-
-
-def _known_files(known: KnownSet, split: str) -> dict[str, Any]:
-    if split not in known.splits:
-        raise DataError(unknown_name(f"split of {known.name}", split, known.splits))
-    about = known.splits[split]
-    return {
-        **({"ann_file": about.listed} if about.listed else {}),
-        "data_prefix": {"img_path": about.images, "seg_map_path": about.labels},
-        "img_suffix": known.image_suffix,
-        "seg_map_suffix": known.label_suffix,
-    }
-
-
-def _plain_files(folder: SegmentationFolder, split: str) -> dict[str, Any]:
-    if not folder.num_classes or not folder.pairs(split):
-        raise DataError(f"split {split} of {folder.root} is empty")
-    suffixes = sorted({pair.image.suffix for pair in folder.pairs(split)})
-    if len(suffixes) > 1:
-        raise DataError(f"the images of {split} in {folder.root} must share one suffix, got {', '.join(suffixes)}")
-    return {
-        "data_prefix": {"img_path": f"{IMAGES}/{split}", "seg_map_path": f"{ANNOTATIONS}/{split}"},
-        "img_suffix": suffixes[0],
-        "seg_map_suffix": LABEL_SUFFIX,
     }
 
 
@@ -213,10 +160,10 @@ def training_pipeline(recipe: Recipe) -> list[dict[str, Any]]:
     """Load, resize, crop, flip, distort; normalisation and padding are the data preprocessor's."""
     resized = {"scale": recipe.scale, "ratio_range": recipe.factors, "keep_ratio": True}
     return [
-        {"type": "LoadImageFromFile"},
-        {"type": "LoadAnnotations"},
+        {"type": "ReadImage"},
+        {"type": "ReadLabel"},
         {"type": "RandomResize", **resized},
-        {"type": "RandomCrop", "crop_size": recipe.crop, "cat_max_ratio": recipe.cat_max_ratio},
+        {"type": "RandomCrop", "crop_size": recipe.crop, "cat_max_ratio": recipe.crop_share},
         {"type": "RandomFlip", "prob": recipe.flip},
         *([{"type": "PhotoMetricDistortion"}] if recipe.distort else []),
         {"type": "PackSegInputs"},
@@ -226,10 +173,10 @@ def training_pipeline(recipe: Recipe) -> list[dict[str, Any]]:
 def evaluation_pipeline(recipe: Recipe, *, labels: bool = True) -> list[dict[str, Any]]:
     """The whole image, resized into the recipe's evaluation scale; labels stay at their own size."""
     return [
-        {"type": "LoadImageFromFile"},
+        {"type": "ReadImage"},
         {"type": "Resize", "scale": recipe.evaluation_scale, "keep_ratio": True},
         *_enlarged(recipe),
-        *([{"type": "LoadAnnotations"}] if labels else []),
+        *([{"type": "ReadLabel"}] if labels else []),
         {"type": "PackSegInputs"},
     ]
 
@@ -242,40 +189,38 @@ def augmented_pipeline(recipe: Recipe, *, factors: tuple[float, ...], flip: bool
         [{"type": "Resize", "scale": size, "keep_ratio": True} for size in sizes],
         *([_enlarged(recipe)] if recipe.size_divisor > 1 else []),
         [{"type": "RandomFlip", "prob": p, "direction": "horizontal"} for p in ((0.0, 1.0) if flip else (0.0,))],
-        [{"type": "LoadAnnotations"}],
+        [{"type": "ReadLabel"}],
         [{"type": "PackSegInputs"}],
     ]
-    return [{"type": "LoadImageFromFile"}, {"type": "TestTimeAug", "transforms": choices}]
+    return [{"type": "ReadImage"}, {"type": "TestTimeAug", "transforms": choices}]
 
 
 def _enlarged(recipe: Recipe) -> list[dict[str, Any]]:
     return [{"type": "ResizeToMultiple", "size_divisor": recipe.size_divisor}] if recipe.size_divisor > 1 else []
 
 
-def optimizer(recipe: Recipe, precision: str) -> dict[str, Any]:
-    """AdamW: no weight decay on normalisation layers, and its own learning rate for the head."""
-    head = {"lr_mult": recipe.head_multiplier}
-    norm = {"decay_mult": recipe.norm_weight_decay / recipe.weight_decay if recipe.weight_decay else 0.0}
-    wrapper = {"type": "OptimWrapper"} if precision == "float32" else {"type": "AmpOptimWrapper", "dtype": precision}
+def optimizer(recipe: Recipe) -> dict[str, Any]:
+    """Fused AdamW: no weight decay on normalisation layers, and its own learning rate for the head."""
+    mixed = {"type": "AmpOptimWrapper", "dtype": recipe.precision}
+    groups = grouping(recipe)
     return {
-        **wrapper,
+        **({"type": "OptimWrapper"} if recipe.precision == "float32" else mixed),
+        "constructor": "GroupedOptimWrapperConstructor",
         "optimizer": {
             "type": "AdamW",
-            "lr": recipe.learning_rate,
+            "lr": groups.pop("learning_rate"),
             "betas": recipe.betas,
-            "weight_decay": recipe.weight_decay,
+            "weight_decay": groups.pop("weight_decay"),
+            "fused": True,
         },
-        # The longest key that a name contains decides.
-        "paramwise_cfg": {
-            "custom_keys": {"decode_head.body.fuse.norm": {**head, **norm}, "decode_head": head, ".norm.": norm}
-        },
+        "paramwise_cfg": groups,
     }
 
 
 def schedulers(recipe: Recipe) -> list[dict[str, Any]]:
     """Linear warm-up times polynomial decay; both ends lie one behind, as mmengine reaches a factor at `end - 1`."""
     plain = {"by_epoch": False, "begin": 0}
-    rise = {"type": "LinearLR", "start_factor": recipe.warmup_factor, **plain, "end": recipe.warmup + 1}
+    rise = {"type": "LinearLR", "start_factor": recipe.warmup_factor, **plain, "end": recipe.warmup_iterations + 1}
     decay = {
         "type": "PolyLR",
         "power": recipe.power,
@@ -283,7 +228,7 @@ def schedulers(recipe: Recipe) -> list[dict[str, Any]]:
         **plain,
         "end": recipe.iterations + 1,
     }
-    return [*([rise] if recipe.warmup else []), decay]
+    return [*([rise] if recipe.warmup_iterations else []), decay]
 
 
 def as_python(configuration: Mapping[str, Any]) -> str:

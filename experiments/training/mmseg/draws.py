@@ -20,22 +20,16 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-from topformer.errors import DataError, ExplorerError
+from topformer.errors import ExplorerError
 from topformer.mmseg import quiet
 
 with quiet():
-    import cv2
     from mmengine.dist import get_dist_info
     from mmengine.hooks import Hook
     from mmengine.registry import DATA_SAMPLERS, HOOKS
-    from mmseg.datasets import BaseSegDataset
-    from mmseg.registry import DATASETS
 
 _ORDER, _AUGMENTATION, _UPDATE = 1, 2, 3
 """First numbers of the seeds of three independent streams."""
-
-_CV_NO_MEMORY = -4
-"""OpenCV's `StsNoMem`."""
 
 
 class Draw(NamedTuple):
@@ -58,6 +52,11 @@ def reseed(*entropy: int) -> None:
     np.random.seed(words[:4])  # noqa: NPY002
     random.seed(int(words[4]))
     torch.manual_seed(int(words[5]))
+
+
+def reseed_augmentation(draw: Draw) -> None:
+    """Set the generators for the augmentation of one use of an image."""
+    reseed(_AUGMENTATION, draw.seed, draw.place)
 
 
 @DATA_SAMPLERS.register_module()
@@ -96,35 +95,6 @@ class EndlessSampler(Sampler[Draw]):
     def __len__(self) -> int:
         """Images of an epoch."""
         return self.size
-
-
-@DATASETS.register_module()
-class DrawnSegDataset(BaseSegDataset):  # type: ignore[misc]
-    """mmsegmentation's data set, which takes a `Draw` too and draws that image's augmentation from it."""
-
-    def __getitem__(self, which: int | Draw) -> Any:
-        """One sample, through the pipeline.
-
-        Raises:
-            DataError: A file cannot be read.
-        """
-        if isinstance(which, Draw):
-            reseed(_AUGMENTATION, which.seed, which.place)
-            which = which.image
-        try:
-            return super().__getitem__(which)
-        except cv2.error as error:
-            if error.code == _CV_NO_MEMORY:
-                raise MemoryError(str(error)) from error
-            raise DataError(self._unreadable(which, error)) from error
-        except (OSError, AssertionError, AttributeError) as error:
-            # What mmcv raises for a file that is not there, and for one that is no image.
-            raise DataError(self._unreadable(which, error)) from error
-
-    def _unreadable(self, image: int, error: Exception) -> str:
-        info = self.get_data_info(image)
-        said = " ".join(str(error).split()) or type(error).__name__
-        return f"{info['img_path']} or its labels {info.get('seg_map_path')} cannot be read: {said}"
 
 
 @HOOKS.register_module()

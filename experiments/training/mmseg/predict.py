@@ -2,9 +2,9 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from experiments.data.folders import SegmentationFolder
-from experiments.data.images import Pixels, read_image
-from experiments.evaluators.base import Progress
-from experiments.training.mmseg.configuration import (
-    VALIDATION,
-    augmented_pipeline,
-    check_fit,
-    dataset,
-    evaluation_pipeline,
-    model,
-)
-from experiments.training.mmseg.hooks import ScoresMetric
+from experiments.data.folders import VALIDATION, SegmentationFolder, check_ready
+from experiments.data.images import MOST_PIXELS, Pixels
+from experiments.training.checks import check_fit
+from experiments.training.mmseg.configuration import augmented_pipeline, evaluation_pipeline, model
+from experiments.training.mmseg.data import build_dataset
+from experiments.training.mmseg.parts import ScoresMetric
+from experiments.training.outcome import Progress
 from experiments.training.recipes import Recipe
 from experiments.training.scores import Scores
 from topformer.design import Design
@@ -36,7 +31,7 @@ with quiet():
     from mmengine.logging import MMLogger
     from mmengine.registry import DefaultScope
     from mmseg.models import SegTTAModel
-    from mmseg.registry import DATASETS, MODELS
+    from mmseg.registry import MODELS
 
 
 def evaluate(
@@ -65,22 +60,22 @@ def evaluate(
         progress: Called after every image with the images done and all of them.
 
     Raises:
-        DataError: The folder lacks something.
-        StudyError: `factors` are none, or not above 0, the design has another number of classes, or the recipe is
-            for another data set.
+        DataError: The folder lacks something, or its split has nothing to score.
+        StudyError: `factors` are none, not above 0 or too large, the design has another number of classes, or the
+            recipe is for another data set.
     """
     check_fit(recipe, folder)
+    check_ready(folder, [split])
     if design.num_classes != folder.num_classes:
         raise StudyError(f"the network has {design.num_classes} classes, {folder.root} has {folder.num_classes}")
-    if not factors or min(factors) <= 0:
-        raise StudyError(f"scales must be numbers above 0, got {factors!r}")
+    _check_factors(factors, recipe)
     augmented = flip or tuple(factors) != (1.0,)
     pipeline = augmented_pipeline(recipe, factors=factors, flip=flip) if augmented else evaluation_pipeline(recipe)
     with _quietly(), torch.inference_mode():
         network: Any = _segmentor(design, state, recipe)
         if augmented:
             network = SegTTAModel(module=network)
-        data = DATASETS.build(ConfigDict({**dataset(folder, split, pipeline), "test_mode": True}))
+        data = build_dataset(folder, split, pipeline)
         metric = ScoresMetric()
         metric.dataset_meta = data.metainfo
         for done, batch in enumerate(DataLoader(data, collate_fn=pseudo_collate, num_workers=workers), start=1):
@@ -91,26 +86,28 @@ def evaluate(
     return metric.scores
 
 
-def predict(
-    design: Design, state: dict[str, Tensor], recipe: Recipe, images: Sequence[Path]
-) -> Iterator[tuple[Path, Pixels, Pixels]]:
-    """The class of every pixel of each image, at the image's own size.
+def _check_factors(factors: tuple[float, ...], recipe: Recipe) -> None:
+    """An evaluation is no larger than the largest image that is read, and leaves a square one a pixel."""
+    longer, shorter = recipe.evaluation_scale
+    least, most = 1 / shorter, (MOST_PIXELS / (longer * shorter)) ** 0.5
+    if not factors or not all(isfinite(factor) and least <= factor <= most for factor in factors):
+        given = ", ".join(map(str, factors))
+        raise StudyError(f"scales must be numbers from {least:.3g} to {most:.3g}, got {given or 'none'}")
 
-    Yields:
-        Path, image (H, W, 3) uint8, and classes (H, W) int64.
 
-    Raises:
-        DataError: An image cannot be read.
-    """
+def predictor(design: Design, state: dict[str, Tensor], recipe: Recipe) -> Callable[[Pixels], Pixels]:
+    """What gives the class of every pixel of an image: (H, W, 3) uint8, red first, to (H, W) int64."""
     with _quietly():
         network = _segmentor(design, state, recipe)
-        # Decoded once and by us, so that picture and classes agree even where a file asks to be turned.
+        # Behind our decoder, as in training: the pixels are those that are drawn.
         load = Compose([{"type": "LoadImageFromNDArray"}, *evaluation_pipeline(recipe, labels=False)[1:]])
-    for path in images:
-        image = read_image(path)
+
+    def predict(image: Pixels) -> Pixels:
         with _quietly(), torch.inference_mode():
             (sample,) = network.test_step(pseudo_collate([load({"img": np.ascontiguousarray(image[..., ::-1])})]))
-        yield path, image, np.asarray(sample.pred_sem_seg.data.squeeze(0).cpu(), np.int64)
+        return np.asarray(sample.pred_sem_seg.data.squeeze(0).cpu(), np.int64)
+
+    return predict
 
 
 def _segmentor(design: Design, state: dict[str, Tensor], recipe: Recipe) -> Any:

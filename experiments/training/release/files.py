@@ -10,7 +10,7 @@ from experiments.training.release.bases import DATASETS
 from topformer.errors import StudyError
 
 _RUNTIME = re.compile(r"default_runtime\.py|schedule_(\d+)k\.py")
-"""Bases of mmsegmentation itself; of a schedule only the number of updates is used, and the name says it."""
+"""Bases of mmsegmentation itself; of a schedule only the number of iterations is used, and the name says it."""
 
 
 def read_release_file(path: Path) -> dict[str, Any]:

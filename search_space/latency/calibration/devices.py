@@ -1,37 +1,27 @@
 """Devices, each a folder of data: protocol, measured times, sources; some ship with the project."""
 
 import csv
-import json
-import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from search_space.candidate import Candidate
-from search_space.latency.boundary import named
-from search_space.latency.calibration import coefficients
-from search_space.latency.calibration.fitting import Measured, fit, measured
+from search_space.latency.calibration import coefficients_file
+from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate, shape_for
 from search_space.latency.calibration.transfer import transfer
+from search_space.latency.devices import devices, folder_of
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import DeviceModel, Setup
-from search_space.latency.rates import SHAPE
-from topformer.codec import from_json
-from topformer.deployment.boundary import Boundary
 from topformer.design import Design
-from topformer.errors import InputError, unknown_name
+from topformer.design_file import parse_design
+from topformer.errors import DesignError, InputError, unknown_name
+from topformer.files import read_toml
+from topformer.kinds import Text
 from topformer.presets import preset
-
-__all__ = ["FOLDER", "Measured", "device", "devices", "fit", "measured", "read_device", "read_rows", "shipped"]
-
-FOLDER = Path(__file__).parent.parent / "devices"
-"""One folder per device; see `read_device`."""
-
-ENOUGH = 30
-"""Rows from which a device tells every rate by itself."""
+from topformer.schema import key, read
 
 FITTED = "fitted"
 CHECKED = "checked"
@@ -45,11 +35,6 @@ ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 
 KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
 """Columns of a file of kernels."""
-
-
-def devices() -> tuple[str, ...]:
-    """Names of the devices that ship with the project, sorted."""
-    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/device.toml")))
 
 
 def device(name: str) -> DeviceModel:
@@ -76,7 +61,7 @@ def shipped(name: str) -> DeviceModel:
 
 @lru_cache(maxsize=16)
 def _device(name: str) -> DeviceModel:
-    return read_device(FOLDER / name)
+    return read_device(folder_of(name))
 
 
 def read_device(folder: Path) -> DeviceModel:
@@ -84,24 +69,24 @@ def read_device(folder: Path) -> DeviceModel:
 
     Files:
         device.toml: The fields of `Setup` but for the name, which is the folder's. With `prior`, the name of another
-            device, that one's rates are scaled to the rows instead of fitted to them.
+            device, that one's coefficients are scaled to the rows instead of fitted to them.
         measured.csv: The columns `ROW`, and perhaps `family`. Rows of role `fitted` are fitted; those of role
             `checked` count little and tell how far other networks are off; those of role `held-out` are in no fit; any
             other row is a record. A `design` is
             a preset or the JSON of a design; a row without one has its kernels in kernels.csv or in `NETWORKS`.
         kernels.csv: The columns `KERNELS`: sums over the kernels of one name, and the numbers in the largest output.
             May be left out.
-        coefficients.json: What a fit to these rows gave, as `search_space.latency.calibration.coefficients` writes it.
-            May be left out; it must belong to the rows.
+        coefficients.json: What a fit to these rows gave; see `search_space.latency.calibration.coefficients_file`. May
+            be left out; it must belong to the rows.
 
     Raises:
         InputError: A file is missing or broken; the message names it.
     """
     setup, prior = _setup(folder)
     fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
-    path = folder / coefficients.FILE
+    path = folder / coefficients_file.FILE
     if path.exists():
-        return coefficients.read(path, setup, coefficients.digest(fitted, others, prior))
+        return coefficients_file.read(path, setup, coefficients_file.rows_digest(fitted, others, prior))
     return _fit(fitted, others, setup, prior)
 
 
@@ -114,16 +99,16 @@ def refit(folder: Path) -> tuple[DeviceModel, dict[str, Any]]:
     setup, prior = _setup(folder)
     fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
     model = _fit(fitted, others, setup, prior)
-    return model, coefficients.to_json(model, coefficients.digest(fitted, others, prior), prior)
+    return model, coefficients_file.to_json(model, coefficients_file.rows_digest(fitted, others, prior), prior)
 
 
-def _fit(fitted: list[Measured], others: list[Measured], setup: Setup, prior: str | None) -> DeviceModel:
+def _fit(fitted: list[MeasuredNetwork], others: list[MeasuredNetwork], setup: Setup, prior: str | None) -> DeviceModel:
     if prior is not None:
         return transfer(shipped(prior), fitted, setup)
-    return fit(fitted, setup, others, shape=None if len(fitted) >= ENOUGH else SHAPE)
+    return fit(fitted, setup, others, shape=shape_for(fitted))
 
 
-def read_rows(folder: Path, role: str) -> list[Measured]:
+def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
     """The networks of that role in the folder's measured.csv.
 
     Raises:
@@ -132,9 +117,10 @@ def read_rows(folder: Path, role: str) -> list[Measured]:
     path = folder / "measured.csv"
     rows = _read_csv(path, ROW, ("family",))
     _check_distinct(rows, path)
+    # A device's own kernels win over the shared ones of the same network.
     own = folder / "kernels.csv"
-    found = {**_shared(), **(_kernels(own) if own.exists() else {})}
-    return [_measured(row, found) for row in rows if row["role"] == role]
+    known_kernels = {**_shared(), **(_kernels(own) if own.exists() else {})}
+    return [_measured(row, known_kernels) for row in rows if row["role"] == role]
 
 
 def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
@@ -145,49 +131,37 @@ def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
             raise InputError(f"{path}: lines {first} and {line} time the same network, {row['network']!r}; keep one")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DeviceFile(Setup):
+    """What `device.toml` holds."""
+
+    prior: str = field(default="", metadata=key(Text(), "Known device whose coefficients few rows scale."))
+
+
 def _setup(folder: Path) -> tuple[Setup, str | None]:
     """The setup, and the name of the prior if there is one."""
     path = folder / "device.toml"
+    if folder.is_dir() and not path.exists():
+        raise InputError(f"{folder} is no folder of a device: it has no device.toml")
+    values = read_toml(path, what="device file")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{folder} is no folder of a device: it has no device.toml") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the device file {path}: {error}") from error
-    prior = values.pop("prior", None)
-    _check_fields(values, path)
-    return Setup(name=folder.resolve().name, **values), None if prior is None else str(prior)
+        found = read(_DeviceFile, values, whole="a device", error=InputError)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    known = {item.name: getattr(found, item.name) for item in fields(Setup)}
+    return Setup(**{**known, "name": folder.resolve().name}), found.prior or None
 
 
-def _check_fields(values: Mapping[str, Any], path: Path) -> None:
-    known = {item.name: item for item in fields(Setup) if item.name != "name"}
-    for name in values:
-        if name not in known:
-            raise InputError(f"{path}: {unknown_name('field', name, list(known))}")
-    for name, item in known.items():
-        if name not in values:
-            if item.default is MISSING:
-                raise InputError(f"{path}: the field {name} is missing")
-            continue
-        accepted, kind = _KINDS[item.type]
-        if not isinstance(values[name], accepted) or isinstance(values[name], bool):
-            raise InputError(f"{path}: {name} must be {kind}, got {values[name]!r}")
-    named(values.get("boundary", Boundary.LOGITS))
-
-
-_KINDS: Mapping[Any, tuple[tuple[type, ...], str]] = MappingProxyType(
-    {str: ((str,), "a text"), int: ((int,), "a whole number"), float: ((int, float), "a number")}
-)
-
-
-def _measured(row: Mapping[str, str], found: Mapping[str, Sequence[Kernel]]) -> Measured:
+def _measured(row: Mapping[str, str], known_kernels: Mapping[str, Sequence[Kernel]]) -> MeasuredNetwork:
     name, latency_ms, source = row["network"], _number(row, "latency_ms"), row["source"]
     if row["design"]:
         height, width = int(_number(row, "height")), int(_number(row, "width"))
         candidate = Candidate(design=_design(row), height=height, width=width)
-        return measured(candidate, latency_ms, name=name, source=source)
-    kernels = tuple(found.get(name, ()))
-    return Measured(name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name)
+        return measured_candidate(candidate, latency_ms, name=name, source=source)
+    kernels = tuple(known_kernels.get(name, ()))
+    return MeasuredNetwork(
+        name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name
+    )
 
 
 def _design(row: Mapping[str, str]) -> Design:
@@ -195,9 +169,9 @@ def _design(row: Mapping[str, str]) -> Design:
     if not text.startswith("{"):
         return preset(text)
     try:
-        return from_json(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise InputError(f"design of {row['network']!r} is not JSON: {error}") from None
+        return parse_design(text)
+    except DesignError as error:
+        raise InputError(f"design of {row['network']!r}: {error}") from None
 
 
 @lru_cache(maxsize=1)
@@ -206,12 +180,12 @@ def _shared() -> Mapping[str, Sequence[Kernel]]:
 
 
 def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:
-    found = defaultdict(list)
+    by_network = defaultdict(list)
     for row in _read_csv(path, KERNELS):
         count, macs, work, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
         kernel = Kernel(row["kernel"], "", macs, moved, largest, number=count, extra=work - macs)
-        found[row["network"]].append(kernel)
-    return found
+        by_network[row["network"]].append(kernel)
+    return by_network
 
 
 def _number(row: Mapping[str, str], column: str) -> float:

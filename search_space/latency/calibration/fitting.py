@@ -7,22 +7,27 @@ import numpy as np
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
+from search_space.latency.coefficients import FEATURE_COUNT, NOISE, SHAPE, Coefficients, solve
+from search_space.latency.features import FeatureExtractor, coordinates, largest_by_name, outside
 from search_space.latency.kernels import Kernel, kernels
-from search_space.latency.loads import Loader, coordinates, largest_by_name, outside
-from search_space.latency.model import Checked, DeviceModel, Setup
-from search_space.latency.rates import NOISE, SHAPE, TERMS, Rates, solve
-from search_space.latency.spread import Floats, Spread
+from search_space.latency.model import DeviceModel, LeftOutRow, Setup
+from search_space.latency.predictive_spread import Floats, PredictiveSpread
 from topformer.errors import InputError
 
-RATES = 2
-"""What few rows tell of the rates: a speed, and how much of it goes to bytes. A fit needs more rows than these; its
-degrees of freedom are the rows less these, or the families less one."""
+EFFECTIVE_PARAMETERS = 2
+"""What few rows determine of the coefficients: a speed, and how much of it goes to bytes; the rest is the shape.
+
+A fit needs more rows than these; its degrees of freedom are the rows less these, or the families less one."""
 
 BESIDE = 0.1
-"""Relative error that networks beside the rows are allowed: enough to say what a kernel costs that no row has."""
+"""Relative error that networks beside the rows are allowed: they tell what a kernel costs that no row has, and hardly
+move the coefficients that the rows determine."""
 
 LEAST_FAMILIES = 3
 """Families from which errors are those of leaving a whole family out: what is predicted is of a family of its own."""
+
+ENOUGH = 30
+"""Rows from which a device determines every coefficient by itself."""
 
 TOPFORMER = "TopFormer"
 """The family of every candidate."""
@@ -42,7 +47,7 @@ device has none beside its rows: those of snapdragon-865, the networks of the pa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredNetwork:
     """A network that was timed on a device.
 
     Attributes:
@@ -76,20 +81,29 @@ class Measured:
             )
 
 
-def measured(candidate: Candidate, latency_ms: float, *, name: str = "", source: str = "") -> Measured:
+def measured_candidate(candidate: Candidate, latency_ms: float, *, name: str = "", source: str = "") -> MeasuredNetwork:
     """A candidate that was timed up to its logits."""
-    found = tuple(kernels(operations(candidate.design, candidate.height, candidate.width)))
+    graph = tuple(kernels(operations(candidate.design, candidate.height, candidate.width)))
     name = name or candidate.fingerprint
-    return Measured(name=name, latency_ms=latency_ms, kernels=found, source=source, family=TOPFORMER)
+    return MeasuredNetwork(name=name, latency_ms=latency_ms, kernels=graph, source=source, family=TOPFORMER)
+
+
+def shape_for(rows: Sequence[MeasuredNetwork]) -> Coefficients | None:
+    """The shape that a fit to these rows needs, or None where they determine every coefficient."""
+    return None if len(rows) >= ENOUGH else SHAPE
 
 
 def fit(
-    rows: Sequence[Measured], setup: Setup, others: Sequence[Measured] = (), *, shape: Rates | None = SHAPE
+    rows: Sequence[MeasuredNetwork],
+    setup: Setup,
+    others: Sequence[MeasuredNetwork] = (),
+    *,
+    shape: Coefficients | None = SHAPE,
 ) -> DeviceModel:
     """The model of a device from networks that were timed on it.
 
-    The rates minimise the squared relative error over the rows, drawn towards the proportions of `shape`; see
-    `search_space.latency.rates.solve`. Every row is also predicted by a fit without it and by a fit without its
+    The coefficients minimise the relative error over the rows, drawn towards the proportions of `shape`; see
+    `search_space.latency.coefficients.solve`. Every row is also predicted by a fit without it and by a fit without its
     family, and these errors are the model's own measure of itself.
 
     Args:
@@ -97,94 +111,97 @@ def fit(
         setup: How they were measured.
         others: Timed networks of other families. They count little in the fit, and what they are off by widens the
             interval of any network with kernels that `rows` did not have; without them `UNMEASURED` does.
-        shape: Rates of another device; None where the rows tell every rate.
+        shape: Coefficients of another device; None where the rows determine every coefficient.
 
     Raises:
-        InputError: Too few rows, or without a shape rows that cannot tell the rates apart.
+        InputError: Too few rows, or without a shape rows that do not determine the coefficients.
     """
-    if len(rows) <= RATES:
-        raise InputError(f"a fit needs at least {RATES + 1} measured networks, got {len(rows)}")
-    known = largest_by_name(kernel for row in rows for kernel in row.kernels)
-    loader = Loader(known)
-    loads, points = _loads(rows, loader), coordinates(_loads(rows, loader))
-    timed = _Timed.of([*rows, *others], np.concatenate([loads, _loads(others, loader)]), len(rows), shape)
-    rates = timed.solve()
+    if len(rows) <= EFFECTIVE_PARAMETERS:
+        raise InputError(f"a fit needs at least {EFFECTIVE_PARAMETERS + 1} measured networks, got {len(rows)}")
+    measured_kernels = largest_by_name(kernel for row in rows for kernel in row.kernels)
+    features = _features([*rows, *others], FeatureExtractor(measured_kernels))
+    points = coordinates(features[: len(rows)])
+    timed = _Timed.of([*rows, *others], features, len(rows), shape)
+    coefficients = timed.solve()
+    # One fit per row; a prediction by a fit that saw the row would say nothing of a new network.
     left_out = [timed.without([index])[0] for index in range(len(rows) + len(others))]
     family_out = _family_out(rows, timed)
-    checked = _checked([*rows, *others], timed.loads, rates, left_out, family_out)
-    fitted, beside = checked[: len(rows)], checked[len(rows) :]
+    compared = _left_out_rows([*rows, *others], timed.features, coefficients, left_out, family_out)
+    fitted, beside = compared[: len(rows)], compared[len(rows) :]
     return DeviceModel(
         setup=setup,
-        rates=rates,
-        measured=known,
+        coefficients=coefficients,
+        measured=measured_kernels,
         ranges=tuple(
             (float(low), float(high)) for low, high in zip(points.min(axis=0), points.max(axis=0), strict=True)
         ),
-        spread=_spread(fitted, points, beside),
+        spread=_predictive_spread(fitted, points, beside),
         rows=fitted,
         others=beside,
     )
 
 
-def _loads(rows: Sequence[Measured], loader: Loader) -> Floats:
-    return np.array([loader.load(row.kernels) for row in rows]).reshape(-1, 2 * TERMS)
+def _features(rows: Sequence[MeasuredNetwork], extractor: FeatureExtractor) -> Floats:
+    return np.array([extractor.of_kernels(row.kernels) for row in rows]).reshape(-1, 2 * FEATURE_COUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Timed:
-    """Networks as a fit sees them."""
+    """The rows of a fit as arrays: features, times, and the relative error that each is allowed."""
 
-    loads: Floats
+    features: Floats
     times: Floats
     noise: Floats
-    shape: Rates | None
+    shape: Coefficients | None
 
     @classmethod
-    def of(cls, rows: Sequence[Measured], loads: Floats, own: int, shape: Rates | None) -> "_Timed":
-        """The first `own` rows are of the device's own families, the rest stand beside them."""
+    def of(cls, rows: Sequence[MeasuredNetwork], features: Floats, own: int, shape: Coefficients | None) -> "_Timed":
+        """The arrays of networks, the first `own` of which are fitted closely; the rest, beside them, count little."""
         noise = np.where(np.arange(len(rows)) < own, NOISE, BESIDE)
-        return cls(loads=loads, times=np.array([row.latency_ms for row in rows]), noise=noise, shape=shape)
+        return cls(features=features, times=np.array([row.latency_ms for row in rows]), noise=noise, shape=shape)
 
-    def solve(self, left_out: Sequence[int] = ()) -> Rates:
-        """The rates that all rows give, but for those left out."""
-        loads, times, noise = (np.delete(part, left_out, axis=0) for part in (self.loads, self.times, self.noise))
-        return solve(loads, times, noise, self.shape)
+    def solve(self, left_out: Sequence[int] = ()) -> Coefficients:
+        """The coefficients that all rows give, but for those left out."""
+        features, times, noise = (np.delete(part, left_out, axis=0) for part in (self.features, self.times, self.noise))
+        return solve(features, times, noise, self.shape)
 
     def without(self, indices: Sequence[int]) -> list[float]:
         """What a fit without those rows predicts for them, in milliseconds."""
-        predicted: list[float] = (self.loads[indices, :TERMS] @ self.solve(indices).per_unit).tolist()
+        predicted: list[float] = (self.features[indices, :FEATURE_COUNT] @ self.solve(indices).per_unit).tolist()
         return predicted
 
 
-def _family_out(rows: Sequence[Measured], timed: _Timed) -> dict[int, float]:
+def _family_out(rows: Sequence[MeasuredNetwork], timed: _Timed) -> dict[int, float]:
     """Index of a row to what a fit without its family predicts for it; empty where there are too few families."""
     families = [row.family or row.name for row in rows]
     if len(set(families)) < LEAST_FAMILIES:
         return {}
-    found = dict[int, float]()
+    predicted = dict[int, float]()
     for family in dict.fromkeys(families):
         indices = [index for index, name in enumerate(families) if name == family]
-        found.update(zip(indices, timed.without(indices), strict=True))
-    return found
+        predicted.update(zip(indices, timed.without(indices), strict=True))
+    return predicted
 
 
-def _spread(rows: Sequence[Checked], points: Floats, beside: Sequence[Checked]) -> Spread:
+def _predictive_spread(rows: Sequence[LeftOutRow], points: Floats, beside: Sequence[LeftOutRow]) -> PredictiveSpread:
+    # The stricter error of each row: without its whole family, where there are enough families.
     errors = np.log([row.measured_ms / (row.family_out_ms or row.left_out_ms) for row in rows])
     families = len({row.family for row in rows})
     uncovered = sum(1 - row.coverage for row in beside)
-    missed = sum(float(np.log(row.measured_ms / row.left_out_ms)) ** 2 for row in beside)
-    per_share, degrees = (missed / uncovered, len(beside)) if uncovered else UNMEASURED
-    return Spread(
+    squared = sum(float(np.log(row.measured_ms / row.left_out_ms)) ** 2 for row in beside)
+    per_share, degrees = (squared / uncovered, len(beside)) if uncovered else UNMEASURED
+    return PredictiveSpread(
         left_out=max(float(np.mean(errors**2)), REPEATS**2),
-        degrees=max(1, families - 1 if families >= LEAST_FAMILIES else len(rows) - RATES),
+        degrees=max(1, families - 1 if families >= LEAST_FAMILIES else len(rows) - EFFECTIVE_PARAMETERS),
         unmeasured=per_share,
         unmeasured_degrees=degrees,
-        reach=_reach(errors, points),
+        extrapolation=_extrapolation(errors, points),
     )
 
 
-def _reach(errors: Floats, points: Floats) -> float:
+def _extrapolation(errors: Floats, points: Floats) -> float:
     """Log error per log distance of the rows that lie outside the range of all others."""
+    # A row at the border lies outside the range of the others: it is a test of extrapolation that costs nothing.
     distances = []
     for index in range(len(points)):
         rest = np.delete(points, index, axis=0)
@@ -196,13 +213,17 @@ def _reach(errors: Floats, points: Floats) -> float:
     return float(np.sqrt(np.sum(errors[far] ** 2) / np.sum(np.array(distances)[far] ** 2)))
 
 
-def _checked(
-    rows: Sequence[Measured], loads: Floats, rates: Rates, left_out: Sequence[float], family_out: Mapping[int, float]
-) -> tuple[Checked, ...]:
-    predicted = loads[:, :TERMS] @ rates.per_unit
-    coverage = 1 - loads[:, TERMS:] @ rates.per_unit / predicted
+def _left_out_rows(
+    rows: Sequence[MeasuredNetwork],
+    features: Floats,
+    coefficients: Coefficients,
+    left_out: Sequence[float],
+    family_out: Mapping[int, float],
+) -> tuple[LeftOutRow, ...]:
+    predicted = features[:, :FEATURE_COUNT] @ coefficients.per_unit
+    coverage = 1 - features[:, FEATURE_COUNT:] @ coefficients.per_unit / predicted
     return tuple(
-        Checked(
+        LeftOutRow(
             name=row.name,
             measured_ms=row.latency_ms,
             predicted_ms=float(predicted[index]),

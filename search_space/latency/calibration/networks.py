@@ -21,14 +21,14 @@ def write_kernels(path: Path, networks: Iterable[tuple[str, Sequence[Kernel]]]) 
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(KERNELS)
-        for name, found in networks:
-            writer.writerows((name, k.name, k.number, k.macs, k.work, k.moved, k.largest) for k in summed(found))
+        for name, graph in networks:
+            writer.writerows((name, k.name, k.number, k.macs, k.work, k.moved, k.largest) for k in summed(graph))
 
 
-def summed(found: Iterable[Kernel]) -> list[Kernel]:
+def summed(graph: Iterable[Kernel]) -> list[Kernel]:
     """The kernels of one name as one, in the order of their first appearance."""
     sums: dict[str, Kernel] = {}
-    for kernel in found:
+    for kernel in graph:
         before = sums.get(kernel.name, kernel._replace(module="", macs=0, moved=0, largest=0, number=0, extra=0))
         sums[kernel.name] = before._replace(
             macs=before.macs + kernel.macs,

@@ -8,27 +8,28 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, owens_t, stdtrit
 
 from search_space.candidate import Candidate
-from search_space.cost.table import features
+from search_space.cost.table import sums
+from search_space.latency.coefficients import FEATURE_COUNT, NOISE
 from search_space.latency.estimate import LatencyTable
-from search_space.latency.loads import coordinates, outside
+from search_space.latency.features import coordinates, outside
 from search_space.latency.model import DeviceModel
-from search_space.latency.rates import NOISE, TERMS
-from search_space.latency.spread import LEVEL, Floats
+from search_space.latency.predictive_spread import LEVEL, Floats
+from topformer.bounds import COUNT
 from topformer.errors import InputError
-from topformer.validation import check_positive
+from topformer.schema import check
 
 JUDGED = 2000
 """Designs whose decisions a choice is scored by; the sums shown are over all."""
 
 POOL = 600
-"""Designs that may be chosen: half of them drawn by their doubt, half evenly."""
+"""Designs that may be chosen: half of them drawn by their probability of a wrong decision, half evenly."""
 
 Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Doubt:
-    """What a device model does not know of N designs, as a linear Gaussian model.
+class PredictiveCovariance:
+    """How far the predictions for N designs may be off together, as a linear Gaussian model.
 
     The log error of a prediction is `systematic @ w` plus an error of its own of standard deviation `NOISE`, where the
     entries of w are independent, of variance 1 before anything more is measured. So networks that spend their time
@@ -36,15 +37,16 @@ class Doubt:
 
     Attributes:
         margin: (N,), log of the predicted time over the limit.
-        systematic: (N, 2 * TERMS + 1). The variances of `Spread` add up to the squares of each row: that of known
-            kernels goes along the shares of time of the five loads, that of kernels never measured along theirs, and
-            that of extrapolation along one more direction. Scaled so that the 95 % interval is that of the model.
+        systematic: (N, 2 * FEATURE_COUNT + 1). The variances of `PredictiveSpread` add up to the squares of each row:
+            that of measured kernels goes along the shares of time of the five features, that of kernels never measured
+            along theirs, and that of extrapolation along one more direction. Scaled so that the 95 % interval is that
+            of the model.
     """
 
     margin: Floats
     systematic: Floats
 
-    def error(self, known: Floats) -> Floats:
+    def error(self, removed: Floats) -> Floats:
         """Probability that each design is on the other side of the limit than predicted: (N, ...).
 
         It is an average over what the measurements may say.
@@ -53,11 +55,11 @@ class Doubt:
         is removed, it is 2 T(h, r) with Owen's T; without any knowledge it is Phi(-|h|), with all of it 0.
 
         Args:
-            known: (N, ...), variance of each log error that measurements will remove.
+            removed: (N, ...), variance of each log error that measurements will remove.
         """
-        before = self.variance.reshape(-1, *[1] * (known.ndim - 1))
+        before = self.variance.reshape(-1, *[1] * (removed.ndim - 1))
         margin = np.abs(self.margin).reshape(before.shape) / np.sqrt(before)
-        removed = np.clip(known, 0, before)
+        removed = np.clip(removed, 0, before)
         with np.errstate(divide="ignore"):
             ratio = np.sqrt((before - removed) / removed)
         error: Floats = np.where(removed > 0, 2 * owens_t(margin, ratio), ndtr(-margin))
@@ -93,11 +95,11 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class MeasurementPlan:
     """What to measure, and what it is expected to bring.
 
-    The numbers of designs on the wrong side are those of the normal model of `Doubt`, probabilities those of the
-    Student t distribution that a sweep prunes by.
+    The numbers of designs on the wrong side are those of the normal model of `PredictiveCovariance`, probabilities
+    those of the Student t distribution that a sweep prunes by.
 
     Attributes:
         limit_ms: The latency limit.
@@ -114,33 +116,34 @@ class Plan:
     probes: tuple[Probe, ...]
 
 
-def doubt(model: DeviceModel, candidates: Sequence[Candidate], limit_ms: float) -> Doubt:
-    """What the model does not know of the candidates."""
-    loads = features(candidates, model.loader)
-    table = model.table(loads)
-    distance = outside(coordinates(loads), np.array(model.ranges))
-    left_out, unmeasured, reach = model.spread.variances(1 - table.coverage, distance)
-    known = loads[:, :TERMS] - loads[:, TERMS:]
-    rates = model.rates.per_unit
+def predictive_covariance(model: DeviceModel, candidates: Sequence[Candidate], limit_ms: float) -> PredictiveCovariance:
+    """How far the model's predictions for the candidates may be off, and how much of that they share."""
+    features = sums(candidates, model.feature_extractor)
+    table = model.predict(features)
+    distance = outside(coordinates(features), np.array(model.ranges))
+    left_out, unmeasured, extrapolation = model.spread.variances(1 - table.coverage, distance)
+    measured = features[:, :FEATURE_COUNT] - features[:, FEATURE_COUNT:]
+    per_unit = model.coefficients.per_unit
     stated = np.concatenate(
         [
-            np.sqrt(left_out) * _unit(known * rates),
-            np.sqrt(np.clip(unmeasured, 0, None))[:, None] * _unit(loads[:, TERMS:] * rates),
-            np.sqrt(reach)[:, None],
+            np.sqrt(left_out) * _unit(measured * per_unit),
+            np.sqrt(np.clip(unmeasured, 0, None))[:, None] * _unit(features[:, FEATURE_COUNT:] * per_unit),
+            np.sqrt(extrapolation)[:, None],
         ],
         axis=1,
     )
-    return Doubt(margin=np.log(table.milliseconds / limit_ms), systematic=_normal(stated, table))
+    return PredictiveCovariance(margin=np.log(table.milliseconds / limit_ms), systematic=_normal(stated, table))
 
 
 def _unit(rows: Floats) -> Floats:
+    """Each row divided by its length; a row of zeros stays."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Floats = rows / np.where(lengths > 0, lengths, 1)
     return unit
 
 
 def _normal(stated: Floats, table: LatencyTable) -> Floats:
-    """The rows, so long that with `NOISE` they give a normal distribution with the 95 % interval of the table."""
+    """The rows, scaled so that with `NOISE` they give a normal distribution with the 95 % interval of the table."""
     quantiles = stdtrit(table.degrees, 0.5 + LEVEL / 2) / ndtri(0.5 + LEVEL / 2)
     wanted = np.clip((quantiles * table.sd_log) ** 2 - NOISE**2, 0, None)
     scaled: Floats = stated * np.sqrt(wanted / (stated**2).sum(axis=1))[:, None]
@@ -149,7 +152,7 @@ def _normal(stated: Floats, table: LatencyTable) -> Floats:
 
 def choose(
     model: DeviceModel, candidates: Sequence[Candidate], limit_ms: float, *, budget: int = 5, seed: int = 0
-) -> Plan:
+) -> MeasurementPlan:
     """The designs whose measurement is expected to put most others on their true side of the limit.
 
     Greedy: each probe is the one that, together with those before it, leaves the fewest expected errors.
@@ -164,21 +167,22 @@ def choose(
     Raises:
         InputError: A limit or budget that is not positive, or fewer candidates than the budget.
     """
-    check_positive("budget", budget)
+    check("budget", budget, COUNT)
     if not limit_ms > 0:
         raise InputError(f"the latency limit must be above 0 ms, got {limit_ms!r}")
     if len(candidates) < budget:
         raise InputError(f"budget must be at most the {len(candidates)} designs there are, got {budget}")
-    told = doubt(model, candidates, limit_ms)
-    before = told.error(np.zeros(len(candidates)))
+    errors = predictive_covariance(model, candidates, limit_ms)
+    before = errors.error(np.zeros(len(candidates)))
     judged, pool = _drawn(before, budget, np.random.default_rng(seed))
     table = model.estimate_many(candidates)
     above = table.probability_above(limit_ms)
-    covariance, probes = np.eye(told.systematic.shape[1]), list[Probe]()
+    # Of w: the identity before anything is measured, smaller along every direction that a probe tells of.
+    covariance, probes = np.eye(errors.systematic.shape[1]), list[Probe]()
     for _ in range(budget):
-        best = _best(told, judged, pool, covariance)
+        best = _best(errors, judged, pool, covariance)
         pool = pool[pool != best]
-        covariance = _measured(covariance, told.systematic[best])
+        covariance = _measured(covariance, errors.systematic[best])
         probes.append(
             Probe(
                 candidate=candidates[best],
@@ -186,13 +190,13 @@ def choose(
                 low=float(table.low[best]),
                 high=float(table.high[best]),
                 probability_above=float(above[best]),
-                wrong=float(told.error(_removed(told.systematic, covariance)).sum()),
+                wrong=float(errors.error(_removed(errors.systematic, covariance)).sum()),
             )
         )
-    return Plan(
+    return MeasurementPlan(
         limit_ms=limit_ms,
         designs=len(candidates),
-        above=int((told.margin > 0).sum()),
+        above=int((errors.margin > 0).sum()),
         wrong=float(before.sum()),
         probes=tuple(probes),
     )
@@ -209,17 +213,18 @@ def _drawn(error: Floats, budget: int, generator: np.random.Generator) -> tuple[
     return judged, pool
 
 
-def _best(told: Doubt, judged: Places, pool: Places, covariance: Floats) -> int:
-    part = Doubt(margin=told.margin[judged], systematic=told.systematic[judged])
-    probes = told.systematic[pool]
+def _best(errors: PredictiveCovariance, judged: Places, pool: Places, covariance: Floats) -> int:
+    """The design of the pool after whose measurement the fewest errors are expected among those judged."""
+    part = PredictiveCovariance(margin=errors.margin[judged], systematic=errors.systematic[judged])
+    probes = errors.systematic[pool]
     shared = part.systematic @ covariance @ probes.T
     own = np.einsum("pi,ij,pj->p", probes, covariance, probes) + NOISE**2
-    known = _removed(part.systematic, covariance)[:, None] + shared**2 / own
-    return int(pool[np.argmin(part.error(known).sum(axis=0))])
+    removed = _removed(part.systematic, covariance)[:, None] + shared**2 / own
+    return int(pool[np.argmin(part.error(removed).sum(axis=0))])
 
 
 def _measured(covariance: Floats, probe: Floats) -> Floats:
-    """The covariance of w after one more measurement."""
+    """The covariance of w after one more measurement: the update of a linear Gaussian model."""
     shared = covariance @ probe
     after: Floats = covariance - np.outer(shared, shared) / (probe @ shared + NOISE**2)
     return after

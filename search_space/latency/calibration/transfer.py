@@ -1,14 +1,14 @@
-"""A device model from few measurements: the rates of a known device, times one factor."""
+"""A device model from few measurements: the coefficients of a known device, times one factor."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from search_space.latency.calibration.fitting import Measured
-from search_space.latency.model import Checked, DeviceModel, Setup
-from search_space.latency.rates import TERMS
-from search_space.latency.spread import Floats
+from search_space.latency.calibration.fitting import MeasuredNetwork
+from search_space.latency.coefficients import FEATURE_COUNT
+from search_space.latency.model import DeviceModel, LeftOutRow, Setup
+from search_space.latency.predictive_spread import Floats
 from topformer.errors import InputError
 
 TRANSFER = 0.13
@@ -19,11 +19,11 @@ one core of an x86 server, scaled from snapdragon-865. It was 0.08 with onnxrunt
 """
 
 
-def transfer(prior: DeviceModel, rows: Sequence[Measured], setup: Setup) -> DeviceModel:
-    """The model of a device of which too few networks were timed to fit its rates.
+def transfer(prior: DeviceModel, rows: Sequence[MeasuredNetwork], setup: Setup) -> DeviceModel:
+    """The model of a device of which too few networks were timed to fit its coefficients.
 
-    All rates are those of the prior times one factor, the geometric mean of what the rows say. The interval is that
-    of the prior, widened by what the rows disagree in, at least by `TRANSFER`, and by what few rows leave open of
+    All coefficients are those of the prior times one factor, the geometric mean of what the rows say. The interval is
+    that of the prior, widened by what the rows disagree in, at least by `TRANSFER`, and by what few rows leave open of
     the factor.
 
     Args:
@@ -36,20 +36,21 @@ def transfer(prior: DeviceModel, rows: Sequence[Measured], setup: Setup) -> Devi
     """
     if not rows:
         raise InputError("scaling a device needs at least one measured network, got none")
-    loads = np.array([prior.loader.load(row.kernels) for row in rows])
-    rates = prior.rates.per_unit
-    before = loads[:, :TERMS] @ rates
+    features = np.array([prior.feature_extractor.of_kernels(row.kernels) for row in rows])
+    per_unit = prior.coefficients.per_unit
+    before = features[:, :FEATURE_COUNT] @ per_unit
+    # One factor in logs: its mean is the geometric mean, and every row pulls by its relative error.
     logs = np.log(np.array([row.latency_ms for row in rows]) / before)
     factor = float(np.exp(logs.mean()))
     left_out = [float(before[i] * np.exp(_others(logs, i))) for i in range(len(rows))]
-    covered = 1 - loads[:, TERMS:] @ rates / before
+    covered = 1 - features[:, FEATURE_COUNT:] @ per_unit / before
     return replace(
         prior,
         setup=setup,
-        rates=prior.rates.scaled(factor),
+        coefficients=prior.coefficients.scaled(factor),
         spread=replace(prior.spread, left_out=prior.spread.left_out + _transfer_variance(logs)),
         rows=tuple(
-            Checked(
+            LeftOutRow(
                 name=row.name,
                 measured_ms=row.latency_ms,
                 predicted_ms=float(plain * factor),
@@ -71,6 +72,6 @@ def _others(logs: Floats, index: int) -> float:
 
 
 def _transfer_variance(logs: Floats) -> float:
-    """Of one more network, the uncertainty of the factor included."""
-    seen = float(np.var(logs, ddof=1)) if len(logs) > 1 else 0.0
-    return max(seen, TRANSFER**2) * (1 + 1 / len(logs))
+    """Squared log error of one more network: what the rows disagree in, and what so few leave open of the factor."""
+    observed = float(np.var(logs, ddof=1)) if len(logs) > 1 else 0.0
+    return max(observed, TRANSFER**2) * (1 + 1 / len(logs))

@@ -11,6 +11,7 @@ import pytest
 
 from analysis.records.record import JsonlStore, encode
 from tests.analysis_tests.examples import record
+from tests.analysis_tests.records.conformance import RecordStoreConformance
 from topformer.errors import RecordError, StorageError
 
 WRITER = """
@@ -54,6 +55,12 @@ def start(code: str, *arguments: object) -> "subprocess.Popen[str]":
 @pytest.fixture
 def store(tmp_path: Path) -> JsonlStore:
     return JsonlStore(tmp_path / "records.jsonl")
+
+
+class TestJsonlStore(RecordStoreConformance):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> JsonlStore:
+        return JsonlStore(tmp_path / "run" / "records.jsonl")
 
 
 def test_a_line_cut_anywhere_is_moved_aside_and_the_others_stay(store: JsonlStore) -> None:

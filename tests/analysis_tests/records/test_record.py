@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.records.record import JsonlStore, MemoryStore, Metric, Record, RecordStore, State, decode, encode, to_json
+from analysis.records.fidelity import Fidelity
+from analysis.records.record import Metric, Record, State, decode, encode, to_json
 from tests.analysis_tests.examples import record
 from topformer.errors import RecordError
 
@@ -25,12 +26,14 @@ JSON = st.recursive(
 METRICS = st.builds(
     Metric, value=NUMBERS, source=st.text(min_size=1), low=st.none() | NUMBERS, high=st.none() | NUMBERS
 )
+FIDELITIES = st.builds(Fidelity, evaluator=st.text(), data=st.text(), size=st.text(), budget=st.integers())
 RECORDS = st.builds(
     Record,
     study=st.text(),
     trial=st.integers(),
     state=st.sampled_from(State),
     fingerprint=st.text(),
+    fidelity=FIDELITIES,
     design=st.dictionaries(st.text(), JSON, max_size=3),
     height=st.integers(),
     width=st.integers(),
@@ -40,7 +43,6 @@ RECORDS = st.builds(
     reason=st.text(),
     origin=st.text(),
     seed=st.integers(),
-    budget=st.integers(),
     seconds=NUMBERS,
     finished=st.text(),
     versions=st.dictionaries(st.text(), st.text(), max_size=3),
@@ -59,7 +61,7 @@ def test_every_field_is_written() -> None:
 
 
 def test_absent_optional_keys_take_their_defaults() -> None:
-    required = ("schema", "study", "trial", "state", "fingerprint", "design", "height", "width")
+    required = ("schema", "study", "trial", "state", "fingerprint", "fidelity", "design", "height", "width")
     short = {name: to_json(record())[name] for name in required}
     assert decode(json.dumps(short).encode()).origin == "sampler"
 
@@ -67,7 +69,10 @@ def test_absent_optional_keys_take_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, "record.schema must be 1, got 2"),
+        ({"schema": 3}, "record.schema must be 2, or 1 of an older version, got 3"),
+        ({"budget": 800}, "unknown key of record 'budget'"),
+        ({"fidelity": {"evaluator": "lean"}}, "fidelity.data is missing"),
+        ({"fidelity": {"evaluator": 1, "data": "", "size": "", "budget": 1}}, "fidelity.evaluator must be a string"),
         ({"trail": 1}, "unknown key of record 'trail'; did you mean 'trial'"),
         ({"trial": "1"}, "trial must be an integer, got '1'"),
         ({"trial": True}, "trial must be an integer, got True"),
@@ -114,48 +119,6 @@ def test_a_value_without_json_form_is_named() -> None:
 def test_counts_keep_every_digit() -> None:
     big = 2**62 + 1
     assert decode(encode(record(metrics={"macs": Metric(value=big, source="exact")}))).metrics["macs"].value == big
-
-
-@pytest.fixture(params=["memory", "jsonl"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> RecordStore:
-    return MemoryStore() if request.param == "memory" else JsonlStore(tmp_path / "run" / "records.jsonl")
-
-
-class TestEveryStore:
-    def test_is_empty_at_first(self, store: RecordStore) -> None:
-        assert list(store) == []
-
-    def test_gives_back_what_was_appended_in_order(self, store: RecordStore) -> None:
-        store.append(record(1))
-        store.append_many([record(0), record(2)])
-        store.append(record(3, miou=None, reason="too slow\nby far"))
-        assert list(store) == [record(1), record(0), record(2), record(3, miou=None, reason="too slow\nby far")]
-
-    def test_can_be_read_twice(self, store: RecordStore) -> None:
-        store.append(record())
-        assert list(store) == list(store)
-
-    def test_keeps_a_record_as_it_was(self, store: RecordStore) -> None:
-        details = {"iou": [1.0]}
-        store.append(record(details=details))
-        details["iou"].append(2.0)
-        assert next(iter(store)).details == {"iou": [1.0]}
-
-    def test_an_iteration_sees_the_records_of_its_start(self, store: RecordStore) -> None:
-        store.append(record(0))
-        seen = iter(store)
-        store.append(record(1))
-        assert list(seen) == [record(0)]
-
-    def test_appends_all_or_nothing(self, store: RecordStore) -> None:
-        bad = replace(record(1), details={"path": Path("a")})
-        with pytest.raises(RecordError):
-            store.append_many([record(0), bad])
-        assert list(store) == []
-
-    def test_appending_nothing_is_nothing(self, store: RecordStore) -> None:
-        store.append_many([])
-        assert list(store) == []
 
 
 def test_records_need_no_numeric_library() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.records.record import Metric, State
 from analysis.reports.run_report import anchor_names, pareto_plot, read_run, write_pareto
-from tests.analysis_tests.examples import LATENCY, MIOU, record, run_folder
+from tests.analysis_tests.examples import FIDELITY, LATENCY, MIOU, record, run_folder
 from topformer import codec
 from topformer.errors import RecordError, StudyError
 from topformer.presets import NANO, TINY, dense_head
@@ -33,12 +33,13 @@ def test_files_go_where_they_are_asked_for(tmp_path: Path) -> None:
 
 def test_the_caption_says_what_was_spent(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, RECORDS)
-    (folder / "considered.csv").write_text(
+    (folder / "screened.csv").write_text(
         "fingerprint,latency_ms,macs,parameters,verdict\n" + "a,4.5,100,10,kept\n" * 2500
     )
     plot = pareto_plot(read_run(folder))
     assert plot.caption[0] == (
-        "2 trained, 1 pruned before training, 1 failed, 2,500 considered; seed 3; budget 1,200 updates per trial."
+        "2 trained, 1 pruned before training, 1 failed, 2,500 screened by cost; "
+        "seed 3; budget 1,200 iterations per trial."
     )
     assert plot.considered == (4.5,) * 2500
     assert plot.pruned == (9.0,)
@@ -120,19 +121,31 @@ def test_a_wrong_study_is_refused(tmp_path: Path, changes: dict[str, Any], messa
 
 def test_a_study_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (run_folder(tmp_path, RECORDS) / "study.json").write_text("{")
-    with pytest.raises(StudyError, match=r"study\.json is no JSON"):
+    with pytest.raises(StudyError, match=r"study\.json is not JSON"):
         write_pareto(tmp_path)
 
 
-def test_a_broken_list_of_considered_designs_is_refused(tmp_path: Path) -> None:
-    (run_folder(tmp_path, RECORDS) / "considered.csv").write_text("fingerprint,latency_ms\na,fast\n")
-    with pytest.raises(RecordError, match=r"considered.csv: a row .*'fast'"):
+def test_records_of_two_fidelities_are_not_drawn_together(tmp_path: Path) -> None:
+    short = record(4, 55, 6, fidelity=replace(FIDELITY, budget=300))
+    with pytest.raises(StudyError, match=r"a Pareto front needs accuracies of one fidelity, got 2: .*300 iterations"):
+        write_pareto(run_folder(tmp_path, [*RECORDS, short]))
+
+
+def test_a_foreign_record_is_refused(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, [*RECORDS, record(4, study="other")])
+    with pytest.raises(RecordError, match=r"records\.jsonl, line 5: the record is of study other"):
+        write_pareto(folder)
+
+
+def test_a_broken_list_of_screened_designs_is_refused(tmp_path: Path) -> None:
+    (run_folder(tmp_path, RECORDS) / "screened.csv").write_text("fingerprint,latency_ms,verdict\na,fast,kept\n")
+    with pytest.raises(RecordError, match=r"screened.csv: a row .*'fast'"):
         write_pareto(tmp_path)
 
 
-def test_drawing_needs_neither_torch_nor_pandas_nor_pyplot(tmp_path: Path) -> None:
+def test_drawing_needs_neither_torch_nor_pyplot(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, RECORDS)
-    heavy = ("torch", "optuna", "pandas", "scipy", "matplotlib.pyplot", "mmengine", "fvcore")
+    heavy = ("torch", "optuna", "scipy", "matplotlib.pyplot", "mmengine", "fvcore")
     code = (
         "import json, sys\nfrom pathlib import Path\nfrom analysis.reports.run_report import write_pareto\n"
         f"write_pareto(Path({str(folder)!r}))\nprint(json.dumps([name for name in {heavy} if name in sys.modules]))"

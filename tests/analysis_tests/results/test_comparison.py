@@ -9,8 +9,8 @@ from analysis.results.comparison import compare_costs, compare_records
 from analysis.results.pareto import Objective
 from search_space.candidate import Candidate
 from search_space.latency.calibration.devices import device
+from search_space.latency.coefficients import Coefficients
 from search_space.latency.model import DeviceModel
-from search_space.latency.rates import Rates
 from search_space.spaces.space import space
 from tests.analysis_tests.examples import MIOU, record
 from topformer import codec
@@ -21,12 +21,12 @@ PHONE = device("snapdragon-865")
 DESIGNS = [Candidate(design=design, height=512, width=512) for design in (NANO, TINY, SMALL, BASE)]
 
 
-def at(rates: Rates) -> DeviceModel:
-    return replace(PHONE, setup=replace(PHONE.setup, name="other"), rates=rates)
+def at(coefficients: Coefficients) -> DeviceModel:
+    return replace(PHONE, setup=replace(PHONE.setup, name="other"), coefficients=coefficients)
 
 
 def test_a_device_that_is_slower_by_one_factor_changes_nothing_else() -> None:
-    card = compare_costs(PHONE, at(PHONE.rates.scaled(3)), space("paper").sample(0, 300))
+    card = compare_costs(PHONE, at(PHONE.coefficients.scaled(3)), space("paper").sample(0, 300))
     assert card.ratio == pytest.approx((3, 3, 3))
     assert (card.drift, card.kendall) == pytest.approx((1, 1))
     assert (card.leaving, card.joining) == ((), ())
@@ -44,8 +44,8 @@ def test_rank_correlation_counts_pairs_that_change_order() -> None:
     # One device charges for MACs only, the other for kernels only, of which the width changes none.
     wide = [Candidate(design=replace(TINY, width=width), height=512, width=512) for width in (64, 128, 192)]
     deep = Candidate(design=replace(TINY, width=32, blocks=TINY.blocks * 2), height=512, width=512)
-    counting = at(Rates(0, 0, 0, 0, 1))
-    macs = at(Rates(1, 1, 0, 0, 0))
+    counting = at(Coefficients(0, 0, 0, 0, 1))
+    macs = at(Coefficients(1, 1, 0, 0, 0))
     card = compare_costs(macs, counting, [*wide, deep])
     # By kernels the three widths are equal and the deep one is slowest; by MACs some widths may be slower than it.
     first = [macs.estimate(one).milliseconds for one in (*wide, deep)]
@@ -63,7 +63,7 @@ def test_a_front_by_accuracy_switches_where_the_order_of_two_designs_does() -> N
     # Twice the blocks at a quarter of the width: fewer MACs in more kernels. Whoever is slower and worse leaves.
     small = Candidate(design=TINY, height=512, width=512)
     deep = Candidate(design=replace(TINY, width=32, blocks=TINY.blocks * 2), height=512, width=512)
-    by_macs, by_kernels = at(Rates(1, 1, 0, 0, 0)), at(Rates(0, 0, 0, 0, 1))
+    by_macs, by_kernels = at(Coefficients(1, 1, 0, 0, 0)), at(Coefficients(0, 0, 0, 0, 1))
     order = sorted((small, deep), key=lambda one: by_macs.estimate(one).milliseconds)
     assert by_kernels.estimate(order[0]).milliseconds > by_kernels.estimate(order[1]).milliseconds
     records = [trained(0, order[0], 30), trained(1, order[1], 40), record(2, None)]

@@ -1,5 +1,6 @@
 """Fronts, ranks, probabilities and volumes, against arithmetic by hand and brute force."""
 
+from dataclasses import replace
 from math import erf
 
 import numpy as np
@@ -7,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.records.frame import to_frame
 from analysis.records.record import Metric, State
-from analysis.results.pareto import Objective, front, front_columns, hypervolume, membership, non_dominated, ranks
-from tests.analysis_tests.examples import LATENCY, MIOU, record
+from analysis.results.pareto import Objective, front, hypervolume, membership, non_dominated, ranks
+from tests.analysis_tests.examples import FIDELITY, LATENCY, MIOU, record
 from topformer.errors import StudyError
 
 GOALS = (Objective(MIOU, "max"), Objective(LATENCY, "min"))
@@ -110,6 +110,14 @@ def test_no_objective_is_refused() -> None:
         front([record()], ())
 
 
+def test_accuracies_of_two_fidelities_are_not_ranked_together() -> None:
+    longer = record(1, fidelity=replace(FIDELITY, budget=160_000))
+    with pytest.raises(StudyError, match=r"a Pareto front needs accuracies of one fidelity, got 2: .*160,000 iterat"):
+        front([record(0), longer], GOALS)
+    # What has no accuracy is in nobody's way.
+    assert len(front([record(0), replace(longer, state=State.FAILED)], GOALS).records) == 1
+
+
 def test_a_wrong_direction_is_refused() -> None:
     with pytest.raises(StudyError, match="direction of objective 'macs' must be min or max, got 'minimize'"):
         Objective("macs", "minimize")  # type: ignore[arg-type]
@@ -179,11 +187,3 @@ def test_hypervolume_is_the_number_of_cells_that_are_dominated(points: np.ndarra
 def test_hypervolume_of_nothing_is_zero() -> None:
     assert hypervolume(np.empty((0, 2)), (1, 1)) == 0
     assert hypervolume(np.array([[1.0, 0.0]]), (1, 1)) == 0
-
-
-def test_columns_align_with_the_frame() -> None:
-    frame = to_frame([record(0, miou=None), record(1, 50, 4), record(2, 49, 5)])
-    found = front_columns(frame, GOALS)
-    assert found["pareto:rank"].isna().tolist() == [True, False, False]
-    assert found["pareto:front"].tolist() == [False, True, False]
-    assert found["pareto:rank"].tolist()[1:] == [0, 1]

@@ -8,7 +8,7 @@ from scipy.special import stdtr
 from analysis.records.record import Record, State
 from analysis.reports.run_report import pareto_plot, read_run, write_pareto
 from analysis.results.pruning import WrongPrunes, wrong_prunes
-from search_space.latency.spread import probability_above
+from search_space.latency.predictive_spread import probability_above
 from tests.analysis_tests.examples import record, run_folder
 
 LIMITS = {"latency_ms": 6.0, "alpha": 0.05}

@@ -23,7 +23,7 @@ class Formula:
     metric = "miou@formula"
 
     def describe(self) -> Mapping[str, Any]:
-        return {"kind": "formula", "recipe": self.recipe}
+        return {"kind": "formula", "data": {"name": "formula"}, "recipe": self.recipe}
 
     def evaluate(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None

@@ -7,18 +7,20 @@ import pytest
 
 from analysis.reference import paper_table
 from analysis.results.ablation import Ablation
-from docs.make.devices import left_out
 from experiments.ablations.counted import CountedRows
 from experiments.ablations.definition import TableDefinition, read_table, table, table_names
 from experiments.ablations.edits import edited
 from experiments.ablations.generate import leave_one_out, one_factor
 from experiments.ablations.plan import Base, trained
 from experiments.ablations.results import results
+from experiments.ablations.sections import CountedSection
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
+from search_space.latency.calibration.left_out import left_out
 from search_space.spaces.space import space
 from topformer.errors import StudyError
 from topformer.presets import BASE, NANO, TINY
+from topformer.schema import read
 
 SHARED = Base(name="nano", candidate=Candidate(design=NANO, height=128, width=128))
 
@@ -198,12 +200,12 @@ WRONG = [
     (with_row(), "rows 'full' and 'new' are the same network"),
     (values(rows=[{"label": "full"}, {"label": "full", "edits": {"width": 64}}]), "different labels, got 'full' twice"),
     (values(baseline="ful"), "unknown baseline 'ful'; did you mean 'full'"),
-    (with_row(edits={"width": 64}, paper={"miou": {"value": 37.0}}), "row 'new'.paper.miou has a value without a source"),  # noqa: E501
+    (with_row(edits={"width": 64}, paper={"miou": {"value": 37.0}}), "row 'new'.paper.miou.source is missing"),
     (with_row(edits={"width": 64}, paper={"mIoU": {"value": 37.0, "source": "s"}}), "unknown key of row 'new'.paper 'mIoU'"),  # noqa: E501
     (with_row(edits={"width": 64}, claim={"direction": "wors", "source": "s"}), "did you mean 'worse'"),
     (with_row(edits={"width": 64}, match={"setting": "x"}), "match must fit one row of the published table"),
     (values(rows=[]), "at least one row"),
-    (values(id="My Table"), "table.id must be lower-case"),
+    (values(id="My Table"), "table.id must be a name of lower-case"),
     (values(colums=[]), "unknown key of table 'colums'; did you mean 'columns'"),
     (values(columns=["params"]), "unknown column 'params'"),
     (values(size="128"), "table.size must be an integer"),
@@ -285,7 +287,7 @@ def test_the_peers_of_table_1_stand_with_what_was_counted_and_predicted_without_
 @pytest.mark.parametrize(
     ("counted", "message"),
     [
-        ({"rows": {"peer": {"parameters": 1}}}, "numbers without a source"),
+        ({"rows": {"peer": {"parameters": 1}}}, "counted.source is missing"),
         ({"source": "x", "rows": {"pear": {"parameters": 1}}}, "unknown row of counted 'pear'"),
         ({"source": "x", "rows": {"peer": {"parameter": 1}}}, "did you mean 'parameters'"),
         ({"source": "x", "rows": {"peer": {"parameters": -1}}}, "parameters"),
@@ -294,4 +296,4 @@ def test_the_peers_of_table_1_stand_with_what_was_counted_and_predicted_without_
 )
 def test_counted_rows_are_checked(counted: dict[str, Any], message: str) -> None:
     with pytest.raises(StudyError, match=message):
-        CountedRows.read(counted).check(["peer"])
+        CountedRows.of(read(CountedSection, counted, "counted")).check(["peer"])

@@ -15,7 +15,7 @@ from experiments.ablations.plan import (
     paid_runs,
     plan,
     power,
-    seconds_per_update,
+    seconds_per_iteration,
 )
 from search_space.candidate import Candidate
 from topformer.codec import to_json
@@ -25,6 +25,9 @@ from topformer.presets import NANO, TINY
 
 METRIC = "miou@tokenworld-128"
 BASE = Base(name="nano", candidate=Candidate(design=NANO, height=128, width=128))
+SETTINGS = {"kind": "formula", "data": {"name": "tokenworld-128"}}
+IDENTITY = Identity(study="abc", metric=METRIC, settings=SETTINGS)
+OTHER = Identity(study="def", metric=METRIC, settings={**SETTINGS, "batch": 4})
 ALL = [table(name) for name in table_names()]
 
 
@@ -38,9 +41,9 @@ def record(job: Job, **changes: Any) -> Record:
         "height": 128,
         "width": 128,
         "metrics": {METRIC: Metric(value=50.0, source="trained")},
-        "details": {"ablation": {"table": job.table, "row": job.row}, "evaluator": {}, "metric": METRIC},
+        "details": {"ablation": {"table": job.table, "row": job.row}, "evaluator": SETTINGS, "metric": METRIC},
         "seed": job.seed,
-        "budget": 800,
+        "fidelity": IDENTITY.fidelity(128, 128, 800),
         "seconds": 80.0,
     }
     return Record(**{**values, **changes})
@@ -68,7 +71,7 @@ def test_a_shared_run_names_the_table_that_runs_it() -> None:
 
 def test_what_was_paid_is_not_run_again_and_names_its_payer() -> None:
     first = plan([table("table-3")], BASE, (0, 1))
-    paid = paid_runs([record(job) for job in first.jobs], "abc", 800)
+    paid = paid_runs([record(job) for job in first.jobs], IDENTITY, 800)
     found = plan([table("table-3"), table("table-8")], BASE, (0, 1), paid=paid)
     assert found.reused == 6
     assert [one.fresh for one in found.tables] == [0, 4]
@@ -76,11 +79,18 @@ def test_what_was_paid_is_not_run_again_and_names_its_payer() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"study": "other"}, {"budget": 1200}, {"seed": 7}, {"state": State.FAILED, "metrics": {}}], ids=str
+    "changes",
+    [
+        {"fidelity": OTHER.fidelity(128, 128, 800)},
+        {"fidelity": IDENTITY.fidelity(128, 128, 1200)},
+        {"seed": 7},
+        {"state": State.FAILED, "metrics": {}},
+    ],
+    ids=["evaluator", "budget", "seed", "failure"],
 )
 def test_another_evaluator_budget_seed_or_a_failure_pays_for_nothing(changes: dict[str, Any]) -> None:
     jobs = plan([table("table-2")], BASE, (0,)).jobs
-    paid = paid_runs([record(job, **changes) for job in jobs], "abc", 800)
+    paid = paid_runs([record(job, **changes) for job in jobs], IDENTITY, 800)
     assert len(plan([table("table-2")], BASE, (0,), paid=paid).jobs) == len(jobs)
 
 
@@ -124,10 +134,11 @@ def test_the_power_of_a_plan_is_stated_with_its_source() -> None:
 
 def test_the_pace_is_that_of_the_same_study_and_budget() -> None:
     (job, *_) = plan([table("table-2")], BASE, (0,)).jobs
-    records = [record(job), record(job, budget=20, seconds=60.0), record(job, study="other", seconds=1.0)]
-    assert seconds_per_update(records, "abc", 800) == pytest.approx(0.1)
-    assert seconds_per_update(records, "abc", 400) == pytest.approx(140 / 820)
-    assert seconds_per_update([], "abc", 800) is None
+    short, other = IDENTITY.fidelity(128, 128, 20), OTHER.fidelity(128, 128, 800)
+    records = [record(job), record(job, fidelity=short, seconds=60.0), record(job, fidelity=other, seconds=1.0)]
+    assert seconds_per_iteration(records, IDENTITY, 800) == pytest.approx(0.1)
+    assert seconds_per_iteration(records, IDENTITY, 400) == pytest.approx(140 / 820)
+    assert seconds_per_iteration([], IDENTITY, 800) is None
 
 
 def test_a_record_of_a_sweep_is_no_record_of_an_ablation() -> None:

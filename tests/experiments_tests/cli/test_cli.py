@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def refused(capsys: pytest.CaptureFixture[str], *args: object) -> str:
     assert err.startswith("topformer: ")
     assert err.count("\n") == 1
     return err
+
+
+@pytest.mark.parametrize(("command", "summary"), COMMANDS.items())
+def test_the_module_of_a_command_begins_with_what_the_list_says(command: str, summary: str) -> None:
+    module = import_module(f"experiments.cli.{command.replace('-', '_')}")
+    assert str(module.__doc__).startswith(f"{summary}.")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -89,13 +96,34 @@ def test_an_unknown_name_offers_the_nearest(capsys: pytest.CaptureFixture[str]) 
         ("trian", "unknown command 'trian'; did you mean 'train'? accepted: sweep"),
         ("train --recipe ade20k-160", "unknown --recipe 'ade20k-160'; did you mean 'ade20k-160k'?"),
         ("data check ade20 folder", "did you mean 'ade20k'?"),
-        ("train --workers -1", "--workers: must be an integer of at least 0, got '-1'"),
+        ("train --workers -1", "--workers: must be an integer of at least 0, got '-1'; see topformer train --help"),
+        ("pretrain --data x --size 1000000", "--size: must be at most 16,384, got '1000000'"),
         ("train --seed -1", "--seed: must be an integer from 0 to 4294967295, got '-1'"),
         ("pretrain --data x --seed 4294967296", "got '4294967296'"),
         ("pretrain --data x --learning-rate nan", "--learning-rate: must be a finite number above 0, got 'nan'"),
         ("enumerate paper --max-ms -1", "must be a finite number above 0, got '-1'"),
         ("enumerate paper --count --summary", "not allowed with argument --count"),
-        ("cost", "required: design"),
+        ("cost", "required: design; see topformer cost --help"),
+        ("detect cost tiny --classes 0", "--classes: must be an integer of at least 1, got '0'"),
+        ("sweep x --woorkers 2", "unknown option '--woorkers'; did you mean --workers?; see topformer sweep --help"),
+        ("evaluate w.pth --dta x", "unknown option '--dta'; did you mean --data?; see topformer evaluate --help"),
+        ("data check x --shet y", "unknown option '--shet'; did you mean --sheet?; see topformer data check --help"),
+        ("cost base -json", "unknown option '-json'; did you mean --json?; see topformer cost --help"),
+        ("--workers 2 sweep x", "unknown option '--workers'; options stand behind the command; see topformer --help"),
+        (
+            "cost base 512x1024",
+            "unexpected value '512x1024', as topformer cost takes DESIGN beside its options; did you",
+        ),
+        ("cost base --json yes", "--json takes no value, got 'yes'; see topformer cost --help"),
+        ("cost base --classes 99999999999999999999", "--classes: must be at most 65,536, got '99999999999999999999'"),
+        ("sweep x --workers 1000000000000", "--workers: must be at most 1,024, got '1000000000000'"),
+        ("ablate all --workers 0", "--workers: must be an integer of at least 1, got '0'"),
+        ("sweep x --seed 4294967296", "--seed: must be an integer from 0 to 4294967295, got '4294967296'"),
+        ("sweep x --trials many", "--trials: must be an integer of at least 1, got 'many'"),
+        ("sweep x --max-latency-ms nan", "--max-latency-ms: must be a finite number above 0, got 'nan'"),
+        ("train --data x --batch 1e3", "--batch: must be an integer of at least 1, got '1e3'"),
+        ("train --data x --out=", "--out: must name a file or folder, got ''"),
+        ("pareto \x1b[31mrun", r"run: must name a file or folder, got '\x1b[31mrun'"),
     ],
 )
 def test_a_line_that_does_not_parse_is_answered_in_one_line(
@@ -124,11 +152,17 @@ def test_help_shows_a_default_only_where_there_is_one(capsys: pytest.CaptureFixt
     assert "False)" not in out
 
 
-def test_a_detector_has_at_least_one_class(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refused(capsys, "detect", "cost", "tiny", "--classes", 0).endswith("at least 1, got 0\n")
-
-
-@pytest.mark.parametrize(("size", "shown"), [("16", "16"), ("512x8", "8"), ("big", "'big'"), ("-5", "'-5'")])
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        ("16", "16"),
+        ("512x8", "8"),
+        ("big", "'big'"),
+        ("-5", "'-5'"),
+        ("1000000", "input height must be at most 16,384, got 1000000"),
+        (str(2**63), "size must be a number of pixels or HEIGHTxWIDTH"),
+    ],
+)
 def test_an_impossible_size_is_refused(size: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown in refused(capsys, "cost", "base", f"--size={size}")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
-from experiments.cli.arguments import read_design
 from topformer.codec import fingerprint
+from topformer.design_file import read_design
 
 NANO = ["--base", "nano", "--size", "128", "--consider", "400"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.cli import main
 from experiments.emulate import setup
-from experiments.emulate.counts import COLUMNS, Counts, Row, append, difference, read, read_counts, render
+from experiments.emulate.counts import COLUMNS, CountRow, Counts, append, difference, read, read_counts, render
 from experiments.emulate.fit import fit, load
 from experiments.emulate.folder import DEFAULT, steps
 from experiments.emulate.setup import EmulationError, check_ready, prepare
@@ -24,8 +24,8 @@ TWO = Counts(fma=14, neon=21, loads=32, stores=44, branches=50, other=66, loaded
 WRITTEN = "fma 10\nneon 20\nloads 30\nstores 40\nbranches 50\nother 60\nloaded_bytes 70\nstored_bytes 80\n"
 
 
-def row(network: str = "tiny", size: int = 512, counts: Counts = ONE) -> Row:
-    return Row(
+def row(network: str = "tiny", size: int = 512, counts: Counts = ONE) -> CountRow:
+    return CountRow(
         network=network,
         design=json.dumps(to_json(preset(network))),
         height=size,
@@ -93,7 +93,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     assert path.read_text() == "device,median_ms\n"
 
 
-def made(network: str, size: int, rates: tuple[float, float, float]) -> Row:
+def made(network: str, size: int, rates: tuple[float, float, float]) -> CountRow:
     """A row whose instructions are exactly what the rates say."""
     plain = row(network, size)
     millions = sum(rate * amount for rate, amount in zip(rates, load(plain), strict=True))

@@ -1,9 +1,9 @@
 """The lean training loop: exact resuming, its batches, its loss, and what it leaves behind."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,19 +12,25 @@ from torch.nn import functional
 
 from experiments.data.folders import open_folder
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.evaluators import evaluator
 from experiments.evaluators.lean import LeanEvaluator
 from experiments.training.lean.batches import Batches, Pixels
-from experiments.training.lean.loop import pixel_loss, upsampled
-from experiments.training.outcome import WEIGHTS
-from experiments.training.settings import LeanSettings
-from search_space.candidate import Candidate
+from experiments.training.lean.decoded import Decoded
+from experiments.training.lean.loop import Training, pixel_loss, upsampled
+from experiments.training.recipes import SCRATCH, with_size
+from experiments.training.settings import Machine
+from tests.experiments_tests.evaluators.conformance import CANDIDATE, EvaluatorConformance
 from topformer.errors import DataError, EvaluationError, StudyError
-from topformer.network import TopFormer
 from topformer.presets import NANO
 
-CANDIDATE = Candidate(design=NANO, height=64, width=64)
-SETTINGS = LeanSettings(batch=4, checkpoint_every=3, validations=2, device="cpu")
+RECIPE = replace(SCRATCH, batch=4, validations=2)
+CPU = Machine(device="cpu", checkpoint_every=3)
+
+
+class TestConformance(EvaluatorConformance):
+    kind = "lean"
+    values: ClassVar[Mapping[str, Any]] = {"batch": 4, "checkpoint_every": 2, "device": "cpu"}
+    other: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
+    same: ClassVar[Mapping[str, Any]] = {"threads": 2, "checkpoint_every": 7}
 
 
 @pytest.fixture(scope="module")
@@ -32,144 +38,66 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tokenworld(tmp_path_factory.mktemp("data") / "tiny", size=64, training=16, validation=5)
 
 
-@pytest.fixture(scope="module")
-def lean(data: Path) -> LeanEvaluator:
-    return LeanEvaluator(data, SETTINGS)
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    loaded: dict[str, torch.Tensor] = torch.load(folder / WEIGHTS, weights_only=True)
-    return loaded
-
-
-def stop_at(update: int) -> Callable[[int, int], None]:
-    def progress(done: int, _: int) -> None:
-        if done == update:
-            raise KeyboardInterrupt
-
-    return progress
-
-
-def test_an_interrupted_training_that_is_resumed_gives_the_same_bits(lean: LeanEvaluator, tmp_path: Path) -> None:
-    whole = lean.evaluate(CANDIDATE, budget=8, seed=1, folder=tmp_path / "whole")
-    for update in (2, 7):
-        with pytest.raises(KeyboardInterrupt):
-            lean.evaluate(CANDIDATE, budget=8, seed=1, folder=tmp_path / "parts", progress=stop_at(update))
-    resumed: list[int] = []
-    parts = lean.evaluate(
-        CANDIDATE, budget=8, seed=1, folder=tmp_path / "parts", progress=lambda done, _: resumed.append(done)
-    )
-    assert resumed == [7, 8]
-    assert replace(parts, seconds=0) == replace(whole, seconds=0)
-    assert all(
-        torch.equal(value, weights(tmp_path / "parts")[name]) for name, value in weights(tmp_path / "whole").items()
-    )
-
-
-def test_seeds_give_different_networks(lean: LeanEvaluator, tmp_path: Path) -> None:
-    for seed in (0, 1):
-        lean.evaluate(CANDIDATE, budget=1, seed=seed, folder=tmp_path / str(seed))
-    name = "backbone.pyramid.stem.conv.weight"
-    assert not torch.equal(weights(tmp_path / "0")[name], weights(tmp_path / "1")[name])
-
-
-def test_a_finished_evaluation_answers_without_training(lean: LeanEvaluator, tmp_path: Path) -> None:
-    first = lean.evaluate(CANDIDATE, budget=2, seed=0, folder=tmp_path)
-    assert lean.evaluate(CANDIDATE, budget=2, seed=0, folder=tmp_path, progress=stop_at(1)) == first
-
-
-def test_a_folder_of_another_evaluation_is_refused(lean: LeanEvaluator, tmp_path: Path) -> None:
-    lean.evaluate(CANDIDATE, budget=1, seed=0, folder=tmp_path)
-    with pytest.raises(StudyError, match="another budget: 1, not 2"):
-        lean.evaluate(CANDIDATE, budget=2, seed=0, folder=tmp_path)
-
-
-@pytest.mark.parametrize(("budget", "seed", "field"), [(0, 0, "budget"), (1, -1, "seed")])
-def test_a_budget_and_a_seed_are_natural_numbers(
-    lean: LeanEvaluator, tmp_path: Path, budget: int, seed: int, field: str
-) -> None:
-    with pytest.raises(StudyError, match=f"{field} must be an integer"):
-        lean.evaluate(CANDIDATE, budget=budget, seed=seed, folder=tmp_path)
-
-
-def test_the_answer_names_metric_classes_groups_and_what_was_spent(lean: LeanEvaluator, tmp_path: Path) -> None:
-    found = lean.evaluate(CANDIDATE, budget=2, seed=3, folder=tmp_path)
-    assert found.metric == lean.metric == "miou@tokenworld-64"
-    assert (found.source, found.budget, found.seed) == ("trained", 2, 3)
-    assert found.value == pytest.approx(np.mean(list(found.per_class.values())))
-    assert found.best is not None
-    assert found.best >= found.value
-    assert found.groups["texture"] == pytest.approx(np.mean([found.per_class[n] for n in ("stripes", "grid", "grain")]))
-
-
-def test_the_network_gets_as_many_classes_as_the_data(lean: LeanEvaluator, tmp_path: Path) -> None:
-    other = replace(CANDIDATE, design=replace(NANO, num_classes=150))
-    lean.evaluate(other, budget=1, seed=0, folder=tmp_path)
-    assert lean.num_classes == 11
-    assert weights(tmp_path)["head.classifier.weight"].shape[0] == 11
-
-
-def test_the_stored_weights_are_those_of_a_topformer(lean: LeanEvaluator, tmp_path: Path) -> None:
-    lean.evaluate(CANDIDATE, budget=1, seed=0, folder=tmp_path)
-    TopFormer(NANO).load_state_dict(weights(tmp_path), strict=True)
-
-
-def test_a_loss_that_is_not_finite_is_an_error_with_the_update(data: Path, tmp_path: Path) -> None:
-    diverging = LeanEvaluator(data, replace(SETTINGS, learning_rate=1e30))
-    with pytest.raises(EvaluationError, match=r"the loss is nan at update [23] of 9"):
+def test_a_loss_that_is_not_finite_is_an_error_with_the_iteration(data: Path, tmp_path: Path) -> None:
+    diverging = LeanEvaluator(data, replace(RECIPE, learning_rate=1e30), CPU)
+    with pytest.raises(EvaluationError, match=r"the loss is nan at iteration [23] of 9"):
         diverging.evaluate(CANDIDATE, budget=9, seed=0, folder=tmp_path)
 
 
-def test_training_lowers_the_loss_on_its_own_images(lean: LeanEvaluator) -> None:
+def test_training_lowers_the_loss_on_its_own_images(data: Path) -> None:
     losses = []
     torch.manual_seed(0)
-    training = lean._training(CANDIDATE, budget=40, seed=0)
-    images, labels = training.batches[0]
+    recipe, device = replace(with_size(RECIPE, 64, 64), iterations=40), torch.device("cpu")
+    batches = Decoded(open_folder(data), stacked=True).batches(recipe, 0, device)
+    training = Training(NANO, recipe, batches, device=device)
+    images, labels = batches[0]
     for _ in range(2):
         with torch.no_grad():
             losses.append(float(pixel_loss(training.model(images), labels)))
-        while training.update < 40:
+        while training.iteration < 40:
             training.step()
     assert losses[1] < 0.75 * losses[0]
 
 
-def test_an_evaluation_leaves_torchs_generator_and_threads_alone(data: Path, tmp_path: Path) -> None:
-    torch.manual_seed(7)
-    expected, threads = torch.rand(3), torch.get_num_threads()
-    torch.manual_seed(7)
-    other = replace(SETTINGS, threads=threads + 1)
-    LeanEvaluator(data, other).evaluate(CANDIDATE, budget=1, seed=0, folder=tmp_path)
-    assert torch.equal(torch.rand(3), expected)
+def test_an_evaluation_leaves_torchs_threads_alone(data: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    other = replace(CPU, threads=threads + 1)
+    LeanEvaluator(data, RECIPE, other).evaluate(CANDIDATE, budget=1, seed=0, folder=tmp_path)
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.parametrize("changes", [{"smallest_scale": 0.5, "largest_scale": 2.0}, {"precision": "bfloat16"}, {}])
-def test_an_input_size_other_than_the_images_is_trained_and_scored(
-    data: Path, tmp_path: Path, changes: dict[str, Any]
-) -> None:
-    smaller = Candidate(design=NANO, height=32, width=96)
-    found = LeanEvaluator(data, replace(SETTINGS, **changes)).evaluate(smaller, budget=2, seed=0, folder=tmp_path)
+@pytest.mark.parametrize("changes", [{"smallest_scale": 0.5, "largest_scale": 2.0}, {"precision": "bfloat16"}])
+def test_scales_and_mixed_precision_are_trained_and_scored(data: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    found = LeanEvaluator(data, replace(RECIPE, **changes), CPU).evaluate(CANDIDATE, budget=2, seed=0, folder=tmp_path)
     assert 0 <= found.value <= 100
 
 
-def test_settings_and_data_are_part_of_the_description(data: Path, tmp_path: Path) -> None:
-    here = evaluator("lean", data, {"batch": 4}).describe()
-    other = write_tokenworld(tmp_path / "other", size=64, training=16, validation=5, seed=1)
-    assert here["kind"] == "lean"
-    assert here["batch"] == 4
-    assert here["data"] != evaluator("lean", other).describe()["data"]
+def test_the_description_holds_every_number_of_the_recipe(data: Path) -> None:
+    described = LeanEvaluator(data, RECIPE).describe()
+    assert described["recipe"]["batch"] == 4
+    assert described["recipe"]["betas"] == [0.9, 0.999]
 
 
-def test_a_label_beyond_the_classes_is_an_error_that_names_it(data: Path) -> None:
+def test_what_the_loop_does_not_do_is_refused_before_the_first_evaluation(data: Path) -> None:
+    with pytest.raises(StudyError, match=r"the lean loop trains with least_rate 0.0, got 1e-06; use --loop mmseg"):
+        LeanEvaluator(data, replace(RECIPE, least_rate=1e-6))
+
+
+@pytest.mark.parametrize(
+    ("size", "stacked"), [((64, 64), True), ((96, 96), True), ((32, 96), False), ((48, 48), False)]
+)
+def test_images_are_stacked_where_they_fill_the_input_as_mmsegmentation_resizes_them(
+    data: Path, size: tuple[int, int], stacked: bool
+) -> None:
+    """Into 48 px mmsegmentation resizes to 48 and then to 64, a multiple of 32; into 32 x 96 it keeps the ratio."""
+    split = Decoded(open_folder(data), stacked=True).split("validation", with_size(RECIPE, *size), torch.device("cpu"))
+    assert isinstance(split, Pixels) == stacked
+
+
+def test_a_label_beyond_the_classes_is_an_error_that_names_it(data: Path, tmp_path: Path) -> None:
     folder = open_folder(data, classes=["ground", "else"])
-    with pytest.raises(DataError, match=r"split training .* class number 10; its 2 classes"):
-        LeanEvaluator(folder, SETTINGS)._split("training", torch.device("cpu"))
-
-
-def test_a_data_set_without_a_validation_split_is_refused(data: Path) -> None:
-    folder = open_folder(data)
-    with pytest.raises(DataError, match="unknown split"):
-        LeanEvaluator(replace(folder, splits={"training": folder.splits["training"]}))
+    with pytest.raises(DataError, match=r"annotations/training/0+\.png has label\(s\) [\d, ]+; accepted: 0 to 2"):
+        LeanEvaluator(folder, RECIPE, CPU).evaluate(CANDIDATE, budget=1, seed=0, folder=tmp_path)
 
 
 # The loss
@@ -233,12 +161,12 @@ def red(images: torch.Tensor) -> torch.Tensor:
 
 
 def test_each_epoch_shows_every_image_once_in_an_order_of_its_own() -> None:
-    numbers = np.concatenate([batches().indices(update) for update in range(5)])
+    numbers = np.concatenate([batches().indices(iteration) for iteration in range(5)])
     assert sorted(numbers[:10]) == sorted(numbers[10:]) == list(range(10))
     assert numbers[:10].tolist() != numbers[10:].tolist()
 
 
-def test_a_batch_is_a_function_of_seed_and_update() -> None:
+def test_a_batch_is_a_function_of_seed_and_iteration() -> None:
     for first, second in zip(batches()[3], batches()[3], strict=True):
         assert torch.equal(first, second)
     assert not torch.equal(batches()[3][0], batches(seed=1)[3][0])

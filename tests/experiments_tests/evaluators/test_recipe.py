@@ -1,20 +1,22 @@
 """The recipe evaluator: a released recipe as the accuracy of an ablation or a sweep, on a miniature data set."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
 
 from experiments.cli import ablate as command
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.evaluators import evaluator
-from experiments.evaluators.recipe import RecipeEvaluator, RecipeSettings
+from experiments.evaluators.recipe import RecipeEvaluator
 from search_space.candidate import Candidate
+from tests.experiments_tests.evaluators.conformance import EvaluatorConformance
 from topformer.errors import InputError, StudyError
 from topformer.network import TopFormer
-from topformer.presets import BASE, NANO, TINY
+from topformer.presets import BASE, TINY
 
 # The release divides by all pixels, ignored ones too; mmsegmentation warns of that default of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
@@ -25,26 +27,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tokenworld(tmp_path_factory.mktemp("data") / "tiny", size=64, training=16, validation=4)
 
 
-def test_a_candidate_is_trained_once(data: Path, tmp_path: Path) -> None:
-    made = evaluator("recipe", data, {"workers": 0})
-    candidate = Candidate(design=NANO, height=64, width=64)
-    updates: list[int] = []
-    first = made.evaluate(candidate, budget=2, seed=0, folder=tmp_path, progress=lambda done, _: updates.append(done))
-    again = made.evaluate(candidate, budget=2, seed=0, folder=tmp_path, progress=lambda done, _: updates.append(done))
-    assert first == again
-    assert (first.metric, first.source, first.budget) == ("miou@tokenworld-64", "trained", 2)
-    assert updates == [1, 2]
-    TopFormer(NANO).load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
-    assert not list(tmp_path.rglob("*.pth"))
+class TestConformance(EvaluatorConformance):
+    kind = "recipe"
+    values: ClassVar[Mapping[str, Any]] = {"workers": 0}
+    other: ClassVar[Mapping[str, Any]] = {"recipe": "ade20k-160k-b32"}
+    same: ClassVar[Mapping[str, Any]] = {"workers": 1}
 
 
 def test_a_neighbour_starts_from_slices_of_the_weights_that_are_given(data: Path, tmp_path: Path) -> None:
     weights = tmp_path / "tiny.pt"
     torch.save(TopFormer(replace(TINY, num_classes=11)).state_dict(), weights)
-    settings = RecipeSettings(checkpoints={"tiny": str(weights)}, workers=0)
+    made = RecipeEvaluator.read(data, {"checkpoints": {"tiny": str(weights)}, "workers": 0})
     narrow = Candidate(design=replace(TINY, width=64), height=64, width=64)
     # One step of AdamW moves a weight by about the learning rate, 3e-4; a start of its own would differ by 0.1.
-    RecipeEvaluator(data, settings).evaluate(narrow, budget=1, seed=0, folder=tmp_path / "run")
+    made.evaluate(narrow, budget=1, seed=0, folder=tmp_path / "run")
     began = torch.load(weights, weights_only=True)["backbone.pyramid.stem.conv.weight"]
     ended = torch.load(tmp_path / "run" / "weights.pt", weights_only=True)["backbone.pyramid.stem.conv.weight"]
     assert torch.allclose(began, ended, atol=1e-3)
@@ -52,11 +48,11 @@ def test_a_neighbour_starts_from_slices_of_the_weights_that_are_given(data: Path
 
 
 def test_each_candidate_has_the_numbers_of_the_nearest_model(data: Path) -> None:
-    made = RecipeEvaluator(data, RecipeSettings())
+    made = RecipeEvaluator.read(data, {})
     tiny = made.recipe_of(Candidate(design=replace(TINY, width=96), height=512, width=512), 160_000)
     base = made.recipe_of(Candidate(design=BASE, height=448, width=448), 80_000)
-    assert (tiny.learning_rate, tiny.crop, tiny.iterations, tiny.warmup) == (3e-4, (512, 512), 160_000, 1500)
-    assert (base.learning_rate, base.crop, base.iterations, base.warmup) == (1.2e-4, (448, 448), 80_000, 750)
+    assert (tiny.learning_rate, tiny.crop, tiny.iterations, tiny.warmup_iterations) == (3e-4, (512, 512), 160_000, 1500)
+    assert (base.learning_rate, base.crop, base.iterations, base.warmup_iterations) == (1.2e-4, (448, 448), 80_000, 750)
 
 
 def test_other_weights_are_another_study(data: Path, tmp_path: Path) -> None:
@@ -64,8 +60,7 @@ def test_other_weights_are_another_study(data: Path, tmp_path: Path) -> None:
     found = []
     for content in (b"one", b"two"):
         path.write_bytes(content)
-        settings = RecipeSettings(checkpoints={"tiny": str(path)})
-        found.append(dict(RecipeEvaluator(data, settings).describe()))
+        found.append(dict(RecipeEvaluator.read(data, {"checkpoints": {"tiny": str(path)}}).describe()))
     assert found[0] != found[1]
     assert found[0]["recipe"]["weight_decay"] == 0.01
 
@@ -74,17 +69,19 @@ def test_other_weights_are_another_study(data: Path, tmp_path: Path) -> None:
     ("values", "message"),
     [
         ({"recipe": "ade20k-160"}, "did you mean 'ade20k-160k'"),
-        ({"precision": "fp16"}, "unknown precision of the evaluator 'fp16'"),
+        ({"precision": "fp16"}, "unknown precision of the training 'fp16'"),
         ({"workers": -1}, "workers must be an integer of at least 0, got -1"),
         ({"checkpoints": {"tinny": "x.pth"}}, "did you mean 'tiny'"),
         ({"checkpoints": {"tiny": "nowhere.pth"}}, "checkpoint of tiny: nowhere.pth is no file"),
+        ({"checkpoints": {"tiny": 3}}, "checkpoint of tiny: 3 is no file"),
+        ({"recipe": ["ade20k-160k"]}, "unknown recipe"),
         ({"checkpoints": "tiny.pth"}, "must map a model of the release to a file, got 'tiny.pth'"),
         ({"batch": 8}, "unknown evaluator setting 'batch'"),
     ],
 )
-def test_a_refused_setting_is_one_message(values: dict[str, object], message: str) -> None:
+def test_a_refused_setting_is_one_message(data: Path, values: dict[str, object], message: str) -> None:
     with pytest.raises(StudyError, match=message):
-        RecipeSettings.read(values)
+        RecipeEvaluator.read(data, values)
 
 
 def arguments(*words: str) -> argparse.Namespace:

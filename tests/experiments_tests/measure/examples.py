@@ -9,25 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from experiments.measure.rows import Row
+from experiments.measure.protocol import Protocol
+from experiments.measure.rows import MeasuredRow
+from experiments.measure.target import TargetOptions
 from search_space.candidate import Candidate
-from search_space.latency.calibration.devices import measured
-from search_space.latency.loads import terms
+from search_space.latency.calibration.fitting import measured_candidate
+from search_space.latency.coefficients import SHAPE
+from search_space.latency.features import kernel_features
 from search_space.latency.model import DeviceModel
-from search_space.latency.rates import SHAPE
 from topformer.codec import fingerprint
-from topformer.deployment.boundary import Boundary
-from topformer.deployment.export import Exported, Format
+from topformer.deployment.boundary import Boundary, Format
+from topformer.deployment.export import Exported
 from topformer.design import Design
 from topformer.presets import BASE, NANO, SMALL, TINY
 
 NETWORKS = ((NANO, 256), (TINY, 512), (SMALL, 512), (BASE, 384))
 """Designs and sizes that differ in work per byte."""
 
+OPTIONS = TargetOptions(height=64, width=96, protocol=Protocol(warmup=1, runs=12, repeats=0))
+"""A measurement that takes little time."""
 
-def row(design: Design = TINY, size: int = 512, median_ms: float = 20.0, **changes: Any) -> Row:
+
+def row(design: Design = TINY, size: int = 512, median_ms: float = 20.0, **changes: Any) -> MeasuredRow:
     """A plausible row."""
-    plain = Row(
+    plain = MeasuredRow(
         device="board",
         soc="Chip 1, rev. B",
         core="cpu3 (2400 MHz)",
@@ -63,8 +68,8 @@ def row(design: Design = TINY, size: int = 512, median_ms: float = 20.0, **chang
 
 def time_ms(design: Design, size: int, *, slowness: float) -> float:
     """What a network takes on a device whose rates are those of `SHAPE` times `slowness`."""
-    found = measured(Candidate(design=design, height=size, width=size), 1.0).kernels
-    return slowness * sum(float(np.dot(terms(kernel), SHAPE.per_unit)) for kernel in found)
+    found = measured_candidate(Candidate(design=design, height=size, width=size), 1.0).kernels
+    return slowness * sum(float(np.dot(kernel_features(kernel), SHAPE.per_unit)) for kernel in found)
 
 
 def predicted_ms(model: DeviceModel, design: Design, size: int) -> float:

@@ -3,13 +3,17 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments.measure.commands import MeasureError
 from experiments.measure.rows import read_rows
-from tests.experiments_tests.measure.examples import command, placeholder_export, quick
+from experiments.measure.target import Target
+from experiments.measure.targets import open_target
+from tests.experiments_tests.measure.conformance import Left, TargetConformance
+from tests.experiments_tests.measure.examples import OPTIONS, command, placeholder_export, quick
 from topformer.errors import InputError
 
 ADB = """#!{python}
@@ -74,6 +78,18 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def words(tmp_path: Path, *more: object, on: str = "adb:R5CT") -> Sequence[object]:
     options = ("--on", on, "--runtime", "ncnn", "--program", tmp_path / "programs" / "bench")
     return (*quick("tiny", *options, "--out", tmp_path / "rows.csv"), *more)
+
+
+class TestAdb(TargetConformance):
+    """A phone."""
+
+    @pytest.fixture
+    def target(self, phone: Path) -> Target:
+        return open_target("adb:R5CT", replace(OPTIONS, program=phone.parent / "programs" / "bench"))
+
+    @pytest.fixture
+    def left(self, phone: Path) -> Left:
+        return lambda: list(phone.iterdir())
 
 
 def test_the_times_of_the_program_become_a_row(tmp_path: Path, phone: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from experiments.measure.calibration import Method, calibrate, write_device
-from experiments.measure.rows import Row, append_row
+from experiments.measure.rows import MeasuredRow, append_row
 from search_space.latency.calibration.devices import device
-from search_space.latency.rates import SHAPE
+from search_space.latency.coefficients import SHAPE
 from tests.experiments_tests.measure.examples import NETWORKS, command, predicted_ms, row, time_ms
 from topformer.errors import InputError
 from topformer.presets import BASE, NANO, SMALL, TINY
@@ -17,7 +17,7 @@ from topformer.presets import BASE, NANO, SMALL, TINY
 PRIOR = "snapdragon-865"
 
 
-def rows_of(slowness: float) -> list[Row]:
+def rows_of(slowness: float) -> list[MeasuredRow]:
     """Rows of a device with exactly the rates of `SHAPE` times `slowness`."""
     return [row(design, size, time_ms(design, size, slowness=slowness)) for design, size in NETWORKS]
 
@@ -25,7 +25,7 @@ def rows_of(slowness: float) -> list[Row]:
 def test_rates_are_found_from_rows_that_they_made() -> None:
     found = calibrate("board", rows_of(0.3), prior=PRIOR)
     assert found.method is Method.FIT
-    assert found.model.rates == pytest.approx(SHAPE.scaled(0.3))
+    assert found.model.coefficients == pytest.approx(SHAPE.scaled(0.3))
     assert found.model.left_out_max < 1e-6
 
 
@@ -101,7 +101,7 @@ def test_a_machine_that_was_slow_for_a_while_is_seen_in_its_reference() -> None:
     plain = rows_of(0.3)
     slow = replace(plain[2], median_ms=3 * plain[2].median_ms, reference_ms=3 * plain[2].reference_ms)
     found = calibrate("board", [*plain[:2], slow, plain[3]], prior=PRIOR)
-    assert list(found.model.rates) == pytest.approx(
+    assert list(found.model.coefficients) == pytest.approx(
         list(SHAPE.scaled(0.3))
     )  # for its ratio to the reference is what it was
 
@@ -128,7 +128,7 @@ def test_a_device_is_not_overwritten_by_accident(tmp_path: Path) -> None:
         ([row(boundary="upsample")], "needs a row with boundary logits"),
     ],
 )
-def test_rows_that_do_not_belong_together_are_refused(rows: list[Row], said: str) -> None:
+def test_rows_that_do_not_belong_together_are_refused(rows: list[MeasuredRow], said: str) -> None:
     with pytest.raises(InputError, match=said):
         calibrate("board", rows, prior=PRIOR)
 
@@ -165,7 +165,7 @@ def test_a_device_needs_a_plain_name(name: str) -> None:
     ("file", "text", "said"),
     [
         ("device.toml", "prior = 'none'\n", "Setup|missing"),
-        ("device.toml", "chip = [", "cannot read the device file"),
+        ("device.toml", "chip = [", "is not TOML"),
         ("measured.csv", "network,design\n", "must have the columns"),
     ],
 )

@@ -7,17 +7,37 @@ from pathlib import Path
 
 import pytest
 
-from experiments.measure.answer import read_answer
+from experiments.measure import device_script
 from experiments.measure.commands import MeasureError
+from experiments.measure.local import Local
+from experiments.measure.reply import read_reply
 from experiments.measure.rows import append_row, read_rows
-from experiments.measure.targets import SCRIPT, Local, ssh_target
-from tests.experiments_tests.measure.examples import command, placeholder_export, quick, row
+from experiments.measure.target import RUNTIMES, SCRIPT, Target
+from experiments.measure.targets import open_target
+from tests.experiments_tests.measure.conformance import Left, TargetConformance
+from tests.experiments_tests.measure.examples import OPTIONS, command, placeholder_export, quick, row
 from topformer.codec import fingerprint
 from topformer.errors import InputError
 from topformer.presets import NANO, TINY
 
 
-@pytest.mark.parametrize("runtime", ["torch", "ncnn", "onnxruntime"])
+class TestLocal(TargetConformance):
+    """This machine."""
+
+    @pytest.fixture
+    def target(self) -> Target:
+        return open_target("local", OPTIONS)
+
+    @pytest.fixture
+    def left(self) -> Left:
+        return list  # what runs here lies in the session's own folder
+
+
+def test_every_engine_of_the_table_has_a_part_in_the_script() -> None:
+    assert set(device_script.RUNTIMES) == set(RUNTIMES)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_every_engine_gives_a_row(tmp_path: Path, runtime: str) -> None:
     command("measure", *quick("nano", "--runtime", runtime, "--out", tmp_path / "rows.csv"))
     (found,) = read_rows(tmp_path / "rows.csv")
@@ -42,7 +62,7 @@ def test_a_larger_network_takes_longer_than_its_reference(tmp_path: Path) -> Non
 def test_an_unstable_measurement_is_repeated_and_marked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.measure.protocol.LARGEST_SPREAD", -1.0)  # no measurement can be this stable
+    monkeypatch.setattr("experiments.measure.stability.LARGEST_SPREAD", -1.0)  # no measurement can be this stable
     words = quick("nano", "--runtime", "ncnn", "--out", tmp_path / "rows.csv")
     command("measure", *words, "--repeats", 2)
     said = capsys.readouterr().out
@@ -71,8 +91,6 @@ def test_a_hanging_device_is_given_up_and_earlier_rows_are_kept(
 def test_the_script_says_which_runtime_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from experiments.measure import device_script
-
     (tmp_path / "job.json").write_text(
         json.dumps({"runtime": "ncnn", "models": {}, "shape": [1, 3, 64, 64], "limit_seconds": 600})
     )
@@ -83,7 +101,7 @@ def test_the_script_says_which_runtime_is_missing(
     monkeypatch.setattr(device_script, "pin", lambda: None)
     device_script.main(str(tmp_path / "job.json"))
     with pytest.raises(MeasureError, match="local: ncnn cannot be imported on the device"):
-        read_answer(capsys.readouterr().out, "local")
+        read_reply(capsys.readouterr().out, "local")
 
 
 def test_the_script_stands_alone(tmp_path: Path) -> None:
@@ -104,15 +122,15 @@ def test_the_script_stands_alone(tmp_path: Path) -> None:
         ("[1, 2]", "expected one line of JSON"),
     ],
 )
-def test_an_answer_that_is_none_is_refused(output: str, said: str) -> None:
+def test_a_reply_that_is_none_is_refused(output: str, said: str) -> None:
     with pytest.raises(MeasureError, match=said):
-        Local().answer(output)
+        Local().reply(output)
 
 
 @pytest.mark.parametrize("address", ["ssh://", "ssh://-oProxyCommand=x", "ssh://a b", "ssh://u@h:port", "ssh://h/x"])
 def test_an_address_that_ssh_would_misread_is_refused(address: str) -> None:
     with pytest.raises(InputError, match=r"must read ssh://\[USER@\]HOST\[:PORT\]"):
-        ssh_target(address)
+        open_target(address, OPTIONS)
 
 
 def test_an_unknown_kind_of_device_is_refused(tmp_path: Path) -> None:

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from experiments.measure.commands import MeasureError
-from experiments.measure.rows import read_rows
-from tests.experiments_tests.measure.examples import command, placeholder_export, quick
+from experiments.measure.target import Target
+from experiments.measure.targets import open_target
+from tests.experiments_tests.measure.conformance import Left, TargetConformance
+from tests.experiments_tests.measure.examples import OPTIONS, command, placeholder_export, quick
 
 INSTALL = "sshd is needed for this test and is not installed: apt-get install -y --no-install-recommends openssh-server"
 
@@ -106,12 +108,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("/tmp") / f"topformer-{name}"
 
 
-def test_a_network_is_measured_over_ssh_and_nothing_stays_behind(server: Server, tmp_path: Path, place: Path) -> None:
-    command("measure", *server.words(tmp_path / "rows.csv"))
-    (row,) = read_rows(tmp_path / "rows.csv")
-    assert row.median_ms > 0
-    assert row.source.partition(" measure ")[2].startswith(f"on {server.address}")
-    assert not place.exists()
+class TestSsh(TargetConformance):
+    """A machine with a server of ssh."""
+
+    @pytest.fixture
+    def target(self, server: Server, place: Path) -> Target:  # the folder gets its name first
+        return open_target(server.address, replace(OPTIONS, ssh_config=server.config, python=sys.executable))
+
+    @pytest.fixture
+    def left(self, place: Path) -> Left:
+        return lambda: [place] if place.exists() else []
 
 
 def test_a_dry_run_prints_what_reaches_the_device(

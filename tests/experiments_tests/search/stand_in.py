@@ -30,7 +30,7 @@ class Formula:
     metric = "miou@formula"
 
     def describe(self) -> Mapping[str, Any]:
-        return {"formula": 1}
+        return {"kind": "formula", "data": {"name": "formula"}, "version": 1}
 
     def evaluate(
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None

@@ -7,6 +7,7 @@ import pytest
 
 from experiments.search import shipped as recipes
 from experiments.search.definition import from_mapping
+from tests import ROOT
 from tests.experiments_tests.search.stand_in import definition
 from topformer.errors import SpaceError, StudyError
 
@@ -25,6 +26,10 @@ def test_absent_keys_take_the_documented_defaults() -> None:
     assert (study.asked, study.consider, study.limits.alpha) == (10_000, 2000, 0.05)
 
 
+def test_the_sampler_grid_is_called_exhaustive() -> None:
+    assert from_mapping({**VALUES, "sampler": "grid"}) == from_mapping({**VALUES, "sampler": "exhaustive"})
+
+
 def test_a_restriction_leaves_these_labels_alone() -> None:
     space = from_mapping(VALUES).space.build()
     assert space.axis("depth").labels == ("1", "2")
@@ -35,7 +40,10 @@ def test_a_restriction_leaves_these_labels_alone() -> None:
     ("change", "message"),
     [
         ({"trails": 3}, "unknown key of a study 'trails'; did you mean 'trials'?"),
-        ({"sampler": "tpee"}, "unknown sampler 'tpee'; did you mean 'tpe'?"),
+        (
+            {"sampler": "tpee"},
+            "unknown sampler 'tpee'; did you mean 'tpe'? accepted: tpe, nsga2, nsga3, gp, random, exhaustive",
+        ),
         ({"objectives": ["accuracy", "latency"]}, "unknown objectives.name 'latency'; did you mean 'latency_ms'?"),
         ({"objectives": ["macs"]}, "objectives must hold 'accuracy', got ['macs']"),
         ({"objectives": ["accuracy", "accuracy"]}, "objectives must be a list without repetitions"),
@@ -79,9 +87,33 @@ def test_unreadable_toml_is_reported_with_its_file_and_line(tmp_path: Path) -> N
 
 def test_a_mistake_in_a_file_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "typo.toml"
-    path.write_text('nam = "x"\n')
+    path.write_text((ROOT / "experiments/studies/nano-tokenworld.toml").read_text().replace("name =", "nam =", 1))
     with pytest.raises(StudyError, match=r"typo\.toml: unknown key of a study 'nam'; did you mean 'name'\?"):
         recipes.study(str(path))
+
+
+def test_all_mistakes_of_a_file_are_said_at_once() -> None:
+    space = {"name": "paper", "base": "nano", "hight": 128, "width": True}
+    with pytest.raises(StudyError) as caught:
+        from_mapping(VALUES | {"space": space, "seed": 2**32, "trails": 9})
+    assert str(caught.value).splitlines()[:4] == [
+        "4 mistakes:",
+        "  unknown key of space 'hight'; did you mean 'height'? accepted: name, base, height, width, only",
+        "  space.width must be an integer of at least 32 pixels, got True",
+        "  seed must be an integer from 0 to 4294967295, got 4294967296",
+    ]
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/b", "..", "a\nb", "a\x1b[31m", "", "a."])
+def test_a_name_that_is_no_folder_of_its_own_is_refused(name: str) -> None:
+    with pytest.raises(StudyError, match="name must be"):
+        from_mapping(VALUES | {"name": name})
+
+
+def test_a_storage_without_a_scheme_is_shown_without_its_password() -> None:
+    with pytest.raises(StudyError) as caught:
+        from_mapping(VALUES | {"storage": "me:secret@host/studies"})
+    assert str(caught.value).endswith("got '***@host/studies'")
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:

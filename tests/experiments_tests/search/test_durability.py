@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from analysis.records.record import JsonlStore, State
-from experiments.search.searcher import JOURNAL_FILE
+from experiments.search.storage import JOURNAL_FILE
 from tests import ROOT
 from tests.experiments_tests.search.test_sweep import ended, sweep
 from topformer.errors import StudyError

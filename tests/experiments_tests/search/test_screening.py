@@ -1,16 +1,18 @@
 """What cost alone decides, before anything is built."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from analysis.records.screened import OLD_NAME, SCREENED, WITHIN, read_screened
 from experiments.search.definition import Limits
-from experiments.search.screening import WITHIN, Screen, anchors, read_considered, reasons, violations
-from experiments.search.sweep import preset_candidates
+from experiments.search.screening import Screen, reasons, violations
+from experiments.search.study import Study
 from search_space.cost.closed_form import cost
 from search_space.latency.calibration.devices import device
-from tests.experiments_tests.search.stand_in import definition
+from tests.experiments_tests.search.stand_in import Formula, definition
 
 
 def test_a_count_is_exceeded_by_its_share_of_the_limit() -> None:
@@ -58,39 +60,78 @@ def test_without_a_device_no_latency_is_stated() -> None:
     assert not any("latency" in name for name in Screen(study).assess(study.space.build().base).metrics)
 
 
-def test_a_small_space_is_considered_in_whole(tmp_path: Path) -> None:
+def test_a_small_space_is_screened_in_whole(tmp_path: Path) -> None:
     only = {"injected": ["8+16+32"], "width": ["64", "128"], "depth": ["1", "2"], "heads": ["4"], "pooled": ["all"]}
-    study = definition(space={"name": "paper", "base": "nano", "height": 128, "width": 128, "only": only})
+    chosen = {"name": "paper", "base": "nano", "height": 128, "width": 128, "only": only}
+    study = definition(space=chosen, consider=1000)
     space = study.space.build()
-    found = Screen(study).consider(space, tmp_path / "considered.csv", designs=1000, seed=0)
+    found = Screen(study).screened(space, tmp_path, print)
     # 2 widths, 2 depths, 3 pooling strides and 3 heads.
     assert found.designs == space.count() == 36
 
 
-def test_a_large_space_is_considered_by_a_sample_without_repetition(tmp_path: Path) -> None:
-    study = definition(limits={"latency_ms": 1.0})
-    path = tmp_path / "considered.csv"
-    found = Screen(study).consider(study.space.build(), path, designs=120, seed=1)
-    with path.open(newline="") as file:
+def test_a_large_space_is_screened_by_a_sample_without_repetition(tmp_path: Path) -> None:
+    study = definition(limits={"latency_ms": 1.0}, consider=120, seed=1)
+    found = Screen(study).screened(study.space.build(), tmp_path, print)
+    with (tmp_path / SCREENED).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len({row["fingerprint"] for row in rows}) == found.designs == 120
     assert found.within == sum(row["verdict"] == WITHIN for row in rows)
     assert 0 < found.within < 120
-    assert read_considered(path) == found
+    assert read_screened(tmp_path) == found
 
 
 def test_the_verdict_of_the_screening_is_that_of_the_trial(tmp_path: Path) -> None:
-    study = definition(limits={"latency_ms": 1.0, "macs": 3e7})
+    study = definition(limits={"latency_ms": 1.0, "macs": 3e7}, consider=60, seed=2)
     space, screen = study.space.build(), Screen(study)
-    screen.consider(space, tmp_path / "considered.csv", designs=60, seed=2)
-    with (tmp_path / "considered.csv").open(newline="") as file:
+    screen.screened(space, tmp_path, print)
+    with (tmp_path / SCREENED).open(newline="") as file:
         verdicts = {row["fingerprint"]: row["verdict"] for row in csv.DictReader(file)}
     for candidate in space.sample(2, 60):
         assert (verdicts[candidate.fingerprint] == WITHIN) is (not screen.assess(candidate).reason)
 
 
-def test_presets_outside_the_space_are_no_anchors() -> None:
-    study = definition()
-    space = study.space.build()
-    found = [space.candidate(labels).fingerprint for labels in anchors(space, preset_candidates(study))]
-    assert found == [space.base.fingerprint]
+def test_presets_outside_the_space_are_no_anchors(tmp_path: Path) -> None:
+    study = Study.of(definition(), partial(Formula, log=tmp_path / "log"))
+    found = [study.space.candidate(labels).fingerprint for labels in study.anchors()]
+    assert found == [study.space.base.fingerprint]
+
+
+def screened_again(tmp_path: Path, kept: int | None, *, consider: int, name: str = SCREENED) -> tuple[int, list[str]]:
+    """Designs in the list of a run folder and what was noted, after its list was cut and the sweep went on."""
+    study = definition(consider=60)
+    Screen(study).screened(study.space.build(), tmp_path, print)
+    whole = (tmp_path / SCREENED).read_bytes()
+    (tmp_path / SCREENED).rename(tmp_path / name)
+    (tmp_path / name).write_bytes(whole[:kept])
+    notes: list[str] = []
+    found = Screen(definition(consider=consider)).screened(study.space.build(), tmp_path, notes.append)
+    assert read_screened(tmp_path) == found
+    return found.designs, notes
+
+
+@pytest.mark.parametrize("name", [SCREENED, OLD_NAME])
+def test_a_list_that_is_there_is_not_made_again(name: str, tmp_path: Path) -> None:
+    assert screened_again(tmp_path, None, consider=40, name=name) == (60, [])
+
+
+@pytest.mark.parametrize("kept", [0, 90, 2000])
+@pytest.mark.parametrize("name", [SCREENED, OLD_NAME])
+def test_a_cut_or_empty_list_is_made_anew(name: str, kept: int, tmp_path: Path) -> None:
+    designs, notes = screened_again(tmp_path, kept, consider=60, name=name)
+    assert designs == 60
+    assert notes[0].startswith("screened anew: ")
+
+
+def test_a_larger_consider_makes_the_list_anew(tmp_path: Path) -> None:
+    designs, notes = screened_again(tmp_path, None, consider=80)
+    assert designs == 80
+    assert notes[0].startswith("80 of 106,272 designs screened by cost, ")
+
+
+def test_a_list_that_lost_whole_lines_is_made_anew(tmp_path: Path) -> None:
+    study = definition(consider=60)
+    first = Screen(study).screened(study.space.build(), tmp_path, print)
+    lines = (tmp_path / SCREENED).read_text().splitlines(keepends=True)
+    (tmp_path / SCREENED).write_text("".join(lines[:-7]))
+    assert Screen(study).screened(study.space.build(), tmp_path, print) == first

@@ -1,8 +1,8 @@
 """A process that trains a little, alone or as one of several; the tests of resuming and of sharing start it.
 
 Arguments: the data, the folder of the run, and a JSON object with `iterations`, `batch`, and perhaps `still` (no
-dropout and stochastic depth), `double` (in float64), `workers`, `kill` (the update after which it kills itself) and
-`half` (the update within whose checkpoint it kills itself).
+dropout and stochastic depth), `double` (in float64), `workers`, `kill` (the iteration after which it kills itself) and
+`half` (the iteration within whose checkpoint it kills itself).
 """
 
 import json
@@ -16,15 +16,15 @@ from typing import Any
 import torch
 
 from experiments.data.folders import open_folder
-from experiments.training.mmseg.configuration import with_iterations, with_size
-from experiments.training.mmseg.train import train
-from experiments.training.recipes import Recipe, recipe
+from experiments.training.recipes import Recipe, recipe, with_size
+from experiments.training.settings import Machine
+from experiments.training.train import train
 from topformer.presets import NANO
 
 
 def small_recipe(*, iterations: int, batch: int, still: bool = False, **_: Any) -> Recipe:
     """The release's recipe for 64 x 64 pixels."""
-    found = replace(with_iterations(with_size(recipe("ade20k-160k", "tiny"), 64, 64), iterations), batch=batch)
+    found = replace(with_size(recipe("ade20k-160k", "tiny"), 64, 64), iterations=iterations, batch=batch)
     return replace(found, drop_path=0.0, dropout=0.0) if still else found
 
 
@@ -33,14 +33,14 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_while_writing(update: int) -> None:
-    """Write half of the checkpoint of an update, and die."""
+def die_while_writing(iteration: int) -> None:
+    """Write half of the checkpoint of an iteration, and die."""
     from mmengine.fileio import LocalBackend
 
     whole = LocalBackend.put
 
     def put(backend: Any, content: bytes, path: str) -> None:
-        if f"iter_{update}." in str(path):
+        if f"iter_{iteration}." in str(path):
             whole(backend, content[: len(content) // 2], path)
             die()
         whole(backend, content, path)
@@ -63,11 +63,12 @@ def run(data: Path, out: Path, settings: dict[str, Any]) -> None:
     if "half" in settings:
         die_while_writing(settings["half"])
     train(
+        "mmseg",
         NANO,
         small_recipe(**settings),
         open_folder(data),
         out,
-        workers=settings.get("workers", 0),
+        machine=Machine(workers=settings.get("workers", 0), checkpoint_every=2000),
         seed=7,
         progress=progress,
     )

@@ -14,8 +14,8 @@ from torch import distributed, nn
 from torch.multiprocessing.spawn import spawn
 
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.training.processes import SharedBatchNorm2d, joined_processes, share_statistics
-from experiments.training.ranks import Ranks
+from experiments.training.processes import Ranks, SharedBatchNorm2d, joined_processes, share_statistics
+from tests import ROOT
 from tests.experiments_tests.training.shared_training import run
 from tests.experiments_tests.training.test_resume import assert_same_state
 from topformer.errors import StudyError
@@ -24,7 +24,7 @@ from topformer.mmseg import load_plain
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
 
 TORCHRUN = [str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc-per-node", "2"]
-ALONE = str(Path(__file__).with_name("shared_training.py"))
+ALONE = ("-m", "tests.experiments_tests.training.shared_training")
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,9 @@ def test_processes_without_a_number_on_their_machine_are_refused(monkeypatch: py
 
 
 def together(data: Path, out: Path, settings: str) -> int:
-    return subprocess.run([*TORCHRUN, ALONE, str(data), str(out), settings], check=False, stderr=-1).returncode
+    return subprocess.run(
+        [*TORCHRUN, *ALONE, str(data), str(out), settings], cwd=ROOT, check=False, stderr=-1
+    ).returncode
 
 
 def test_two_processes_train_as_one_with_the_joint_batch(data: Path, tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_two_processes_train_as_one_with_the_joint_batch(data: Path, tmp_path: P
     for checkpoint in ("after_1.pth", "mmseg/iter_3.pth"):
         one, two = (load_plain(tmp_path / name / checkpoint) for name in ("one", "two"))
         torch.testing.assert_close(two["state_dict"], one["state_dict"], rtol=0, atol=1e-7)
-        # AdamW's first moment after one update is a tenth of the gradient.
+        # AdamW's first moment after one iteration is a tenth of the gradient.
         torch.testing.assert_close(two["optimizer"]["state"], one["optimizer"]["state"], rtol=0, atol=1e-7)
     assert (tmp_path / "two" / "result.json").read_bytes() == (tmp_path / "one" / "result.json").read_bytes()
 

@@ -41,7 +41,7 @@ def test_a_recipe_has_the_numbers_of_its_file(row: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_all_files_share(name: str) -> None:
     found = recipe(name)
-    assert (found.warmup, found.warmup_factor, found.power, found.least_rate) == (1500, 1e-6, 1.0, 0.0)
+    assert (found.warmup_iterations, found.warmup_factor, found.power, found.least_rate) == (1500, 1e-6, 1.0, 0.0)
     assert (found.betas, found.weight_decay, found.norm_weight_decay) == ((0.9, 0.999), 0.01, 0.0)
     assert (found.head_multiplier, found.drop_path, found.dropout) == (10.0, 0.1, 0.1)
     assert (found.factors, found.cat_max_ratio, found.flip, found.distort) == ((0.5, 2.0), 0.75, 0.5, True)

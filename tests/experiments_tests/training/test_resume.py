@@ -1,4 +1,4 @@
-"""A training that is killed, at any update or within a checkpoint, goes on to the same bits; nothing foreign is run."""
+"""A training that is killed, wherever that is, goes on to the same bits; nothing foreign is run."""
 
 import pickle
 import random
@@ -17,12 +17,14 @@ import pytest
 import torch
 
 from experiments.cli import main
-from experiments.data.folders import open_folder
+from experiments.data.folders import TRAINING, open_folder
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.training.mmseg.configuration import TRAINING, dataset, training_pipeline
-from experiments.training.mmseg.draws import Draw, DrawnSegDataset, EndlessSampler
+from experiments.training.mmseg.configuration import training_pipeline
+from experiments.training.mmseg.data import FolderDataset, build_dataset
+from experiments.training.mmseg.draws import Draw, EndlessSampler
 from experiments.training.mmseg.runner import last_checkpoint
-from experiments.training.mmseg.train import train
+from experiments.training.train import train
+from tests import ROOT
 from tests.experiments_tests.training.shared_training import run, small_recipe
 from topformer.errors import CheckpointError, DataError, EvaluationError, StorageError, StudyError
 from topformer.mmseg import load_plain
@@ -31,8 +33,9 @@ from topformer.presets import NANO
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
 
 SETTINGS: dict[str, Any] = {"iterations": 30, "batch": 4}
-"""A checkpoint after every third update."""
-ALONE = Path(__file__).with_name("shared_training.py")
+"""A checkpoint after every third iteration."""
+ALONE = "tests.experiments_tests.training.shared_training"
+"""As a module, because a folder beside the file is named `mmseg` too."""
 NANO_64 = ["--design", "nano", "--size", "64", "--iterations", "30", "--batch", "4", "--seed", "7"]
 
 
@@ -51,8 +54,8 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def killed(data: Path, out: Path, how: str) -> None:
     """Train in a process of its own until it kills itself."""
-    command = [sys.executable, str(ALONE), str(data), str(out), f'{{"iterations": 30, "batch": 4, {how}}}']
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    command = [sys.executable, "-m", ALONE, str(data), str(out), f'{{"iterations": 30, "batch": 4, {how}}}']
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
 
 
 def assert_same_state(one: Any, other: Any, where: str = "") -> None:
@@ -79,10 +82,10 @@ def assert_same_training(one: Path, other: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
-def test_killed_at_any_update_it_gives_the_same_bits(data: Path, whole: Path, tmp_path: Path, workers: int) -> None:
-    update = random.SystemRandom().randrange(2, 30)
-    print(f"killed after update {update}")
-    killed(data, tmp_path, f'"workers": {workers}, "kill": {update}')
+def test_killed_at_any_iteration_it_gives_the_same_bits(data: Path, whole: Path, tmp_path: Path, workers: int) -> None:
+    iteration = random.SystemRandom().randrange(2, 30)
+    print(f"killed after iteration {iteration}")
+    killed(data, tmp_path, f'"workers": {workers}, "kill": {iteration}')
     assert not (tmp_path / "result.json").exists()
     # Another number of loading processes changes no draw.
     run(data, tmp_path, SETTINGS | {"workers": 1 if workers else 0})
@@ -107,7 +110,7 @@ def test_a_full_disk_is_an_error_and_spoils_nothing(data: Path, whole: Path, tmp
 
     try:
         with pytest.raises(StorageError, match=r"iter_9\.pth cannot be written: .*File too large"):
-            train(NANO, small_recipe(**SETTINGS), open_folder(data), tmp_path, workers=0, seed=7, progress=fill)
+            train("mmseg", NANO, small_recipe(**SETTINGS), open_folder(data), tmp_path, seed=7, progress=fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     run(data, tmp_path, SETTINGS)
@@ -127,7 +130,7 @@ class Runs:
 
 @pytest.fixture
 def stopped(stopped_once: Path, tmp_path: Path) -> Path:
-    """A training stopped after its third update, to be spoilt."""
+    """A training stopped after its third iteration, to be spoilt."""
     return Path(shutil.copytree(stopped_once, tmp_path / "stopped"))
 
 
@@ -139,7 +142,7 @@ def stopped_once(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("stopped")
     with pytest.raises(KeyboardInterrupt):
-        train(NANO, small_recipe(**SETTINGS), open_folder(data), out, workers=0, seed=7, progress=stop)
+        train("mmseg", NANO, small_recipe(**SETTINGS), open_folder(data), out, seed=7, progress=stop)
     return out
 
 
@@ -187,22 +190,17 @@ def test_a_checkpoint_that_lacks_something_is_refused(data: Path, stopped: Path,
 
 
 def test_a_folder_in_which_nothing_was_trained_gives_way(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "config.py").write_text("another = 1\n")
+    (tmp_path / "training.json").write_text('{"another": 1}\n')
     run(data, tmp_path, {"iterations": 1, "batch": 4})
-    with pytest.raises(StudyError, match=r"holds another training: .*'max_iters': 1,.* not .*'max_iters': 2,"):
+    with pytest.raises(StudyError, match=r"holds another training: recipe.iterations is 1 there and 2 here; choose"):
         run(data, tmp_path, {"iterations": 2, "batch": 4})
 
 
 # Draws
 
 
-def drawn(data: Path) -> DrawnSegDataset:
-    from mmengine.registry import DefaultScope
-
-    recipe = small_recipe(**SETTINGS)
-    settings = dataset(open_folder(data), TRAINING, training_pipeline(recipe))
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        return DrawnSegDataset(**{name: value for name, value in settings.items() if name != "type"})
+def drawn(data: Path) -> FolderDataset:
+    return build_dataset(open_folder(data), TRAINING, training_pipeline(small_recipe(**SETTINGS)))
 
 
 def test_every_image_comes_once_per_epoch_and_skipping_changes_no_draw() -> None:
@@ -247,11 +245,11 @@ def test_a_broken_file_is_named_in_one_line(tmp_path: Path, folder: str, workers
     assert "\n" not in str(caught.value)
 
 
-def test_a_loss_that_is_not_finite_names_the_update_and_its_images(data: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_names_the_iteration_and_its_images(data: Path, tmp_path: Path) -> None:
     diverging = replace(small_recipe(**SETTINGS), learning_rate=1e30)
-    with pytest.raises(EvaluationError, match=r"the loss is nan at update [23] of 30, on /.*; a lower") as caught:
-        train(NANO, diverging, open_folder(data), tmp_path, workers=0, seed=7)
-    update = int(str(caught.value).split("update ")[1][0])
+    with pytest.raises(EvaluationError, match=r"the loss is nan at iteration [23] of 30, on /.*; a lower") as caught:
+        train("mmseg", NANO, diverging, open_folder(data), tmp_path, seed=7)
+    iteration = int(str(caught.value).split("iteration ")[1][0])
     names = [path.stem for path in sorted((data / "images" / "training").iterdir())]
-    wanted = [names[draw.image] for draw in islice(EndlessSampler(names, 7), 4 * update - 4, 4 * update)]
+    wanted = [names[draw.image] for draw in islice(EndlessSampler(names, 7), 4 * iteration - 4, 4 * iteration)]
     assert [Path(path).stem for path in str(caught.value).split(" on ")[1].split(";")[0].split(", ")] == wanted

@@ -1,25 +1,42 @@
-"""Settings of the training evaluators, their learning-rate schedule, and the choice of an evaluator."""
+"""What may be set of a training: rules, names in study files, and the choice of an evaluator."""
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from experiments.evaluators import EVALUATORS, evaluator
+from experiments.evaluators.lean import LeanEvaluator
+from experiments.evaluators.mmseg import MmsegEvaluator
+from experiments.evaluators.training import read_settings
+from experiments.training.recipes import SCRATCH, Recipe
 from experiments.training.schedule import learning_rate_factor
-from experiments.training.settings import LeanSettings, MmsegSettings, TrainingSettings
+from experiments.training.settings import Machine
 from topformer.errors import InputError, StudyError
 
 
-@pytest.mark.parametrize("kind", [LeanSettings, MmsegSettings])
-def test_settings_are_read_from_a_table(kind: type[TrainingSettings]) -> None:
-    assert kind.read({"batch": 4, "learning_rate": 1}) == kind(batch=4, learning_rate=1)
+def read(**values: Any) -> tuple[Recipe, Machine]:
+    return read_settings(values, LeanEvaluator.settings, SCRATCH, Machine())
+
+
+def test_settings_are_read_from_a_table() -> None:
+    found = read(batch=4, learning_rate=1, threads=2, checkpoint_every=7)
+    assert found == (replace(SCRATCH, batch=4, learning_rate=1), Machine(threads=2, checkpoint_every=7))
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest() -> None:
     with pytest.raises(StudyError, match=r"unknown evaluator setting 'learning_rat'; did you mean 'learning_rate'\?"):
-        LeanSettings.read({"learning_rat": 1e-3})
+        read(learning_rat=1e-3)
+
+
+def test_a_setting_of_the_other_loop_is_unknown() -> None:
+    with pytest.raises(StudyError, match="unknown evaluator setting 'workers'"):
+        read(workers=2)
+    with pytest.raises(StudyError, match="unknown evaluator setting 'loss_stride'"):
+        read_settings({"loss_stride": 2}, MmsegEvaluator.settings, SCRATCH, Machine())
 
 
 @pytest.mark.parametrize(
@@ -39,49 +56,54 @@ def test_an_unknown_setting_is_refused_with_the_nearest() -> None:
         ("threads", 0, "at least 1"),
         ("loss_stride", 0, "from 1 to 64"),
         ("loss_stride", 65, "from 1 to 64"),
+        ("distort", 1, "true or false"),
     ],
 )
 def test_a_refused_value_is_shown_with_what_is_accepted(name: str, value: object, accepted: str) -> None:
     with pytest.raises(StudyError) as caught:
-        LeanSettings.read({name: value})
+        read(**{name: value})
     assert name in str(caught.value)
     assert repr(value) in str(caught.value)
     assert accepted in str(caught.value)
 
 
-def test_a_flag_is_no_number() -> None:
-    with pytest.raises(StudyError, match="distort must be true or false, got 1"):
-        MmsegSettings.read({"distort": 1})
+@pytest.mark.parametrize(
+    ("name", "value"), [("crop", (0, 64)), ("crop", 64), ("scale", (64, 64, 64)), ("evaluation_scale", (64, True))]
+)
+def test_a_size_is_two_numbers_of_pixels(name: str, value: Any) -> None:
+    with pytest.raises(StudyError, match=f"{name} must be two numbers of pixels, got "):
+        replace(SCRATCH, **{name: value})
 
 
 def test_scales_must_be_in_order() -> None:
     with pytest.raises(StudyError, match=r"smallest_scale must not exceed largest_scale, got 2\.0 > 1\.0"):
-        LeanSettings(smallest_scale=2.0)
+        read(smallest_scale=2.0)
 
 
-def test_only_settings_that_change_the_number_belong_to_a_study() -> None:
-    assert LeanSettings(threads=4, checkpoint_every=7, device="cpu").describe() == LeanSettings().describe()
-    assert MmsegSettings(workers=4).describe() == MmsegSettings().describe()
-    assert LeanSettings(flip=0).describe() != LeanSettings().describe()
+def test_what_the_candidate_and_the_data_say_is_no_part_of_a_recipes_description() -> None:
+    other = replace(SCRATCH, crop=(32, 64), iterations=7, classes=3, dataset="ade20k", source="elsewhere")
+    assert other.describe() == SCRATCH.describe()
+    assert replace(SCRATCH, flip=0).describe() != SCRATCH.describe()
 
 
-def test_the_release_warms_up_for_1500_of_160000_updates_and_drives_the_head_ten_times_as_fast() -> None:
-    release = MmsegSettings.release(distort=True)
-    assert release.warmup_updates(160_000) == 1500
-    assert (release.learning_rate, release.head_multiplier, release.batch, release.weight_decay) == (3e-4, 10, 16, 0.01)
+def test_a_crop_is_drawn_again_only_where_there_is_a_choice() -> None:
+    assert SCRATCH.crop_share == 1.0
+    assert replace(SCRATCH, largest_scale=2.0).crop_share == 0.75
 
 
-@pytest.mark.parametrize("budget", [1, 7, 100])
+@pytest.mark.parametrize("iterations", [1, 7, 100])
 @pytest.mark.parametrize("validations", [1, 3, 7])
-def test_validations_are_as_many_as_asked_for_and_end_with_the_last_update(budget: int, validations: int) -> None:
-    settings = TrainingSettings(validations=validations)
-    updates = [update for update in range(1, budget + 1) if settings.is_validation(update, budget)]
-    assert len(updates) == min(budget, validations)
-    assert updates[-1] == budget
+def test_validations_are_as_many_as_asked_for_and_end_with_the_last_iteration(
+    iterations: int, validations: int
+) -> None:
+    recipe = replace(SCRATCH, validations=validations, iterations=iterations)
+    scored = [done for done in range(1, iterations + 1) if recipe.is_validation(done)]
+    assert len(scored) == min(iterations, validations)
+    assert scored[-1] == iterations
 
 
 def test_the_learning_rate_rises_from_a_millionth_and_decays_linearly() -> None:
-    rate = [learning_rate_factor(update, budget=100, warmup=10, power=1.0) for update in range(100)]
+    rate = [learning_rate_factor(done, iterations=100, warmup=10, power=1.0) for done in range(100)]
     assert rate[0] == 1e-6
     assert rate[5] == pytest.approx(0.95 * 0.5, rel=1e-5)
     assert rate[10] == 0.9
@@ -97,3 +119,11 @@ def test_choosing_an_evaluator_loads_nothing_heavy() -> None:
     code = "import sys, experiments.evaluators as e; sys.exit(bool({'torch', 'mmseg', 'mmengine'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert set(EVALUATORS) == {"lean", "mmseg", "recipe"}
+
+
+def test_the_evaluators_know_the_training_and_never_the_reverse() -> None:
+    training = Path(sys.modules["experiments.training.recipes"].__file__ or "").parent
+    sources = {path: path.read_text(encoding="utf-8") for path in training.rglob("*.py")}
+    assert len(sources) > 20
+    upward = ("experiments.evaluators", "search_space.candidate", "experiments.trials", "experiments.search")
+    assert [path.name for path, text in sources.items() if any(name in text for name in upward)] == []

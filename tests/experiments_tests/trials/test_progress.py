@@ -11,15 +11,15 @@ from analysis.records.record import JsonlStore
 from experiments.search.definition import StudyDefinition
 from experiments.search.status import Status
 from experiments.search.sweep import run_sweep
-from experiments.trials.progress import SweepProgress, record_line, status_line
+from experiments.trials.progress import TrialProgress, record_line
 from tests.experiments_tests.search.stand_in import Formula, definition
 
 
 def watched(study: StudyDefinition, folder: Path, *, terminal: bool) -> str:
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=100)
-    with SweepProgress(study, console) as progress:
-        run_sweep(study, folder, evaluator=partial(Formula, log=folder.parent / "log"), listener=progress)
+    with TrialProgress(console) as progress:
+        run_sweep(study, folder, evaluator=partial(Formula, log=folder.parent / "log"), callback=progress)
     return text.getvalue()
 
 
@@ -27,13 +27,13 @@ def test_off_a_terminal_every_evaluation_is_one_plain_line(tmp_path: Path) -> No
     text = watched(definition(trials=2, consider=20), tmp_path / "run", terminal=False)
     lines = text.splitlines()
     assert "\x1b" not in text
-    assert lines[0].startswith("20 of 106,272 designs considered by cost, ")
+    assert lines[0].startswith("20 of 106,272 designs screened by cost, ")
     for record in JsonlStore(tmp_path / "run" / "records.jsonl"):
         assert record_line(record) in lines
     assert any(line.startswith("2/2 evaluated, 0 pruned, best ") for line in lines)
 
 
-def test_on_a_terminal_a_bar_counts_updates(tmp_path: Path) -> None:
+def test_on_a_terminal_a_bar_counts_iterations(tmp_path: Path) -> None:
     text = watched(definition(trials=2, consider=20), tmp_path / "run", terminal=True)
     assert "20/20" in text
     assert "\x1b" in text
@@ -44,5 +44,5 @@ def test_failures_are_mentioned_where_there_are_some(failed: int, said: bool) ->
     status = Status(
         trials=9, complete=0, pruned=1234, failed=failed, objective="x", best=None, front=(), hypervolume=0.0
     )
-    assert status_line(status).startswith("0/9 evaluated, 1,234 pruned")
-    assert ("3 failed" in status_line(status)) is said
+    assert str(status).startswith("0/9 evaluated, 1,234 pruned")
+    assert ("3 failed" in str(status)) is said

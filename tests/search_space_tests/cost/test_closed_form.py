@@ -16,20 +16,20 @@ ADDITIVE = ("parameters", "macs", "macs_conv_matmul", "macs_paper_convention")
 @pytest.mark.parametrize("seed", range(2000, 2040))
 def test_the_cost_is_that_of_the_listed_operations(seed):
     candidate = random_candidate(seed)
-    found = cost(candidate)
+    closed = cost(candidate)
     listed = measure(operations(candidate.design, candidate.height, candidate.width))
-    assert {name: getattr(found, name) for name in listed._fields} == listed._asdict()
+    assert {name: getattr(closed, name) for name in listed._fields} == listed._asdict()
 
 
 @pytest.mark.parametrize("name", ADDITIVE)
 def test_shares_add_up_to_the_total(name):
-    found = cost(random_candidate(7))
-    assert sum(getattr(share, name) for share in found.by_module.values()) == getattr(found, name)
+    closed = cost(random_candidate(7))
+    assert sum(getattr(share, name) for share in closed.by_module.values()) == getattr(closed, name)
 
 
 def test_shares_are_those_of_the_operations_by_module_path():
     candidate = random_candidate(8)
-    found = cost(candidate)
+    closed = cost(candidate)
     steps = operations(candidate.design, candidate.height, candidate.width)
     prefixes = {
         "pyramid": ("backbone.pyramid",),
@@ -39,7 +39,7 @@ def test_shares_are_those_of_the_operations_by_module_path():
     }
     assert tuple(prefixes) == GROUPS
     for name, paths in prefixes.items():
-        assert found.by_module[name].parameters == sum(s.parameters for s in steps if s.module.startswith(paths))
+        assert closed.by_module[name].parameters == sum(s.parameters for s in steps if s.module.startswith(paths))
 
 
 def test_costs_need_no_torch():

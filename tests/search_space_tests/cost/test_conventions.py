@@ -120,16 +120,16 @@ def test_a_token_map_waits_for_the_pooling_at_the_end_of_the_pyramid():
 
 def test_a_kept_input_lives_through_the_part():
     chain = [step(Kind.CONV, (0,), 1, 5), step(Kind.CONV, (1,), 2, 7)]
-    assert peak_activation_bytes(chain, {0: 3 * CELLS}, kept=(0,)) == (3 + 5 + 7) * CELLS
+    assert peak_activation_bytes(chain, {0: 3 * CELLS}, read_later=(0,)) == (3 + 5 + 7) * CELLS
 
 
 def test_the_peak_of_nano_is_the_expansion_of_its_first_row():
     """Its stem gives 16 channels at 64 x 64, which the first row widens fourfold."""
-    found = cost(Candidate(design=NANO, height=128, width=128))
-    assert found.peak_activation_bytes == 4 * (16 * 64 * 64 + 64 * 64 * 64)
+    counted = cost(Candidate(design=NANO, height=128, width=128))
+    assert counted.peak_activation_bytes == 4 * (16 * 64 * 64 + 64 * 64 * 64)
 
 
 def test_with_very_many_classes_the_peak_is_the_fused_map_and_the_logits():
     many = replace(BASE, num_classes=3000, injection=Injection.SUM)
-    found = cost(Candidate(design=many, height=512, width=512))
-    assert found.peak_activation_bytes == 4 * (256 + 3000) * 64 * 64
+    counted = cost(Candidate(design=many, height=512, width=512))
+    assert counted.peak_activation_bytes == 4 * (256 + 3000) * 64 * 64

@@ -11,11 +11,11 @@ PADDED = (800, 1344)
 
 def test_tiny_is_within_one_percent_of_the_table() -> None:
     row = next(row for row in paper_table("table_11_coco_detection") if row["backbone"] == "TopFormer-T")
-    found = retinanet_cost(TINY, *PADDED)["total"]
+    parts = retinanet_cost(TINY, *PADDED)["total"]
     assert isinstance(row["gflops"], float)
     assert isinstance(row["params_m"], float)
-    assert abs(found.macs / 1e9 / row["gflops"] - 1) < 0.005
-    assert abs(found.parameters / 1e6 / row["params_m"] - 1) < 0.01
+    assert abs(parts.macs / 1e9 / row["gflops"] - 1) < 0.005
+    assert abs(parts.parameters / 1e6 / row["params_m"] - 1) < 0.01
 
 
 def test_the_head_is_shared_by_all_levels() -> None:
@@ -28,13 +28,13 @@ def test_the_head_is_shared_by_all_levels() -> None:
 
 def test_the_backbone_is_the_network_without_its_head() -> None:
     whole = cost(Candidate(design=BASE, height=800, width=1344))
-    found = retinanet_cost(BASE, *PADDED)
-    assert found["backbone"].parameters == whole.parameters - whole.by_module["head"].parameters
-    assert found["backbone"].macs == whole.macs_conv_matmul - whole.by_module["head"].macs_conv_matmul
+    parts = retinanet_cost(BASE, *PADDED)
+    assert parts["backbone"].parameters == whole.parameters - whole.by_module["head"].parameters
+    assert parts["backbone"].macs == whole.macs_conv_matmul - whole.by_module["head"].macs_conv_matmul
 
 
 def test_parts_add_up() -> None:
-    found = dict(retinanet_cost(BASE, 480, 640, classes=3))
-    total = found.pop("total")
-    assert total.parameters == sum(part.parameters for part in found.values())
-    assert total.macs == sum(part.macs for part in found.values())
+    parts = dict(retinanet_cost(BASE, 480, 640, classes=3))
+    total = parts.pop("total")
+    assert total.parameters == sum(part.parameters for part in parts.values())
+    assert total.macs == sum(part.macs for part in parts.values())

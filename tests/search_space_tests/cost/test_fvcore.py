@@ -19,9 +19,9 @@ SEEDS = range(300)
 def test_a_random_design_costs_what_the_built_network_does(seed):
     candidate = random_candidate(seed)
     model = TopFormer(candidate.design)
-    found = cost(candidate)
+    closed = cost(candidate)
     counted = count_fvcore(model, candidate.height, candidate.width)
-    assert (found.parameters, found.macs) == (sum(p.numel() for p in model.parameters()), counted.total)
+    assert (closed.parameters, closed.macs) == (sum(p.numel() for p in model.parameters()), counted.total)
 
 
 @pytest.mark.parametrize("kind", [Pooled, Extractor, Injection, Head])
@@ -46,5 +46,5 @@ def test_convolutions_and_products_are_those_of_torch(seed):
 def test_base_costs_what_fvcore_counts_on_an_image_that_is_not_square(size):
     design = replace(BASE, num_classes=7)
     height, width = size
-    found = cost(Candidate(design=design, height=height, width=width))
-    assert found.macs == count_fvcore(TopFormer(design), height, width).total
+    closed = cost(Candidate(design=design, height=height, width=width))
+    assert closed.macs == count_fvcore(TopFormer(design), height, width).total

@@ -6,7 +6,7 @@ import pytest
 from search_space.cost.closed_form import cost, operations
 from search_space.cost.conventions import macs_fvcore
 from search_space.cost.parts import GROUPS
-from search_space.cost.table import Gathered, costs, features
+from search_space.cost.table import Gathered, costs, sums
 from search_space.operations.operation import Kind, Operation
 from search_space.spaces.space import space
 from tests.search_space_tests.cost.designs import random_candidates
@@ -41,13 +41,13 @@ def test_samples_of_the_named_spaces_cost_the_same_together_and_alone(name):
 
 
 def test_a_fold_over_the_parts_is_the_fold_over_the_network():
-    found = features(MANY, kernels_and_work)
+    totals = sums(MANY, kernels_and_work)
     whole = [kernels_and_work(operations(c.design, c.height, c.width)) for c in MANY]
-    assert found.tolist() == [list(map(float, numbers)) for numbers in whole]
+    assert totals.tolist() == [list(map(float, numbers)) for numbers in whole]
 
 
-def test_features_by_group_follow_the_shares():
-    by_group = Gathered(MANY).features(kernels_and_work)
+def test_sums_by_group_follow_the_shares():
+    by_group = Gathered(MANY).sums(kernels_and_work)
     assert by_group.shape == (len(MANY), len(GROUPS), 2)
     for index, name in enumerate(GROUPS):
         np.testing.assert_array_equal(by_group[:, index, 1], costs(MANY).by_module[name]["macs"])
@@ -65,4 +65,4 @@ def test_no_candidates_have_empty_columns():
     table = costs([])
     assert len(table) == 0
     assert {getattr(table, column).shape for column in COLUMNS} == {(0,)}
-    assert features([], kernels_and_work).shape[0] == 0
+    assert sums([], kernels_and_work).shape[0] == 0

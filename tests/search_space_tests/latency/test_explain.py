@@ -15,40 +15,40 @@ CANDIDATE = Candidate(design=TINY, height=512, width=512)
 
 
 @pytest.fixture(scope="module")
-def told() -> Explanation:
+def explanation() -> Explanation:
     return explain(device("snapdragon-865"), CANDIDATE)
 
 
-def test_parts_and_kernels_add_up_to_the_estimate(told: Explanation) -> None:
-    milliseconds = told.boundaries[Boundary.LOGITS].milliseconds
-    assert sum(part.milliseconds for part in told.parts.values()) == pytest.approx(milliseconds)
-    assert sum(told.kernels.values()) == pytest.approx(milliseconds)
-    assert sum(sum(part.by_kernel.values()) for part in told.parts.values()) == pytest.approx(milliseconds)
+def test_parts_and_kernels_add_up_to_the_estimate(explanation: Explanation) -> None:
+    milliseconds = explanation.boundaries[Boundary.LOGITS].milliseconds
+    assert sum(part.milliseconds for part in explanation.parts.values()) == pytest.approx(milliseconds)
+    assert sum(explanation.kernels.values()) == pytest.approx(milliseconds)
+    assert sum(sum(part.by_kernel.values()) for part in explanation.parts.values()) == pytest.approx(milliseconds)
 
 
-def test_parts_have_the_exact_cost(told: Explanation) -> None:
+def test_parts_have_the_exact_cost(explanation: Explanation) -> None:
     counted = cost(CANDIDATE)
-    assert sum(part.parameters for part in told.parts.values()) == counted.parameters
-    assert sum(part.macs for part in told.parts.values()) == counted.macs_conv_matmul
+    assert sum(part.parameters for part in explanation.parts.values()) == counted.parameters
+    assert sum(part.macs for part in explanation.parts.values()) == counted.macs_conv_matmul
 
 
-def test_the_extractors_shares_are_those_of_figure_3(told: Explanation) -> None:
+def test_the_extractors_shares_are_those_of_figure_3(explanation: Explanation) -> None:
     # 74 % of the parameters, about 10 % of FLOPs and latency.
-    shares = {name: parts["extractor"] for name, parts in told.shares().items()}
+    shares = {name: parts["extractor"] for name, parts in explanation.shares().items()}
     assert shares == pytest.approx({"parameters": 0.74, "macs": 0.10, "milliseconds": 0.10}, abs=0.03)
 
 
-def test_a_matrix_product_belongs_to_the_extractor_alone(told: Explanation) -> None:
-    assert [name for name, part in told.parts.items() if "matmul" in part.by_kernel] == ["extractor"]
+def test_a_matrix_product_belongs_to_the_extractor_alone(explanation: Explanation) -> None:
+    assert [name for name, part in explanation.parts.items() if "matmul" in part.by_kernel] == ["extractor"]
 
 
-def test_all_boundaries_are_shown_in_order(told: Explanation) -> None:
-    assert list(told.boundaries) == [Boundary.LOGITS, Boundary.UPSAMPLE, Boundary.ARGMAX]
-    lines = told.render().splitlines()
+def test_all_boundaries_are_shown_in_order(explanation: Explanation) -> None:
+    assert list(explanation.boundaries) == [Boundary.LOGITS, Boundary.UPSAMPLE, Boundary.ARGMAX]
+    lines = explanation.render().splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["logits", "logits", "class"]
 
 
-def test_as_json(told: Explanation) -> None:
-    plain = json.loads(json.dumps(told.to_json()))
+def test_as_json(explanation: Explanation) -> None:
+    plain = json.loads(json.dumps(explanation.to_json()))
     assert list(plain["boundaries"]) == ["logits", "upsample", "argmax"]
     assert plain["parts"]["head"]["by_kernel"]["depthwise 1x1"] > 0

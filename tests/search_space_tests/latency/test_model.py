@@ -12,7 +12,8 @@ from scipy import stats
 
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
-from search_space.latency.calibration.devices import device, devices
+from search_space.latency.calibration.devices import device
+from search_space.latency.devices import devices
 from search_space.latency.estimate import LatencyEstimate
 from search_space.latency.kernels import kernels
 from search_space.latency.model import DeviceModel
@@ -51,13 +52,13 @@ def test_leaving_a_published_row_out_costs_three_percent_at_most_on_average(phon
 
 def test_rates_are_what_the_core_can_do(phone: DeviceModel) -> None:
     # 2 FMA pipes x 4 lanes x 2.84 GHz = 22.7 GMAC/s = 44 ms per GMAC; LPDDR5 gives one core some 10 to 20 GB/s.
-    assert 1e3 / (2 * 4 * 2.84) <= phone.rates.ms_per_gmac <= 52
-    assert 1e3 / 20 <= phone.rates.ms_per_gb <= 1e3 / 10
+    assert 1e3 / (2 * 4 * 2.84) <= phone.coefficients.ms_per_gmac <= 52
+    assert 1e3 / 20 <= phone.coefficients.ms_per_gb <= 1e3 / 10
     # Winograd's products and transforms are counted one by one; what they cost more is the tiles, written and read.
-    assert 1 <= phone.rates.ms_per_winograd_gmac / phone.rates.ms_per_gmac <= 1.25
+    assert 1 <= phone.coefficients.ms_per_winograd_gmac / phone.coefficients.ms_per_gmac <= 1.25
     # What is not computed on is mostly in the cache still; and a kernel starts in microseconds.
-    assert phone.rates.ms_per_gb_carried < phone.rates.ms_per_gb
-    assert 1 < phone.rates.us_per_kernel < 20
+    assert phone.coefficients.ms_per_gb_carried < phone.coefficients.ms_per_gb
+    assert 1 < phone.coefficients.us_per_kernel < 20
 
 
 def test_the_extractor_takes_a_tenth_of_tinys_time_as_in_figure_3(phone: DeviceModel) -> None:
@@ -118,8 +119,8 @@ def test_an_unknown_operation_is_named_charged_and_widens_the_interval(phone: De
     strange = Operation(Kind.UNKNOWN, "grid_sampler", "warp", (shape,), shape, (steps[-1].writes,), len(steps) + 1)
     plain, odd = phone.estimate(steps), phone.estimate([*steps, strange])
     assert odd.unknown == ("grid_sampler",)
-    bytes_ms = phone.rates.ms_per_gb_carried * 2 * 4 * 150 * 64 * 64 / 1e9
-    assert odd.by_module["warp"] == pytest.approx(bytes_ms + phone.rates.us_per_kernel / 1e3)
+    bytes_ms = phone.coefficients.ms_per_gb_carried * 2 * 4 * 150 * 64 * 64 / 1e9
+    assert odd.by_module["warp"] == pytest.approx(bytes_ms + phone.coefficients.us_per_kernel / 1e3)
     assert odd.coverage == pytest.approx(plain.milliseconds / odd.milliseconds)
     assert odd.high / odd.low > plain.high / plain.low
     assert any("no rule for grid_sampler in warp: charged" in note for note in odd.notes)
@@ -208,7 +209,7 @@ def test_the_interval_holds_95_percent(phone: DeviceModel) -> None:
 
 
 def test_interval_of_a_measured_network_by_the_table_of_students_t(phone: DeviceModel) -> None:
-    # Four rows less two rates leave two degrees of freedom; t(0.975, 2) = 4.303 in any table.
+    # Four rows less two effective parameters leave two degrees of freedom; t(0.975, 2) = 4.303 in any table.
     root_mean_square = np.sqrt(np.mean([np.log(row.measured_ms / row.left_out_ms) ** 2 for row in phone.rows]))
     estimate = phone.estimate(at(BASE))
     assert np.log(estimate.high / estimate.milliseconds) == pytest.approx(4.303 * root_mean_square, rel=1e-4)
@@ -238,9 +239,9 @@ def test_parts_and_kinds_of_kernels_both_add_up_to_the_whole(phone: DeviceModel)
 
 @pytest.mark.parametrize("name", devices())
 def test_no_rate_of_any_device_is_negative_and_arithmetic_costs(name: str) -> None:
-    rates = device(name).rates
-    assert min(rates) >= 0
-    assert rates.ms_per_gmac > 0
+    coefficients = device(name).coefficients
+    assert min(coefficients) >= 0
+    assert coefficients.ms_per_gmac > 0
 
 
 @pytest.mark.parametrize("name", devices())

@@ -6,11 +6,12 @@ from math import log
 import numpy as np
 import pytest
 
-from search_space.latency.calibration.devices import CHECKED, FITTED, FOLDER, HELD_OUT, device, read_rows
-from search_space.latency.calibration.fitting import BESIDE, Measured
+from search_space.latency.calibration.devices import CHECKED, FITTED, HELD_OUT, device, read_rows
+from search_space.latency.calibration.fitting import BESIDE, MeasuredNetwork
+from search_space.latency.coefficients import solve
+from search_space.latency.devices import FOLDER
 from search_space.latency.kernels import kernels
 from search_space.latency.networks.segmentation import lraspp
-from search_space.latency.rates import solve
 from search_space.operations.operation import Operation
 from search_space.operations.walk import walk
 
@@ -61,9 +62,9 @@ def test_mobile_networks_of_table_1_are_predicted_within_ten_percent_but_for_one
 
 
 @pytest.mark.parametrize("row", read_rows(FOLDER / "snapdragon-865", HELD_OUT), ids=lambda row: row.name)
-def test_a_network_that_is_in_no_fit_is_predicted_within_ten_percent_and_its_interval(row: Measured) -> None:
+def test_a_network_that_is_in_no_fit_is_predicted_within_ten_percent_and_its_interval(row: MeasuredNetwork) -> None:
     phone = device("snapdragon-865")
-    table = phone.table(np.array([phone.loader.load(row.kernels)]))
+    table = phone.predict(np.array([phone.feature_extractor.of_kernels(row.kernels)]))
     assert row.family == "SeaFormer"
     assert table.milliseconds[0] == pytest.approx(row.latency_ms, rel=0.1)
     assert table.low[0] < row.latency_ms < table.high[0]
@@ -72,8 +73,11 @@ def test_a_network_that_is_in_no_fit_is_predicted_within_ten_percent_and_its_int
 def test_topformer_is_predicted_within_seven_percent_without_any_topformer() -> None:
     phone = device("snapdragon-865")
     others, own = (read_rows(FOLDER / "snapdragon-865", role) for role in (CHECKED, FITTED))
-    loads, times = [phone.loader.load(row.kernels) for row in others], [row.latency_ms for row in others]
-    blind = replace(phone, rates=solve(np.array(loads), np.array(times), np.full(len(others), BESIDE)))
+    features, times = (
+        [phone.feature_extractor.of_kernels(row.kernels) for row in others],
+        [row.latency_ms for row in others],
+    )
+    blind = replace(phone, coefficients=solve(np.array(features), np.array(times), np.full(len(others), BESIDE)))
     errors = [blind.times(row.kernels).sum() / row.latency_ms - 1 for row in own]
     assert np.abs(errors).max() < 0.07
     assert np.abs(errors).mean() < 0.04
@@ -82,7 +86,7 @@ def test_topformer_is_predicted_within_seven_percent_without_any_topformer() -> 
 def test_every_network_of_table_1_lies_in_its_interval() -> None:
     phone = device("snapdragon-865")
     rows = [row for role in (FITTED, CHECKED) for row in read_rows(FOLDER / "snapdragon-865", role)]
-    table = phone.table(np.array([phone.loader.load(row.kernels) for row in rows]))
+    table = phone.predict(np.array([phone.feature_extractor.of_kernels(row.kernels) for row in rows]))
     inside = [low < row.latency_ms < high for row, low, high in zip(rows, table.low, table.high, strict=True)]
     assert len(rows) == 17
     assert all(inside)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_space.cost.closed_form import operations
-from search_space.latency.calibration.devices import device, devices
+from search_space.latency.calibration.devices import device
+from search_space.latency.devices import devices
 from search_space.latency.kernels import kernels
 from tests.search_space_tests.latency.test_model import at, conv
 from topformer import BASE, NANO, TINY
@@ -23,11 +24,11 @@ def test_more_channels_or_pixels_are_never_less_work_or_fewer_bytes(
 ) -> None:
     sizes = {"channels": channels, "out": out, "side": side}
     grown = {**sizes, what: sizes[what] + more}
-    found = []
+    graph = []
     for of in (sizes, grown):
         weights = kernel * kernel * of["channels"] * of["out"]
-        found += kernels([conv(of["channels"], of["out"], of["side"], kernel=(kernel, kernel), parameters=weights)])
-    before, after = found
+        graph += kernels([conv(of["channels"], of["out"], of["side"], kernel=(kernel, kernel), parameters=weights)])
+    before, after = graph
     assert after.moved > before.moved
     # From 15 to 16 input channels Winograd begins, and 3x3 convolutions get cheaper: so it is in the engines.
     if before.winograd == after.winograd:
@@ -56,8 +57,8 @@ def test_a_larger_network_or_image_is_never_predicted_faster(
 @given(cut=st.integers(1, 200), design=st.sampled_from([NANO, TINY, BASE]), name=st.sampled_from(devices()))
 @settings(deadline=None, max_examples=40)
 def test_the_parts_of_a_network_add_up_and_none_costs_less_than_nothing(cut: int, design: Design, name: str) -> None:
-    model, found = device(name), kernels(operations(design, 256, 256))
-    cut = min(cut, len(found) - 1)
-    whole, first, second = (model.times(part) for part in (found, found[:cut], found[cut:]))
+    model, graph = device(name), kernels(operations(design, 256, 256))
+    cut = min(cut, len(graph) - 1)
+    whole, first, second = (model.times(part) for part in (graph, graph[:cut], graph[cut:]))
     assert whole.min() > 0
     assert whole.sum() == pytest.approx(first.sum() + second.sum())

@@ -1,7 +1,7 @@
 """The walk of foreign modules, with the arithmetic written out."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -190,25 +190,36 @@ class Remembering(nn.Module):
         return self.last
 
 
+def attributes(model: nn.Module) -> list[dict[str, object]]:
+    """What every module holds, hooks included; tensors and modules by their identity."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, Mapping):
+            return {key: plain(item) for key, item in value.items()}
+        return id(value) if isinstance(value, (Tensor, nn.Module)) else value
+
+    return [{name: plain(value) for name, value in vars(module).items()} for module in model.modules()]
+
+
 def test_the_model_is_left_as_it_was() -> None:
     model = Remembering().train()
+    untouched = attributes(model)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert names(walk(model, 4, 4)) == ["batch_norm"]
     assert model.training
     assert model.norm.training
     assert model.last is None
     assert model.table.tolist() == [1, 1]
-    assert not model._forward_hooks
-    assert not model._forward_pre_hooks
+    assert attributes(model) == untouched
     assert all(type(value) is Tensor and value.equal(before[name]) for name, value in model.state_dict().items())
 
 
 def test_the_model_is_left_as_it_was_after_an_error() -> None:
     model = nn.Sequential(nn.Conv2d(4, 4, 1)).train()
+    before = attributes(model)
     with pytest.raises(InputError, match=r"Sequential does not run on an input of shape \(1, 3, 8, 8\)"):
         walk(model, 8, 8)
-    assert model.training
-    assert not model[0]._forward_hooks
+    assert attributes(model) == before
 
 
 @pytest.mark.parametrize("function", [lambda x: x * 2 if x.sum() > 0 else x, lambda x: x[x > 0]])

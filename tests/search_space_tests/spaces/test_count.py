@@ -1,38 +1,22 @@
 """Counting without listing gives what listing gives, and what arithmetic gives."""
 
-from itertools import product
 from math import prod
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_space.axes.axis import Axis, extractor_axis, head_axis, injected_axis, pool_stride_axis, width_axis
+from search_space.axes.axis import Axis
 from search_space.axes.blocks import block_axis, depth_axis, heads_axis
+from search_space.axes.network import extractor_axis, head_axis, injected_axis, pool_stride_axis, width_axis
 from search_space.axes.pyramid import patterned, row_axis, row_count_axis
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space, space, spaces
-from search_space.spaces.validity import POOLED_GRID, Rule, at_most
+from search_space.spaces.validity import POOLED_GRID, Rule
+from tests.search_space_tests.spaces.conformance import networks_by_hand
 from topformer.presets import TINY
 
 START = Candidate(design=TINY, height=512, width=512)
-
-
-class _Table:
-    """Answers from a complete table, whether or not an axis applies."""
-
-    def __init__(self, labels: dict[str, str]) -> None:
-        self._labels = labels
-
-    def choose(self, name: str, labels: tuple[str, ...]) -> str:
-        return self._labels[name]
-
-
-def by_hand(s: Space) -> set[str]:
-    """Fingerprints of all combinations of all labels, with no thought."""
-    names = [axis.name for axis in s.axes]
-    combinations = product(*(axis.labels for axis in s.axes))
-    return {s.suggest(_Table(dict(zip(names, labels, strict=True)))).fingerprint for labels in combinations}
 
 
 def of(*axes: Axis, rules: tuple[Rule, ...] = (), base: Candidate = START) -> Space:
@@ -97,18 +81,18 @@ def test_the_published_space_by_arithmetic() -> None:
 def test_labels_of_one_network_count_once(axes: list[Axis], expected: int) -> None:
     s = of(*axes)
     assert s.count() == expected
-    assert len(by_hand(s)) == expected
+    assert len(networks_by_hand(s)) == expected
     assert len({candidate.fingerprint for candidate in s}) == len(list(s)) == expected
 
 
 def _narrowed(name: str, base: str, wide: dict[str, int]) -> Space:
     """A named space with one label per axis, but for some axes with a few."""
     whole = space(name, base=base, height=256, width=256)
-    kept = {
+    remaining = {
         axis.name: axis.labels[:: max(1, len(axis.labels) // wide.get(axis.name, 1))][: wide.get(axis.name, 1)]
         for axis in whole.axes
     }
-    return whole.restricted(kept)
+    return whole.restricted(remaining)
 
 
 @pytest.mark.parametrize("name", spaces())
@@ -120,17 +104,17 @@ def test_count_is_the_number_of_fingerprints(name: str, data: st.DataObject) -> 
     chosen = data.draw(st.lists(st.sampled_from(names), max_size=4, unique=True))
     s = _narrowed(name, base, {axis: data.draw(st.integers(2, 3)) for axis in chosen})
     assert prod(len(axis.labels) for axis in s.axes) <= 3**4
-    found = [candidate.fingerprint for candidate in s]
-    assert len(found) == len(set(found)) == s.count()
-    assert set(found) == by_hand(s)
+    fingerprints = [candidate.fingerprint for candidate in s]
+    assert len(fingerprints) == len(set(fingerprints)) == s.count()
+    assert set(fingerprints) == networks_by_hand(s)
 
 
 def test_count_of_the_conditional_core_of_the_full_space() -> None:
     wide = {"extractor": 5, "depth": 3, "block1_heads": 2, "block3_heads": 2, "block5_ffn_ratio": 2, "extra_ffns": 3}
     s = _narrowed("full", "tiny", wide | {"injected": 3, "head": 3})
-    found = [candidate.fingerprint for candidate in s]
-    assert len(found) == len(set(found)) == s.count()
-    assert set(found) == by_hand(s)
+    fingerprints = [candidate.fingerprint for candidate in s]
+    assert len(fingerprints) == len(set(fingerprints)) == s.count()
+    assert set(fingerprints) == networks_by_hand(s)
 
 
 def test_all_designs_of_the_paper_space_at_three_widths_are_listed_once() -> None:
@@ -147,7 +131,7 @@ def test_a_rule_is_counted_and_listed() -> None:
 
 
 def test_a_rule_that_reads_everything_is_counted_too() -> None:
-    rule = at_most("embedding", lambda candidate: candidate.design.embedding, limit=208)
+    rule = Rule(name="embedding", reason=lambda c: None if c.design.embedding <= 208 else "too wide")
     channels = row_axis(1, "channels", patterned((8, 16, 24), [])), row_axis(2, "channels", patterned((24, 32), []))
     s = of(*channels, width_axis((64, 128)), rules=(rule,))
     # 160 + c1 + c2 <= 208 for all but 24 + 32.

@@ -43,28 +43,30 @@ def test_samples_equal_what_each_design_costs_alone(paper: Enumeration) -> None:
 def test_the_order_is_that_of_the_space(name: str, base: str, only: dict[str, list[str]] | None) -> None:
     whole = space(name, base=base, height=128, width=128, only=only)
     chosen = whole if only else _narrowed(whole)
-    listed, found = list(chosen.enumerate()), enumerated(chosen, device(PHONE))
-    assert len(listed) == len(found) > 10
-    assert [found.candidate(index) for index in range(len(found))] == listed
-    assert found.latency.milliseconds == pytest.approx(device(PHONE).estimate_many(listed).milliseconds)
+    listed, whole_space = list(chosen.enumerate()), enumerated(chosen, device(PHONE))
+    assert len(listed) == len(whole_space) > 10
+    assert [whole_space.candidate(index) for index in range(len(whole_space))] == listed
+    assert whole_space.latency.milliseconds == pytest.approx(device(PHONE).estimate_many(listed).milliseconds)
 
 
 def _narrowed(whole: Space) -> Space:
     """One label of most axes, two of the last of a stage, a block and the whole network each."""
-    kept = {"stage2_channels", "stage4_rows", "block1_ffn_ratio", "width", "extractor", "depth", "injected", "input"}
+    varied = {"stage2_channels", "stage4_rows", "block1_ffn_ratio", "width", "extractor", "depth", "injected", "input"}
     labels = whole.labels_of(whole.base) or {}
     only: dict[str, list[str]] = {}
     for axis in whole.axes:
         own = labels.get(axis.name, axis.labels[0])
-        only[axis.name] = [own, *(label for label in axis.labels[-2:] if label != own)] if axis.name in kept else [own]
+        only[axis.name] = (
+            [own, *(label for label in axis.labels[-2:] if label != own)] if axis.name in varied else [own]
+        )
     return whole.restricted(only)
 
 
 def test_the_feasible_set_is_exact(paper: Enumeration) -> None:
-    found = paper.summary(50)
-    assert found.feasible == int((paper.latency.milliseconds <= 50).sum())
-    assert found.surely_feasible == int((paper.latency.high <= 50).sum()) < found.feasible < found.designs
-    slowest = found.extremes["latency_ms"][1]
+    summary = paper.summary(50)
+    assert summary.feasible == int((paper.latency.milliseconds <= 50).sum())
+    assert summary.surely_feasible == int((paper.latency.high <= 50).sum()) < summary.feasible < summary.designs
+    slowest = summary.extremes["latency_ms"][1]
     assert device(PHONE).estimate(paper.candidate(slowest.index)).milliseconds == pytest.approx(slowest.value)
     assert slowest.value <= 50
 
@@ -86,7 +88,7 @@ def test_a_space_that_no_memory_holds_is_refused() -> None:
 
 
 def test_a_summary_as_text_and_as_json(paper: Enumeration) -> None:
-    found = paper.summary(40)
-    assert found.to_json()["feasible"] == found.feasible
-    assert f"{found.feasible:,}" in found.render()
-    assert "least latency_ms" in found.render()
+    summary = paper.summary(40)
+    assert summary.to_json()["feasible"] == summary.feasible
+    assert f"{summary.feasible:,}" in summary.render()
+    assert "least latency_ms" in summary.render()

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_space.axes.axis import width_axis
+from search_space.axes.network import width_axis
 from search_space.candidate import Candidate
-from search_space.spaces.sampling import DictChooser, RandomChooser, Recorder
+from search_space.spaces.sampling import DictChooser, RecordingChooser
 from search_space.spaces.space import Space, space, spaces
-from search_space.spaces.validity import POOLED_GRID, reasons
+from search_space.spaces.validity import POOLED_GRID, broken_rules
+from tests.search_space_tests.choosers import SeededChooser
 from topformer.codec import from_json, to_json
 from topformer.design import Block, Design, Extractor, Head
 from topformer.errors import DesignError, SpaceError
@@ -55,7 +56,7 @@ def test_any_answers_give_a_valid_canonical_candidate_that_the_space_can_express
     candidate = s.suggest(_Drawn(data))
     assert from_json(to_json(candidate.design)) == candidate.design
     assert candidate == candidate.canonical()
-    assert reasons(candidate, s.rules) == ()
+    assert broken_rules(candidate, s.rules) == ()
     labels = s.labels_of(candidate)
     assert labels is not None
     assert s.candidate(labels) == candidate
@@ -65,13 +66,13 @@ def test_any_answers_give_a_valid_canonical_candidate_that_the_space_can_express
 @pytest.mark.parametrize("seed", range(5))
 def test_labels_are_read_back_as_they_were_answered(name: str, seed: int) -> None:
     s = SPACES[name].restricted({"head": "sum"}) if name != "published-search" else SPACES[name]
-    recorder = Recorder(RandomChooser(seed))
+    recorder = RecordingChooser(SeededChooser(seed))
     candidate = s.suggest(recorder)
-    found = s.labels_of(candidate)
-    assert found is not None
+    labels = s.labels_of(candidate)
+    assert labels is not None
     # A pattern that ends with its stage is read back as its shorter form.
-    assert all(label == found[axis] or label.startswith(found[axis] + "-") for axis, label in recorder.labels.items())
-    assert list(found) == list(recorder.labels)
+    assert all(label == labels[axis] or label.startswith(labels[axis] + "-") for axis, label in recorder.labels.items())
+    assert list(labels) == list(recorder.labels)
 
 
 @pytest.mark.parametrize("name", spaces())
@@ -120,7 +121,7 @@ def test_what_a_space_cannot_express_has_no_labels(name: str, stranger: Candidat
 )
 def test_only_the_axes_of_the_chosen_extractor_are_asked(extractor: str, asked: set[str], left_out: set[str]) -> None:
     s = SPACES["full"].restricted({"extractor": extractor})
-    recorder = Recorder(_one_label_each(s))
+    recorder = RecordingChooser(_one_label_each(s))
     s.suggest(recorder)
     assert asked <= set(recorder.labels)
     assert left_out.isdisjoint(recorder.labels)
@@ -129,7 +130,7 @@ def test_only_the_axes_of_the_chosen_extractor_are_asked(extractor: str, asked: 
 @pytest.mark.parametrize("depth", [1, 3, 8])
 def test_only_blocks_that_exist_are_asked(depth: int) -> None:
     s = SPACES["full"].restricted({"depth": str(depth), "extractor": "transformer"})
-    recorder = Recorder(_one_label_each(s))
+    recorder = RecordingChooser(_one_label_each(s))
     assert s.suggest(recorder).design.depth == depth
     numbers = {int(name[5]) for name in recorder.labels if name.startswith("block")}
     assert numbers == set(range(1, depth + 1))
@@ -143,7 +144,7 @@ def test_a_pyramid_without_lead_rows_has_no_axes_for_them() -> None:
 def test_labels_of_an_axis_are_the_same_in_every_walk() -> None:
     offered: dict[str, set[tuple[str, ...]]] = {}
 
-    class Watching(RandomChooser):
+    class Watching(SeededChooser):
         def choose(self, name: str, labels: tuple[str, ...]) -> str:
             offered.setdefault(name, set()).add(labels)
             return super().choose(name, labels)
@@ -195,7 +196,7 @@ def test_mistakes_are_named(act: Callable[[], object], message: str) -> None:
 
 def test_a_label_for_an_axis_that_does_not_apply_is_a_mistake() -> None:
     s = SPACES["full"].restricted({"depth": "1", "extractor": "transformer"})
-    recorder = Recorder(_one_label_each(s))
+    recorder = RecordingChooser(_one_label_each(s))
     s.suggest(recorder)
     assert s.candidate(recorder.labels).design.depth == 1
     with pytest.raises(SpaceError, match="axis 'block2_heads' does not apply"):
@@ -214,9 +215,21 @@ def test_an_unknown_preset_is_a_design_error() -> None:
 
 def test_a_rejected_candidate_says_why() -> None:
     coarse = Candidate(design=replace(TINY, pool_stride=256), height=128, width=96)
-    assert reasons(coarse, [POOLED_GRID]) == ("pooled grid: pool_stride 256 on 128x96 leaves one token, as 128 does",)
+    assert broken_rules(coarse, [POOLED_GRID]) == (
+        "pooled grid: pool_stride 256 on 128x96 leaves one token, as 128 does",
+    )
 
 
-def test_spaces_load_without_torch() -> None:
-    code = "import sys, search_space.spaces.space as s; s.space('full'); sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize(
+    "names",
+    ["search_space.spaces.space import spaces as names", "search_space.latency.devices import devices as names"],
+)
+def test_names_for_a_help_text_need_neither_torch_nor_numpy(names: str) -> None:
+    code = f"import sys\nfrom {names}\nassert len(names()) > 2\nsys.exit(bool({{'torch', 'numpy'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_spaces_are_made_without_torch_and_numpy() -> None:
+    making = "import sys\nfrom search_space.spaces.space import space\nspace('full')"
+    code = f"{making}\nsys.exit(bool({{'torch', 'numpy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

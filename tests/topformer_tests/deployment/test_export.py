@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from topformer.deployment import runtimes as formats
-from topformer.deployment.boundary import Boundary
-from topformer.deployment.export import SUFFIXES, Exported, Format, export
+from topformer.deployment.boundary import SUFFIXES, Boundary, Format
+from topformer.deployment.export import Exported, export
 from topformer.deployment.graph import deployed
 from topformer.design import Extractor, Head, Pooled
 from topformer.errors import CheckpointError, ExplorerError, InputError
@@ -41,9 +41,9 @@ def onnx_files(tmp_path_factory: pytest.TempPathFactory) -> dict[Boundary, Path]
 def test_onnx_agrees_with_torch_on_another_image(onnx_files: dict[Boundary, Path]) -> None:
     network = deployed(DESIGN, size=(HEIGHT, WIDTH), boundary=Boundary.LOGITS)
     expected = formats.evaluate(network, image())
-    found = formats.RUNNERS[Format.ONNX](onnx_files[Boundary.LOGITS], image())
-    assert found.shape == (1, 7, 9, 13)
-    assert np.abs(found - expected).max() < 1e-4 * expected.std()
+    actual = formats.RUNNERS[Format.ONNX](onnx_files[Boundary.LOGITS], image())
+    assert actual.shape == (1, 7, 9, 13)
+    assert np.abs(actual - expected).max() < 1e-4 * expected.std()
 
 
 @pytest.mark.parametrize("boundary", [Boundary.LOGITS, Boundary.UPSAMPLE])
@@ -57,8 +57,8 @@ def test_ncnn_agrees_with_torch_on_another_image(tmp_path: Path, boundary: Bound
 @pytest.mark.parametrize("extractor", [Extractor.PPM, Extractor.ASPP, Extractor.FFN])
 def test_ablated_networks_pass_the_check_too(tmp_path: Path, extractor: Extractor) -> None:
     design = replace(DESIGN, extractor=extractor, pooled=Pooled.LAST, head=Head.CONCAT)
-    made = export(design, tmp_path / "a.param", to=Format.NCNN, height=64, width=64)
-    assert made.difference < 1e-4
+    exported = export(design, tmp_path / "a.param", to=Format.NCNN, height=64, width=64)
+    assert exported.difference < 1e-4
 
 
 def test_an_onnx_file_holds_no_batch_norm_and_is_complete(onnx_files: dict[Boundary, Path]) -> None:
@@ -81,15 +81,15 @@ def test_argmax_of_the_file_is_argmax_of_torch(onnx_files: dict[Boundary, Path])
 @pytest.mark.parametrize("boundary", [Boundary.LOGITS, Boundary.UPSAMPLE])
 def test_one_file_takes_images_of_many_sizes(tmp_path: Path, boundary: Boundary) -> None:
     path = tmp_path / "network.onnx"
-    made = export(DESIGN, path, to=Format.ONNX, height=64, width=128, boundary=boundary, dynamic=True)
-    assert "multiples of 64" in made.render()
+    exported = export(DESIGN, path, to=Format.ONNX, height=64, width=128, boundary=boundary, dynamic=True)
+    assert "multiples of 64" in exported.render()
     for height, width in ((64, 64), (192, 320)):
         one = np.random.default_rng(2).random((1, 3, height, width), dtype=np.float32)
         # The network of a fixed size pools to a grid, the file by windows: the same for multiples of the stride.
         expected = formats.evaluate(deployed(DESIGN, size=(height, width), boundary=boundary), one)
-        found = formats.RUNNERS[Format.ONNX](path, one)
-        assert found.shape == expected.shape
-        assert np.abs(found - expected).max() < 1e-4 * expected.std()
+        actual = formats.RUNNERS[Format.ONNX](path, one)
+        assert actual.shape == expected.shape
+        assert np.abs(actual - expected).max() < 1e-4 * expected.std()
 
 
 @pytest.mark.parametrize("pooled", list(Pooled))
@@ -101,7 +101,7 @@ def test_windows_pool_what_a_grid_pools(pooled: Pooled) -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "change", "height", "said"),
+    ("to", "change", "height", "message"),
     [
         (Format.NCNN, {}, 64, "only onnx files take images of several sizes, got 'ncnn'"),
         (Format.ONNX, {}, 96, "height must be a multiple of 64, got 96"),
@@ -109,10 +109,10 @@ def test_windows_pool_what_a_grid_pools(pooled: Pooled) -> None:
     ],
 )
 def test_sizes_that_cannot_be_free_are_refused(
-    tmp_path: Path, to: Format, change: dict[str, Extractor], height: int, said: str
+    tmp_path: Path, to: Format, change: dict[str, Extractor], height: int, message: str
 ) -> None:
     path, design = tmp_path / f"network{SUFFIXES[to]}", replace(DESIGN, **change)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         export(design, path, to=to, height=height, width=64, dynamic=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -69,11 +69,11 @@ def test_a_narrower_pyramid_takes_one_prefix_per_scale_of_the_embedding() -> Non
     result, report = inherit(state, NANO, replace(NANO, rows=rows))
     assert report.new == ()
     # NANO's embedding is 16 + 32 + 64 + 96; of the scales 24 and 80 channels stay.
-    kept = [*range(16), *range(16, 40), *range(48, 112), *range(112, 192)]
+    expected = [*range(16), *range(16, 40), *range(48, 112), *range(112, 192)]
     query = "backbone.extractor.blocks.0.attention.query.conv.weight"
-    assert torch.equal(result[query], state[query][:, kept])
+    assert torch.equal(result[query], state[query][:, expected])
     project = "backbone.extractor.blocks.1.ffn.project.norm.running_mean"
-    assert torch.equal(result[project], state[project][kept])
+    assert torch.equal(result[project], state[project][expected])
     expand = "backbone.pyramid.rows.2.expand.conv.weight"
     assert torch.equal(result[expand], state[expand][: 24 * 3, :24])
     info = "backbone.injection.scales.2.info.conv.weight"
@@ -120,13 +120,13 @@ def test_a_concatenating_head_keeps_the_maps_that_are_left() -> None:
     source = replace(NANO, head=Head.CONCAT)
     state = random_state(source)
     result, _ = inherit(state, source, replace(source, injected=(8, 32), width=100))
-    kept = [*range(100), *range(256, 356)]
-    assert torch.equal(result["head.fuse.conv.weight"], state["head.fuse.conv.weight"][:100, kept])
+    expected = [*range(100), *range(256, 356)]
+    assert torch.equal(result["head.fuse.conv.weight"], state["head.fuse.conv.weight"][:100, expected])
 
 
-def silence(state: State, name: str, kept: int) -> None:
+def silence(state: State, name: str, channels: int) -> None:
     """Nothing reads the input channels of a convolution from `kept` on."""
-    state[name][:, kept:] = 0
+    state[name][:, channels:] = 0
 
 
 def test_the_pooling_stride_has_no_weights() -> None:

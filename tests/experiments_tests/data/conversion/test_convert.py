@@ -15,7 +15,7 @@ from experiments.cli import main
 from experiments.data.conversion import tables as convert_tables
 from experiments.data.conversion.convert import CONVERSIONS, convert
 from experiments.data.conversion.read import decode_runs, read_detail, read_mat
-from experiments.data.folders import read_label
+from experiments.data.images import read_label
 from tests.experiments_tests.data.miniature_sets import (
     CONTEXT_SOME,
     HEIGHT,
@@ -280,7 +280,7 @@ def test_a_matlab_file_with_other_content_is_refused(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be read"),
+        ("{", "is not JSON"),
         ("[]", "is no annotation file of PASCAL in Detail"),
         ('{"images": [], "annos_segmentation": [{"image_id": 1}]}', "missing or wrong: 'category_id'"),
     ],

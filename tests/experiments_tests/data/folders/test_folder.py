@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
@@ -14,7 +13,6 @@ from experiments.data.folders import (
     check_folder,
     contact_sheet,
     inspect_folder,
-    load_split,
     open_folder,
 )
 from experiments.data.tokenworld.write import TOKENWORLD, render, write_tokenworld
@@ -71,12 +69,12 @@ def test_dataset_json_describes_a_data_set_whose_label_0_is_a_class(root: Path) 
     folder = open_folder(root)
     assert (folder.name, folder.ignore, folder.groups) == ("city", 255, {"all": ("sky",)})
     labels = np.array([0, 1, 255], np.uint8)
-    assert folder.targets(labels).tolist() == [0, 1, 255]
+    assert folder.labelling.targets(labels, Path("label.png")).tolist() == [0, 1, 255]
 
 
 def test_targets_start_at_0_and_ignore_0_and_255(root: Path) -> None:
     labels = np.array([[0, 1], [11, 255]], np.uint8)
-    assert open_folder(root, classes=11).targets(labels).tolist() == [[255, 0], [10, 255]]
+    assert open_folder(root, classes=11).labelling.targets(labels, Path("label.png")).tolist() == [[255, 0], [10, 255]]
 
 
 def test_unknown_classes_are_an_error_when_they_are_needed(root: Path) -> None:
@@ -87,13 +85,21 @@ def test_unknown_classes_are_an_error_when_they_are_needed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"clases": []}', "unknown key 'clases'; did you mean 'classes'"),
-        ('{"classes": ["a", "a"]}', "different names"),
-        ('{"classes": "road"}', "list of names"),
-        ('{"classes": ["a"], "ignore": 7}', "ignore must be 0 or 255, got 7"),
+        ('{"clases": []}', "unknown key of a data set 'clases'; did you mean 'classes'"),
+        ('{"classes": ["a", "a"]}', "without repetitions"),
+        ('{"classes": "road"}', "a list of at most 254 names, or their number, got 'road'"),
+        ('{"classes": ["a"], "ignore": 7}', "ignore must be one of 0, 255, got 7"),
         ('{"classes": ["road"], "groups": {"g": ["raod"]}}', "did you mean 'road'"),
-        ("[]", "must hold an object"),
-        ("{", "cannot read"),
+        ('{"name": "../elsewhere"}', "name must be .*, got '../elsewhere'"),
+        ('{"classes": null}', "classes must be a list of at most 254 names, or their number, got None"),
+        ('{"classes": 255}', "classes must be a list of at most 254 names, or their number, got 255"),
+        ('{"ignore": true}', "ignore must be one of 0, 255, got True"),
+        ('{"groups": {"g": "abc"}}', "groups.g must be a non-empty list of strings, got 'abc'"),
+        ('{"palette": [[1, 2, 300]]}', r"a colour of palette must be three integers from 0 to 255, got \[1, 2, 300\]"),
+        ('{"classes": ["a", "b"], "palette": [[1, 2, 3]]}', "a colour for each of the 2 classes"),
+        ('{"dataset": 5}', "dataset must be a non-empty string, got 5"),
+        ("[]", "must be a table"),
+        ("{", "is not JSON"),
     ],
 )
 def test_a_wrong_dataset_json_is_refused(root: Path, text: str, message: str) -> None:
@@ -143,7 +149,9 @@ def test_the_report_is_json_and_text(root: Path) -> None:
 
 
 def test_a_class_that_a_split_never_shows_is_noted(root: Path) -> None:
-    report = check_folder(root, classes=[*TOKENWORLD.classes, "unicorn"])
+    about = {"classes": [*TOKENWORLD.classes, "unicorn"], "ignore": 0}
+    (root / "dataset.json").write_text(json.dumps(about))
+    report = check_folder(root)
     assert any("training has no pixel of" in note and "unicorn" in note for note in report.notes)
 
 
@@ -226,27 +234,6 @@ def test_progress_reaches_the_number_of_pairs(root: Path) -> None:
     assert seen == [(done, 6) for done in range(1, 7)]
 
 
-def test_a_split_is_loaded_whole(root: Path) -> None:
-    folder = open_folder(root, classes=11)
-    images, labels = load_split(folder, "training")
-    assert (images.shape, labels.shape) == ((4, 64, 64, 3), (4, 64, 64))
-    assert images.dtype == labels.dtype == np.uint8
-    assert np.array_equal(labels[2], render(0, "training", 2, 64)[1])
-
-
-def test_a_split_of_mixed_sizes_is_not_loaded_whole(root: Path) -> None:
-    store(np.zeros((32, 64, 3), np.uint8), root / "images/training/000002.jpg")
-    with pytest.raises(DataError, match=r"000002.jpg is 64 x 32 px, the first image of training 64 x 64"):
-        load_split(open_folder(root, classes=11), "training")
-
-
-def test_a_split_that_memory_cannot_hold_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = psutil.virtual_memory()
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: real._replace(available=2 * 4 * 4 * 64 * 64 - 2))
-    with pytest.raises(DataError, match="more than half of the"):
-        load_split(open_folder(root, classes=11), "training")
-
-
 def test_a_contact_sheet_shows_the_image_and_the_colours_of_its_classes(root: Path, tmp_path: Path) -> None:
     store(np.full((64, 64, 3), 128, np.uint8), root / "images/validation/000000.png")
     (root / "images/validation/000000.jpg").unlink()
@@ -277,7 +264,7 @@ def test_a_contact_sheet_needs_a_pair_and_a_place(root: Path, tmp_path: Path) ->
         contact_sheet(folder, 1, tmp_path / "blocked" / "sheet.png")
 
 
-@pytest.mark.parametrize("classes", [0, 300, ["a", "a"], "road", [1, 2]])
+@pytest.mark.parametrize("classes", [0, 1, 300, ["a", "a"], ["a"], "road", [1, 2]])
 def test_impossible_classes_are_refused(root: Path, classes: Any) -> None:
     with pytest.raises(DataError, match="classes must be"):
         open_folder(root, classes=classes)

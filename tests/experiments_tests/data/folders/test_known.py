@@ -15,10 +15,9 @@ from mmengine.config import Config
 from PIL import Image
 
 from experiments.cli import main, parser
-from experiments.cli.arguments import read_design
-from experiments.cli.train import chosen
+from experiments.cli.choices import chosen
 from experiments.data.conversion.convert import convert
-from experiments.data.folders import check_folder, open_folder, read_label
+from experiments.data.folders import check_folder, open_folder
 from experiments.data.folders.known import KNOWN
 from experiments.evaluators import evaluator
 from experiments.training.mmseg.configuration import evaluation_pipeline, mmengine_configuration, training_pipeline
@@ -27,6 +26,7 @@ from experiments.training.recipes import RECIPES, recipe
 from search_space.candidate import Candidate
 from tests import ROOT
 from tests.experiments_tests.data.miniature_sets import HEIGHT, MAKERS, TRAIN, VAL, WIDTH
+from topformer.design_file import read_design
 from topformer.errors import DataError, StudyError
 from topformer.mmseg import classes_of
 from topformer.presets import NANO
@@ -84,11 +84,12 @@ def test_the_files_and_labels_are_those_of_mmsegmentations_own_configuration(nam
     theirs = own_configuration(name)
     for split in ("train", "val"):
         settings = theirs[f"{split}_dataloader"].dataset
-        # Labels are read by the same rule in all pipelines, and images need no augmentation here.
+        # Images need no augmentation here.
         plain = {"pipeline": ours["val_dataloader"]["dataset"]["pipeline"]}
+        own = {"pipeline": [{"type": kind} for kind in ("LoadImageFromFile", "LoadAnnotations", "PackSegInputs")]}
         with DefaultScope.overwrite_default_scope("mmseg"):
             built = DATASETS.build({**ours[f"{split}_dataloader"]["dataset"], **plain})
-            expected = DATASETS.build({**settings.to_dict(), "data_root": str(sets[name]), **plain})
+            expected = DATASETS.build({**settings.to_dict(), "data_root": str(sets[name]), **own})
         assert len(built) == len(expected) == (TRAIN if split == "train" else VAL)
         assert [place(built, i) for i in range(len(built))] == [place(expected, i) for i in range(len(built))]
         assert [c.strip() for c in expected.metainfo["classes"]] == built.metainfo["classes"]
@@ -96,7 +97,7 @@ def test_the_files_and_labels_are_those_of_mmsegmentations_own_configuration(nam
         labels = [np.asarray(data[1]["data_samples"].gt_sem_seg.data[0]) for data in (built, expected)]
         assert np.array_equal(labels[0], labels[1])
         pairs = folder.pairs("training" if split == "train" else "validation")
-        assert np.array_equal(labels[0], folder.targets(read_label(pairs[1].label)))
+        assert np.array_equal(labels[0], folder.read(pairs[1])[1])
 
 
 def own_configuration(name: str) -> Config:
@@ -112,7 +113,7 @@ def place(data: Any, index: int) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def runs(sets: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of two updates on a set."""
+    """The folder of two iterations on a set."""
 
     @cache
     def trained(name: str) -> Path:
@@ -240,7 +241,7 @@ def test_a_folder_can_say_which_of_two_sets_it_is(tmp_path: Path) -> None:
 
 def test_the_recipe_evaluator_opens_the_set_of_its_recipe(sets: dict[str, Path]) -> None:
     made = evaluator("recipe", sets["pascal-context-59"], {"recipe": "pascal-context-59", "workers": 0})
-    assert (made.metric, made.num_classes) == ("miou@pascal-context-59", 59)
+    assert (made.metric, len(made.describe()["data"]["classes"])) == ("miou@pascal-context-59", 59)
     with pytest.raises(StudyError, match="recipe coco-stuff-10k is for coco-stuff-10k"):
         evaluator("recipe", sets["ade20k"], {"recipe": "coco-stuff-10k"})
 
@@ -296,8 +297,8 @@ def test_a_folder_with_classes_of_its_own_is_not_taken_for_a_known_set(tmp_path:
 def test_the_pipelines_are_mmsegmentations_but_for_what_the_release_changes(name: str) -> None:
     found = recipe(KNOWN[name].recipe)
     assert [step["type"] for step in training_pipeline(found)] == [
-        "LoadImageFromFile",
-        "LoadAnnotations",
+        "ReadImage",
+        "ReadLabel",
         "RandomResize",
         "RandomCrop",
         "RandomFlip",

@@ -97,14 +97,15 @@ def test_a_large_space_begins_with_what_was_screened(tmp_path: Path) -> None:
             "name": "s",
             "objectives": ["accuracy", "macs"],
             "trials": 1,
+            "consider": 6,
             "limits": {"macs": 600e6},
             "space": {"name": "published-search", "base": "tiny", "height": 512, "width": 512},
             "evaluator": {"kind": "lean", "data": "none", "budget": 1},
         }
     )
-    large, path = definition.space.build(), tmp_path / "screened.csv"
-    screened = Screen(definition).consider(large, path, designs=6, seed=0)
-    designs = choosable(large, definition.limits, None, path, 0)
+    large = definition.space.build()
+    screened = Screen(definition).screened(large, tmp_path, lambda text: None)
+    designs = choosable(large, definition.limits, None, tmp_path, 0)
     assert len(designs) == 6
     assert designs.within.sum() == screened.within
     for place in range(6):

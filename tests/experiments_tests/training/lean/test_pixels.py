@@ -15,17 +15,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import ks_2samp
 
-from experiments.data.folders import SegmentationFolder, open_folder, read_image
+from experiments.data.folders import Pair, SegmentationFolder, open_folder
 from experiments.evaluators.lean import LeanEvaluator
 from experiments.evaluators.mmseg import MmsegEvaluator
-from experiments.training.lean import pixels as lean_mixed
+from experiments.training.lean import data as lean_data
 from experiments.training.lean.crops import TRIES, Crops, Windows
-from experiments.training.lean.pixels import Mixed, load_mixed
+from experiments.training.lean.data import load_mixed
+from experiments.training.lean.decoded import Decoded
+from experiments.training.lean.loop import Training
+from experiments.training.lean.pixels import Mixed
 from experiments.training.lean.resize import into, resized_bytes
-from experiments.training.mmseg.hooks import FolderDataset, validation_pipeline
+from experiments.training.mmseg.configuration import evaluation_pipeline
+from experiments.training.mmseg.data import build_dataset
 from experiments.training.outcome import WEIGHTS
+from experiments.training.recipes import SCRATCH, with_size
 from experiments.training.scores import scores
-from experiments.training.settings import LeanSettings, MmsegSettings
+from experiments.training.settings import Machine
 from search_space.candidate import Candidate
 from topformer.errors import DataError, StorageError
 from topformer.mmseg import quiet
@@ -101,17 +106,18 @@ def test_a_split_holds_every_image_and_its_classes(folder: SegmentationFolder, s
 def test_a_stopped_cache_goes_on_and_a_finished_one_is_not_decoded_again(
     folder: SegmentationFolder, split: Mixed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lean_mixed, "_PART", 2)
+    monkeypatch.setattr(lean_data, "PART", 2)
     seen: list[str] = []
+    whole = SegmentationFolder.read
 
-    def stopping(path: Path) -> NDArray[np.uint8]:
-        if path.stem == "3" and not seen.count("3"):
+    def stopping(folder: SegmentationFolder, pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        if pair.image.stem == "3" and not seen.count("3"):
             seen.append("3")
             raise KeyboardInterrupt
-        seen.append(path.stem)
-        return read_image(path)
+        seen.append(pair.image.stem)
+        return whole(folder, pair)
 
-    monkeypatch.setattr(lean_mixed, "read_image", stopping)
+    monkeypatch.setattr(SegmentationFolder, "read", stopping)
     with pytest.raises(KeyboardInterrupt):
         load_mixed(folder, "training", CPU, tmp_path)
     assert json.loads(next(tmp_path.glob("*.json")).read_text()) == {"done": 2}
@@ -147,13 +153,13 @@ def test_a_note_that_cannot_be_read_is_an_error_that_says_what_to_do(
 
 
 def test_a_label_of_another_size_or_class_is_an_error_with_its_file(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"0\.png has a label of class number [1-4]; the 1 classes"):
-        load_mixed(open_folder(data, classes=["only"]), "training", CPU)
+    with pytest.raises(DataError, match=r"training/0\.png has label\(s\) [345, ]+; accepted: 0 to 2, and 255"):
+        load_mixed(open_folder(data, classes=2), "training", CPU)
     for kind, size in (("images", (40, 50)), ("annotations", (40, 51))):
         (tmp_path / kind / "training").mkdir(parents=True)
         Image.new("RGB" if kind == "images" else "L", size).save(tmp_path / kind / "training" / "a.png")
-    with pytest.raises(DataError, match=r"a\.png is 40 x 51 px, its image 40 x 50 px"):
-        load_mixed(open_folder(tmp_path, classes=["only"]), "training", CPU)
+    with pytest.raises(DataError, match=r"a\.png is 40 x 51 px, its image .*a\.png is 40 x 50"):
+        load_mixed(open_folder(tmp_path, classes=2), "training", CPU)
 
 
 # The geometry, given the draws
@@ -281,8 +287,7 @@ def test_scales_places_and_class_shares_are_distributed_as_mmsegmentations(split
 
 
 def test_validation_images_are_resized_as_mmsegmentation_resizes_them(folder: SegmentationFolder) -> None:
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        theirs = FolderDataset(folder, "validation", validation_pipeline(64, 64))
+    theirs = build_dataset(folder, "validation", evaluation_pipeline(with_size(SCRATCH, 64, 64)))
     split = load_mixed(folder, "validation", CPU)
     for number in range(len(split)):
         image, labels = split.image(number)
@@ -294,24 +299,24 @@ def test_validation_images_are_resized_as_mmsegmentation_resizes_them(folder: Se
 
 def test_the_same_weights_have_the_same_scores_as_with_mmsegmentation(data: Path, tmp_path: Path) -> None:
     candidate = Candidate(design=NANO, height=64, width=64)
-    found = MmsegEvaluator(data, MmsegSettings(batch=2)).evaluate(candidate, budget=3, seed=0, folder=tmp_path)
-    lean = LeanEvaluator(data, LeanSettings(batch=2, device="cpu"))
-    fitting = replace(candidate, design=replace(NANO, num_classes=CLASSES))
-    training = lean._training(fitting, budget=1, seed=0)
+    recipe = with_size(replace(SCRATCH, batch=2), 64, 64)
+    made = MmsegEvaluator(data, recipe)
+    found = made.evaluate(candidate, budget=3, seed=0, folder=tmp_path)
+    decoded = Decoded(made.folder)
+    training = Training(replace(NANO, num_classes=CLASSES), recipe, decoded.batches(recipe, 0, CPU), device=CPU)
     training.model.load_state_dict(torch.load(tmp_path / WEIGHTS, weights_only=True))
-    ours = scores(training.validate(lean._split("validation", CPU)))
+    ours = scores(training.validate(decoded.split("validation", recipe, CPU)))
     # Rounding may turn a pixel at a tie.
     assert ours.miou == pytest.approx(found.value, abs=0.05)
-    named = dict(zip(lean.folder.classes, ours.per_class, strict=True))
+    named = dict(zip(made.folder.classes, ours.per_class, strict=True))
     assert {name: named[name] for name in found.per_class} == pytest.approx(found.per_class, abs=0.2)
 
 
 def test_a_training_with_the_released_augmentation_that_is_resumed_gives_the_same_bits(
     data: Path, tmp_path: Path
 ) -> None:
-    lean = LeanEvaluator(
-        data, LeanSettings.release(batch=4, distort=True, checkpoint_every=2, device="cpu"), cache=tmp_path / "cache"
-    )
+    recipe = replace(SCRATCH, batch=4, smallest_scale=0.5, largest_scale=2.0, distort=True)
+    lean = LeanEvaluator(data, recipe, Machine(device="cpu", checkpoint_every=2, cache=tmp_path / "cache"))
     candidate = Candidate(design=NANO, height=64, width=64)
 
     def stop(done: int, _: int) -> None:

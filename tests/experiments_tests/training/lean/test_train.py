@@ -11,17 +11,18 @@ import torch
 from experiments.cli import main
 from experiments.data.folders import open_folder
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.training.lean import train as lean_train
-from experiments.training.lean.train import lean_settings, train_lean
-from experiments.training.mmseg.configuration import with_iterations, with_size
-from experiments.training.recipes import RECIPES, recipe
+from experiments.training.lean.train import check_lean
+from experiments.training.recipes import RECIPES, recipe, with_size
 from experiments.training.schedule import learning_rate_factor
+from experiments.training.settings import Machine
+from experiments.training.train import train
 from topformer.errors import StorageError, StudyError
 from topformer.network import TopFormer
 from topformer.presets import NANO
 
-RECIPE = replace(with_iterations(with_size(recipe("ade20k-160k"), 64, 64), 6), batch=4)
-SETTINGS = lean_settings(RECIPE, device="cpu", validations=2, checkpoint_every=2)
+RECIPE = replace(with_size(recipe("ade20k-160k"), 64, 64), iterations=6, batch=4, validations=2)
+CPU = Machine(device="cpu", checkpoint_every=2)
+train_lean = partial(train, "lean")
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,12 @@ def test_an_interrupted_training_goes_on_and_gives_the_same_bits(data: Path, tmp
         if done == 5:
             raise KeyboardInterrupt
 
-    whole = train_lean(NANO, RECIPE, folder, tmp_path / "whole", settings=SETTINGS)
+    whole = train_lean(NANO, RECIPE, folder, tmp_path / "whole", machine=CPU)
     with pytest.raises(KeyboardInterrupt):
-        train_lean(NANO, RECIPE, folder, tmp_path / "parts", settings=SETTINGS, progress=stop)
+        train_lean(NANO, RECIPE, folder, tmp_path / "parts", machine=CPU, progress=stop)
     done: list[int] = []
     parts = train_lean(
-        NANO, RECIPE, folder, tmp_path / "parts", settings=SETTINGS, progress=lambda update, _: done.append(update)
+        NANO, RECIPE, folder, tmp_path / "parts", machine=CPU, progress=lambda iteration, _: done.append(iteration)
     )
     assert done == [5, 6]
     assert parts == whole
@@ -52,17 +53,7 @@ def test_an_interrupted_training_goes_on_and_gives_the_same_bits(data: Path, tmp
     TopFormer(NANO).load_state_dict(states[0], strict=True)
     # A finished one answers from its file.
     stored = json.loads((tmp_path / "whole" / "result.json").read_text())
-    assert train_lean(NANO, RECIPE, folder, tmp_path / "whole", settings=SETTINGS, progress=stop) == stored
-
-
-def test_a_folder_of_another_training_is_refused(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "config.py").touch()
-    with pytest.raises(StudyError, match="no training of the lean loop"):
-        train_lean(NANO, RECIPE, open_folder(data), tmp_path, settings=SETTINGS)
-    (tmp_path / "config.py").unlink()
-    lean_train._claim(tmp_path, {"seed": 0})
-    with pytest.raises(StudyError, match="another training, with another seed"):
-        lean_train._claim(tmp_path, {"seed": 1})
+    assert train_lean(NANO, RECIPE, folder, tmp_path / "whole", machine=CPU, progress=stop) == stored
 
 
 def test_it_starts_from_the_weights_of_a_file_and_goes_on_from_no_other(data: Path, tmp_path: Path) -> None:
@@ -72,32 +63,24 @@ def test_it_starts_from_the_weights_of_a_file_and_goes_on_from_no_other(data: Pa
         files.append(tmp_path / f"{seed}.pt")
         torch.save(TopFormer(NANO).state_dict(), files[-1])
     slow = replace(RECIPE, learning_rate=1e-9, iterations=1, warmup=0)
-    train = partial(train_lean, NANO, slow, open_folder(data), tmp_path / "run", settings=lean_settings(slow))
-    train(checkpoint=files[0])
+    begin = partial(train_lean, NANO, slow, open_folder(data), tmp_path / "run", machine=CPU)
+    begin(checkpoint=files[0])
     began, ended = (torch.load(path, weights_only=True) for path in (files[0], tmp_path / "run" / "weights.pt"))
     assert torch.allclose(began["head.fuse.conv.weight"], ended["head.fuse.conv.weight"], atol=1e-6)
     assert json.loads((tmp_path / "run" / "start.json").read_text())["new"] == []
-    with pytest.raises(StudyError, match="another training, with another start"):
-        train(checkpoint=files[1])
+    with pytest.raises(StudyError, match=r"holds another training: start is \"\w+\" there and \"\w+\" here"):
+        begin(checkpoint=files[1])
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
-def test_the_settings_are_the_recipes(name: str) -> None:
-    found, wanted = lean_settings(recipe(name)), recipe(name)
-    assert found.warmup_updates(wanted.iterations) == wanted.warmup
-    assert (found.batch, found.learning_rate, found.head_multiplier) == (
-        wanted.batch,
-        wanted.learning_rate,
-        wanted.head_multiplier,
-    )
-    assert (found.smallest_scale, found.largest_scale) == wanted.factors
-    assert (found.distort, found.flip) == (wanted.distort, wanted.flip)
-    assert learning_rate_factor(0, budget=10, warmup=2, power=1.0) == wanted.warmup_factor
+def test_every_released_recipe_is_one_that_the_loop_trains(name: str) -> None:
+    check_lean(recipe(name))
+    assert learning_rate_factor(0, iterations=10, warmup=2, power=1.0) == recipe(name).warmup_factor
 
 
 def test_what_the_loop_does_not_do_is_refused() -> None:
     with pytest.raises(StudyError, match=r"the lean loop trains with least_rate 0.0, got 1e-06; use --loop mmseg"):
-        lean_settings(replace(RECIPE, least_rate=1e-6))
+        check_lean(replace(RECIPE, least_rate=1e-6))
 
 
 def test_several_processes_are_refused(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +132,7 @@ def test_an_argument_that_would_do_nothing_is_refused(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_device_that_is_not_there_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="device cuda needs a CUDA device; accepted here: cpu"):
-        train_lean(NANO, RECIPE, open_folder(data), tmp_path, settings=replace(SETTINGS, device="cuda"))
+        train_lean(NANO, RECIPE, open_folder(data), tmp_path, machine=Machine(device="cuda"))
 
 
 def test_a_checkpoint_that_lacks_something_says_what_to_do(data: Path, tmp_path: Path) -> None:
@@ -158,7 +141,7 @@ def test_a_checkpoint_that_lacks_something_says_what_to_do(data: Path, tmp_path:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_lean(NANO, RECIPE, open_folder(data), tmp_path, settings=SETTINGS, progress=stop)
-    torch.save({"update": 2}, tmp_path / "checkpoint.pt")
+        train_lean(NANO, RECIPE, open_folder(data), tmp_path, machine=CPU, progress=stop)
+    torch.save({"iteration": 2}, tmp_path / "checkpoint.pt")
     with pytest.raises(StorageError, match=r"checkpoint.pt cannot be read, remove it to start again: 'model'"):
-        train_lean(NANO, RECIPE, open_folder(data), tmp_path, settings=SETTINGS)
+        train_lean(NANO, RECIPE, open_folder(data), tmp_path, machine=CPU)

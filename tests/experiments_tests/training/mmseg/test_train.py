@@ -14,12 +14,12 @@ from PIL import Image
 from experiments.cli import main
 from experiments.data.folders import open_folder
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.training.mmseg.configuration import as_python, mmengine_configuration, with_iterations, with_size
+from experiments.training.mmseg.configuration import as_python, mmengine_configuration
 from experiments.training.mmseg.runner import FileRunner
-from experiments.training.mmseg.train import train
 from experiments.training.overlay import overlay, shares
-from experiments.training.recipes import recipe
+from experiments.training.recipes import recipe, with_size
 from experiments.training.schedule import learning_rate_factor
+from experiments.training.train import train
 from topformer.errors import StudyError
 from topformer.mmseg import segmentor
 from topformer.network import TopFormer
@@ -28,7 +28,7 @@ from topformer.presets import NANO
 # The release divides by all pixels, ignored ones too; mmsegmentation warns of that default of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
 
-RECIPE = replace(with_iterations(with_size(recipe("ade20k-160k"), 64, 64), 10), batch=4)
+RECIPE = replace(with_size(recipe("ade20k-160k"), 64, 64), iterations=10, batch=4)
 NANO_64 = ("--design", "nano", "--size", "64")
 
 
@@ -40,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
-    train(NANO, RECIPE, open_folder(data), out, workers=0)
+    train("mmseg", NANO, RECIPE, open_folder(data), out)
     return out
 
 
@@ -80,15 +80,15 @@ def test_the_head_learns_faster_and_normalisation_layers_do_not_decay(data: Path
 
 
 def test_the_learning_rate_is_the_releases(data: Path, tmp_path: Path) -> None:
-    twenty = replace(RECIPE, iterations=20, warmup=5)
+    twenty = replace(RECIPE, iterations=20, warmup=0.25)
     settings = mmengine_configuration(NANO, twenty, open_folder(data), workers=0)
     runner: Any = FileRunner.from_cfg(Config({**settings, "work_dir": str(tmp_path), "experiment_name": "rates"}))
     wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner.optim_wrapper = wrapper
     schedules = runner.build_param_scheduler(runner.param_schedulers)
     peaks = [group["lr"] / 1e-6 for group in wrapper.optimizer.param_groups]
-    for update in range(20):
-        factor = learning_rate_factor(update, budget=20, warmup=5, power=1.0)
+    for iteration in range(20):
+        factor = learning_rate_factor(iteration, iterations=20, warmup=5, power=1.0)
         rates = [group["lr"] for group in wrapper.optimizer.param_groups]
         assert rates == pytest.approx([peak * factor for peak in peaks])
         wrapper.step()
@@ -96,8 +96,8 @@ def test_the_learning_rate_is_the_releases(data: Path, tmp_path: Path) -> None:
             schedule.step()
 
 
-def test_fewer_updates_keep_the_share_of_the_warm_up() -> None:
-    assert with_iterations(recipe("ade20k-160k"), 1600).warmup == 15
+def test_fewer_iterations_keep_the_share_of_the_warm_up() -> None:
+    assert replace(recipe("ade20k-160k"), iterations=1600).warmup_iterations == 15
 
 
 def test_a_training_leaves_its_weights_and_scores(run: Path) -> None:
@@ -114,16 +114,16 @@ def test_an_interrupted_training_goes_on(data: Path, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(NANO, RECIPE, open_folder(data), tmp_path, workers=0, progress=stop)
+        train("mmseg", NANO, RECIPE, open_folder(data), tmp_path, progress=stop)
     done: list[int] = []
-    train(NANO, RECIPE, open_folder(data), tmp_path, workers=0, progress=lambda update, _: done.append(update))
+    train("mmseg", NANO, RECIPE, open_folder(data), tmp_path, progress=lambda iteration, _: done.append(iteration))
     assert done[0] in (6, 7)
     assert done[-1] == 10
 
 
 def test_another_training_in_the_same_folder_is_refused(data: Path, run: Path) -> None:
     with pytest.raises(StudyError, match="holds another training"):
-        train(NANO, replace(RECIPE, learning_rate=1.0), open_folder(data), run, workers=0)
+        train("mmseg", NANO, replace(RECIPE, learning_rate=1.0), open_folder(data), run)
 
 
 def test_evaluate_gives_the_score_of_the_training(data: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +161,7 @@ def test_the_legend_names_only_what_is_there_and_the_colours_are_the_classes() -
 
 def test_a_training_starts_from_the_given_weights_sliced(data: Path, run: Path, tmp_path: Path) -> None:
     narrower = replace(NANO, width=64)
-    train(narrower, RECIPE, open_folder(data), tmp_path, workers=0, checkpoint=run / "weights.pt", source=NANO)
+    train("mmseg", narrower, RECIPE, open_folder(data), tmp_path, checkpoint=run / "weights.pt", source=NANO)
     source = torch.load(run / "weights.pt", weights_only=True)["head.fuse.conv.weight"]
     start = torch.load(tmp_path / "initial.pth", weights_only=True)["state_dict"]["decode_head.body.fuse.conv.weight"]
     assert torch.equal(start, source[:64, :64])

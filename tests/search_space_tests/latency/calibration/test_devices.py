@@ -1,4 +1,4 @@
-"""Fitting: rates that were put in come out, and every published device refits to what its data say."""
+"""Fitting: coefficients that were put in come out, and every published device refits to what its data say."""
 
 import json
 from dataclasses import astuple, replace
@@ -9,19 +9,12 @@ import numpy as np
 import pytest
 
 from search_space.candidate import Candidate
-from search_space.latency.calibration.devices import (
-    FOLDER,
-    Measured,
-    device,
-    devices,
-    fit,
-    measured,
-    read_device,
-    refit,
-)
+from search_space.latency.calibration.devices import device, read_device, refit
+from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate
+from search_space.latency.coefficients import SHAPE, Coefficients
+from search_space.latency.devices import FOLDER, devices
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import Setup
-from search_space.latency.rates import SHAPE, Rates
 from topformer import BASE, NANO, SMALL, TINY
 from topformer.errors import InputError
 
@@ -32,14 +25,14 @@ SETUP = Setup(
 
 def row(
     name: str, latency_ms: float, *, dense: float = 1.0, wide: float = 0.1, plain: float = 0.1, starts: int = 9
-) -> Measured:
+) -> MeasuredNetwork:
     """A network of so many GMACs that move `wide` GB, of `plain` GB beside them, and of so many kernels."""
     conv = Kernel("conv 1x1", "", round(dense * 1e9), round(wide * 1e9), 1000)
     add = Kernel("add", "", 0, round(plain * 1e9), 1000, number=starts - 1)
-    return Measured(name=name, latency_ms=latency_ms, kernels=(conv, add))
+    return MeasuredNetwork(name=name, latency_ms=latency_ms, kernels=(conv, add))
 
 
-def timed(name: str, dense: float, wide: float, plain: float, starts: int) -> Measured:
+def timed(name: str, dense: float, wide: float, plain: float, starts: int) -> MeasuredNetwork:
     """On a device of 50 ms per GMAC, 100 and 30 ms per GB, and 10 us per kernel, without noise."""
     time = 50 * dense + 100 * wide + 30 * plain + 0.01 * starts
     return row(name, time, dense=dense, wide=wide, plain=plain, starts=starts)
@@ -56,33 +49,33 @@ ROWS = [
 
 def test_the_rates_that_made_the_times_come_out() -> None:
     model = fit(ROWS, SETUP, shape=None)
-    assert model.rates == pytest.approx((50, 50, 100, 30, 10))
+    assert model.coefficients == pytest.approx((50, 50, 100, 30, 10))
     assert model.left_out_max == pytest.approx(0, abs=1e-9)
 
 
 def test_a_shape_that_is_true_leaves_only_the_speed_to_find() -> None:
-    model = fit(ROWS[:3], SETUP, shape=Rates(5, 5, 10, 3, 1))
-    assert model.rates == pytest.approx((50, 50, 100, 30, 10))
+    model = fit(ROWS[:3], SETUP, shape=Coefficients(5, 5, 10, 3, 1))
+    assert model.coefficients == pytest.approx((50, 50, 100, 30, 10))
     assert model.left_out_max == pytest.approx(0, abs=1e-9)
 
 
 def test_many_rows_outweigh_a_wrong_shape() -> None:
-    wrong = Rates(50, 50, 50, 50, 10)
-    few, many = (fit(ROWS * repeats, SETUP, shape=wrong).rates for repeats in (1, 1000))
+    wrong = Coefficients(50, 50, 50, 50, 10)
+    few, many = (fit(ROWS * repeats, SETUP, shape=wrong).coefficients for repeats in (1, 1000))
     assert abs(many.ms_per_gb / 100 - 1) < abs(few.ms_per_gb / 100 - 1)
     assert many.ms_per_gb == pytest.approx(100, rel=0.02)
 
 
 def test_a_rate_is_never_negative() -> None:
     slower_with_less = [row("a", 59), row("b", 116, dense=2, wide=0.4), row("c", 239, dense=4, wide=0.2)]
-    assert min(fit(slower_with_less, SETUP).rates) >= 0
+    assert min(fit(slower_with_less, SETUP).coefficients) >= 0
 
 
 def test_relative_errors_weigh_the_same_in_small_and_large_networks() -> None:
     small = [row("a", 66, wide=0.2), row("b", 140, dense=2, wide=0.4)]
     large = [row("a", 6600, dense=100, wide=20, plain=10, starts=900), row("b", 14000, dense=200, wide=40, plain=10)]
     same = [row("a", 66, dense=1, wide=0.2, plain=0.1, starts=9), small[1]]
-    assert fit([*small, ROWS[2]], SETUP).rates == fit([*same, ROWS[2]], SETUP).rates
+    assert fit([*small, ROWS[2]], SETUP).coefficients == fit([*same, ROWS[2]], SETUP).coefficients
     ratio = [fit([*pair, ROWS[2]], SETUP).rows[0].predicted_ms / pair[0].latency_ms for pair in (small, large)]
     assert ratio[0] == pytest.approx(ratio[1], rel=0.05)
 
@@ -109,10 +102,13 @@ def test_of_two_families_none_can_be_spared() -> None:
 
 
 def test_a_network_beside_the_rows_counts_little_and_widens_what_was_never_measured() -> None:
-    strange = Measured(name="f", latency_ms=200, kernels=(Kernel("gelu", "", 0, 10**9, 1),))
+    strange = MeasuredNetwork(name="f", latency_ms=200, kernels=(Kernel("gelu", "", 0, 10**9, 1),))
     plain, beside = fit(ROWS, SETUP), fit(ROWS, SETUP, [strange])
     fitted = fit([*ROWS, strange], SETUP)
-    moved = [abs(model.rates.ms_per_gb_carried / plain.rates.ms_per_gb_carried - 1) for model in (beside, fitted)]
+    moved = [
+        abs(model.coefficients.ms_per_gb_carried / plain.coefficients.ms_per_gb_carried - 1)
+        for model in (beside, fitted)
+    ]
     assert 0 < moved[0] < 0.4 * moved[1]
     assert beside.others[0].coverage == pytest.approx(0)
     assert beside.spread.unmeasured == pytest.approx(np.log(200 / beside.others[0].left_out_ms) ** 2)
@@ -128,7 +124,7 @@ def test_rows_of_one_proportion_cannot_tell_the_rates_apart() -> None:
         row(str(scale), 60 * scale, dense=scale, wide=0.1 * scale, plain=0.1 * scale, starts=9 * scale)
         for scale in (1, 2, 3, 4, 5)
     ]
-    with pytest.raises(InputError, match="5 measured networks cannot tell the 4 rates apart without a shape"):
+    with pytest.raises(InputError, match="5 measured networks do not determine the 4 coefficients without a shape"):
         fit(rows, SETUP, shape=None)
     assert fit(rows, SETUP).left_out_max < 0.01
 
@@ -136,20 +132,20 @@ def test_rows_of_one_proportion_cannot_tell_the_rates_apart() -> None:
 @pytest.mark.parametrize("latency", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_latency_that_is_none_is_refused(latency: float) -> None:
     with pytest.raises(InputError, match="latency_ms of 'x' must be a finite number above 0"):
-        measured(Candidate(design=TINY, height=64, width=64), latency, name="x")
+        measured_candidate(Candidate(design=TINY, height=64, width=64), latency, name="x")
 
 
 def test_a_users_own_measurements_make_a_device() -> None:
     sizes = [(TINY, 256), (SMALL, 256), (BASE, 256), (NANO, 128)]
     candidates = [Candidate(design=design, height=side, width=side) for design, side in sizes]
     twice = [2 * estimate for estimate in device("snapdragon-865").estimate_many(candidates).milliseconds]
-    model = fit([measured(c, ms) for c, ms in zip(candidates, twice, strict=True)], SETUP)
+    model = fit([measured_candidate(c, ms) for c, ms in zip(candidates, twice, strict=True)], SETUP)
     assert [row.predicted_ms for row in model.rows] == pytest.approx(twice, rel=0.01)
     assert model.rows[0].name == candidates[0].fingerprint
 
 
 def test_the_shape_is_that_of_the_device_it_names() -> None:
-    assert device("snapdragon-855").rates == pytest.approx(SHAPE, rel=1e-3)
+    assert device("snapdragon-855").coefficients == pytest.approx(SHAPE, rel=1e-3)
     assert len(device("snapdragon-855").rows) == 41
     assert len({row.family for row in device("snapdragon-855").rows}) == 7
 
@@ -170,20 +166,25 @@ def test_a_device_is_read_from_any_folder(tmp_path: Path) -> None:
     copytree(FOLDER / "snapdragon-865", tmp_path / "mine")
     copy, original = read_device(tmp_path / "mine"), device("snapdragon-865")
     assert copy.name == "mine"
-    assert (copy.rates, copy.rows) == (original.rates, original.rows)
+    assert (copy.coefficients, copy.rows) == (original.coefficients, original.rows)
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("device.toml", "threads = 1", "thread = 1", r"device\.toml: unknown field 'thread'; did you mean 'threads'"),
-        ("device.toml", "threads = 1", "threads = 'one'", "threads must be a whole number, got 'one'"),
-        ("device.toml", "threads = 1\n", "", r"device\.toml: the field threads is missing"),
+        (
+            "device.toml",
+            "threads = 1",
+            "thread = 1",
+            r"device\.toml: unknown key of a device 'thread'; did you",
+        ),
+        ("device.toml", "threads = 1", "threads = 'one'", "threads must be an integer of at least 1, got 'one'"),
+        ("device.toml", "threads = 1\n", "", r"device\.toml: threads is missing"),
         ("device.toml", 'boundary = "logits"', 'boundary = "logit"', "unknown boundary 'logit'; did you mean 'logits'"),
         ("measured.csv", "TopFormer-S,small", "TopFormer-B,base", "lines 4 and 5 time the same network, 'TopFormer-B'"),
         ("measured.csv", "512,512,74,", "512,512,-74,", "latency_ms of 'TopFormer-S' must be a finite number above 0"),
         ("measured.csv", "512,512,74,fitted,", "512,512,74,", "line 4: there must be 8 values"),
-        ("device.toml", "threads = 1", "threads =", r"cannot read the device file .*device\.toml"),
+        ("device.toml", "threads = 1", "threads =", r"device\.toml is not TOML"),
         ("measured.csv", "family", "families", r"measured\.csv must have the columns network, design"),
         ("measured.csv", "role", "rule", r"measured\.csv must have the columns network, design"),
         ("measured.csv", "512,512,74,", "512,512,fast,", "latency_ms of 'TopFormer-S' must be a number, got 'fast'"),
@@ -211,7 +212,7 @@ def test_shipped_coefficients_are_those_of_a_fresh_fit(name: str) -> None:
     stored = json.loads((FOLDER / name / "coefficients.json").read_text())
     assert stored["rows_sha256"] == values["rows_sha256"]
     loaded = device(name)
-    assert loaded.rates == pytest.approx(fresh.rates, rel=1e-9)
+    assert loaded.coefficients == pytest.approx(fresh.coefficients, rel=1e-9)
     assert astuple(loaded.spread) == pytest.approx(astuple(fresh.spread), rel=1e-9)
     assert (loaded.measured, loaded.setup) == (fresh.measured, fresh.setup)
     assert [row.left_out_ms for row in (*loaded.rows, *loaded.others)] == pytest.approx(
@@ -222,7 +223,21 @@ def test_shipped_coefficients_are_those_of_a_fresh_fit(name: str) -> None:
 def test_coefficients_are_used_and_not_fitted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copytree(FOLDER / "snapdragon-865", tmp_path / "mine")
     monkeypatch.delattr("search_space.latency.calibration.devices.fit")
-    assert read_device(folder).rates == device("snapdragon-865").rates
+    assert read_device(folder).coefficients == device("snapdragon-865").coefficients
+
+
+def test_a_file_of_schema_1_is_read_as_the_same_device(tmp_path: Path) -> None:
+    folder = copytree(FOLDER / "snapdragon-865", tmp_path / "mine")
+    text = (folder / "coefficients.json").read_text()
+    for now, before in {'"schema": 2': '"schema": 1', "coefficients": "rates", "extrapolation": "reach"}.items():
+        assert text.count(now) == 1
+        text = text.replace(now, before)
+    (folder / "coefficients.json").write_text(text)
+    model = read_device(folder)
+    assert (model.coefficients, model.spread) == (
+        device("snapdragon-865").coefficients,
+        device("snapdragon-865").spread,
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,8 +245,9 @@ def test_coefficients_are_used_and_not_fitted_again(tmp_path: Path, monkeypatch:
     [
         ("measured.csv", "512,512,74,", "512,512,75,", "was made from other rows than those beside it"),
         ("kernels.csv", "SegFormer MiT-B0,gelu,8,", "SegFormer MiT-B0,gelu,9,", "was made from other rows"),
-        ("coefficients.json", '"rates"', '"rate"', "cannot read the coefficients .*KeyError"),
+        ("coefficients.json", '"coefficients"', '"coefficient"', "cannot read the coefficients .*KeyError"),
         ("coefficients.json", "{", "", "cannot read the coefficients"),
+        ("coefficients.json", '"schema": 2', '"schema": 3', "schema must be 1 or 2, got 3"),
     ],
 )
 def test_coefficients_that_do_not_belong_to_the_rows_are_refused_with_the_way_out(
@@ -248,4 +264,6 @@ def test_coefficients_that_do_not_belong_to_the_rows_are_refused_with_the_way_ou
 def test_one_wrong_time_moves_a_robust_fit_little() -> None:
     rows = [timed(str(n), 1 + n % 4, 0.1 * (1 + n % 3), 0.1 * (1 + n % 5), 20 * (1 + n % 7)) for n in range(12)]
     wrong = [*rows[:-1], replace(rows[-1], latency_ms=2 * rows[-1].latency_ms)]
-    assert fit(wrong, SETUP, shape=None).rates == pytest.approx(fit(rows, SETUP, shape=None).rates, rel=0.05)
+    assert fit(wrong, SETUP, shape=None).coefficients == pytest.approx(
+        fit(rows, SETUP, shape=None).coefficients, rel=0.05
+    )

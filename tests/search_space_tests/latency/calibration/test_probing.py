@@ -8,9 +8,9 @@ from scipy.stats import norm
 
 from search_space.candidate import Candidate
 from search_space.latency.calibration.devices import device
-from search_space.latency.calibration.probing import Doubt, choose, doubt
-from search_space.latency.rates import NOISE, Rates
-from search_space.latency.spread import Floats
+from search_space.latency.calibration.probing import PredictiveCovariance, choose, predictive_covariance
+from search_space.latency.coefficients import NOISE, Coefficients
+from search_space.latency.predictive_spread import Floats
 from search_space.spaces.space import space
 from topformer.errors import InputError
 
@@ -24,51 +24,51 @@ def designs() -> list[Candidate]:
 
 
 def test_the_doubt_is_the_interval_of_the_model(designs: list[Candidate]) -> None:
-    table, found = PHONE.estimate_many(designs), doubt(PHONE, designs, LIMIT)
-    assert np.exp(found.margin) * LIMIT == pytest.approx(table.milliseconds)
-    assert 1.959964 * np.sqrt(found.variance) == pytest.approx(np.log(table.high / table.milliseconds), rel=1e-5)
+    table, errors = PHONE.estimate_many(designs), predictive_covariance(PHONE, designs, LIMIT)
+    assert np.exp(errors.margin) * LIMIT == pytest.approx(table.milliseconds)
+    assert 1.959964 * np.sqrt(errors.variance) == pytest.approx(np.log(table.high / table.milliseconds), rel=1e-5)
 
 
 def test_an_error_without_any_measurement_is_the_chance_of_the_other_side() -> None:
     # Variances of 0.04 - NOISE^2 and NOISE^2 make 0.2; a margin of -0.3 is 1.5 of them: Phi(-1.5) = 0.0668.
-    told = Doubt(margin=np.array([-0.3, 0.0]), systematic=np.full((2, 1), np.sqrt(0.04 - NOISE**2)))
-    assert told.error(np.zeros(2)) == pytest.approx([0.0668072, 0.5])
+    errors = PredictiveCovariance(margin=np.array([-0.3, 0.0]), systematic=np.full((2, 1), np.sqrt(0.04 - NOISE**2)))
+    assert errors.error(np.zeros(2)) == pytest.approx([0.0668072, 0.5])
 
 
 def test_an_expected_error_is_that_of_a_simulation() -> None:
-    told = Doubt(margin=np.array([0.1]), systematic=np.array([[np.sqrt(0.04 - NOISE**2)]]))
-    known = 0.03
+    errors = PredictiveCovariance(margin=np.array([0.1]), systematic=np.array([[np.sqrt(0.04 - NOISE**2)]]))
+    predicted = 0.03
     generator = np.random.default_rng(0)
-    mean = 0.1 + np.sqrt(known) * generator.normal(size=400_000)
-    truth = mean + np.sqrt(0.04 - known) * generator.normal(size=400_000)
-    assert told.error(np.array([known]))[0] == pytest.approx(float(np.mean((mean > 0) != (truth > 0))), abs=0.002)
+    mean = 0.1 + np.sqrt(predicted) * generator.normal(size=400_000)
+    truth = mean + np.sqrt(0.04 - predicted) * generator.normal(size=400_000)
+    assert errors.error(np.array([predicted]))[0] == pytest.approx(float(np.mean((mean > 0) != (truth > 0))), abs=0.002)
 
 
 def test_full_knowledge_leaves_no_error() -> None:
-    told = Doubt(margin=np.array([0.1]), systematic=np.array([[0.2]]))
-    assert told.error(told.variance) == pytest.approx([0])
+    errors = PredictiveCovariance(margin=np.array([0.1]), systematic=np.array([[0.2]]))
+    assert errors.error(errors.variance) == pytest.approx([0])
 
 
-def wrong(told: Doubt, truth: Floats, measured: list[int]) -> int:
+def wrong(errors: PredictiveCovariance, truth: Floats, measured: list[int]) -> int:
     """Designs on the wrong side once the log errors of the measured ones are known."""
-    rows = told.systematic[measured]
+    rows = errors.systematic[measured]
     gram = rows @ rows.T + NOISE**2 * np.eye(len(measured))
-    after = told.systematic @ rows.T @ np.linalg.solve(gram, truth[measured])
-    return int(((told.margin + after > 0) != (told.margin + truth > 0)).sum())
+    after = errors.systematic @ rows.T @ np.linalg.solve(gram, truth[measured])
+    return int(((errors.margin + after > 0) != (errors.margin + truth > 0)).sum())
 
 
 def test_five_chosen_leave_fewer_wrong_decisions_than_five_at_random(designs: list[Candidate]) -> None:
-    plan, told = choose(PHONE, designs, LIMIT), doubt(PHONE, designs, LIMIT)
+    plan, errors = choose(PHONE, designs, LIMIT), predictive_covariance(PHONE, designs, LIMIT)
     places = {one.fingerprint: place for place, one in enumerate(designs)}
     chosen = [places[probe.candidate.fingerprint] for probe in plan.probes]
     before, after, at_random = [], [], []
     for seed in range(40):
         generator = np.random.default_rng(seed)
-        truth = told.systematic @ generator.normal(size=told.systematic.shape[1])
+        truth = errors.systematic @ generator.normal(size=errors.systematic.shape[1])
         truth = truth + NOISE * generator.normal(size=len(designs))
-        before.append(int(((told.margin > 0) != (told.margin + truth > 0)).sum()))
-        after.append(wrong(told, truth, chosen))
-        at_random += [wrong(told, truth, generator.choice(len(designs), 5, replace=False).tolist()) for _ in range(5)]
+        before.append(int(((errors.margin > 0) != (errors.margin + truth > 0)).sum()))
+        after.append(wrong(errors, truth, chosen))
+        at_random += [wrong(errors, truth, generator.choice(len(designs), 5, replace=False).tolist()) for _ in range(5)]
     assert np.mean(after) < 0.95 * np.mean(at_random)
     # What the plan promises is what came true, within the noise of 40 devices.
     assert np.mean(before) == pytest.approx(plan.wrong, rel=0.2)
@@ -77,14 +77,16 @@ def test_five_chosen_leave_fewer_wrong_decisions_than_five_at_random(designs: li
 
 def test_one_chosen_scales_a_device_of_other_rates_better_than_one_at_random(designs: list[Candidate]) -> None:
     best = designs.index(choose(PHONE, designs, LIMIT, budget=1).probes[0].candidate)
-    known = PHONE.estimate_many(designs).milliseconds
+    predicted = PHONE.estimate_many(designs).milliseconds
     after, at_random = [], []
     for seed in range(20):
         generator = np.random.default_rng(seed)
-        rates = Rates(*(np.array(PHONE.rates) * np.exp(generator.normal(0, 0.15, 5))).tolist())
-        times = replace(PHONE, rates=rates).estimate_many(designs).milliseconds
+        coefficients = Coefficients(*(np.array(PHONE.coefficients) * np.exp(generator.normal(0, 0.15, 5))).tolist())
+        times = replace(PHONE, coefficients=coefficients).estimate_many(designs).milliseconds
         # The phone scaled to what one design takes on the true device, against the true times.
-        wrong = [int(((known * times[i] / known[i] > LIMIT) != (times > LIMIT)).sum()) for i in range(len(designs))]
+        wrong = [
+            int(((predicted * times[i] / predicted[i] > LIMIT) != (times > LIMIT)).sum()) for i in range(len(designs))
+        ]
         after.append(wrong[best])
         at_random += wrong
     assert np.mean(after) < 0.9 * np.mean(at_random)

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from search_space.cost.conventions import macs_paper
-from search_space.latency.calibration.devices import CHECKED, FITTED, FOLDER, NETWORKS, devices, read_rows
+from search_space.latency.calibration.devices import CHECKED, FITTED, NETWORKS, read_rows
 from search_space.latency.calibration.networks import summed
+from search_space.latency.devices import FOLDER, devices
 from search_space.latency.kernels import kernels
 from search_space.latency.networks.catalogue import Network, catalogue
 from search_space.operations.walk import walk
@@ -20,12 +21,12 @@ WALKED = ("MobileNetV1_x0.25", "MobileNetV2_x0.25", "MobileNetV3_small_x0.35", "
 
 
 def shipped() -> dict[str, dict[str, list[int]]]:
-    found: dict[str, dict[str, list[int]]] = {}
+    by_network: dict[str, dict[str, list[int]]] = {}
     with NETWORKS.open(newline="") as file:
         for row in csv.DictReader(file):
             numbers = [int(row[column]) for column in ("count", "macs", "work", "moved", "largest")]
-            found.setdefault(row["network"], {})[row["kernel"]] = numbers
-    return found
+            by_network.setdefault(row["network"], {})[row["kernel"]] = numbers
+    return by_network
 
 
 def parameters(network: Network) -> int:
@@ -52,8 +53,8 @@ def test_macs_of_ncnns_networks_are_those_of_its_files(name: str) -> None:
 def test_shipped_kernels_are_those_of_the_walk_and_macs_those_of_the_source(name: str) -> None:
     network = ALL[name]
     steps = walk(network.build(), network.side, network.side)
-    found = {k.name: [k.number, k.macs, k.work, k.moved, k.largest] for k in summed(kernels(steps))}
-    assert shipped()[name] == found
+    counted = {k.name: [k.number, k.macs, k.work, k.moved, k.largest] for k in summed(kernels(steps))}
+    assert shipped()[name] == counted
     # PaddleClas counts two more per element of a normalisation.
     normed = 0 if name.startswith("ncnn") else sum(prod(step.output) for step in steps if step.name == "batch_norm")
     assert (sum(step.macs for step in steps) + 2 * normed) / 1e9 == pytest.approx(network.macs_g, rel=0.01)

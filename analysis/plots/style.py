@@ -1,0 +1,59 @@
+"""What all figures share: colours, the settings of matplotlib, and writing one to a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from topformer.errors import StorageError
+
+# Okabe and Ito's colours (2008), told apart by readers with any colour vision.
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+MUTED, FAINT, TEXT = "#9A9A9A", "#DADADA", "#333333"
+
+STYLE: Mapping[Any, Any] = MappingProxyType(
+    {
+        # A fixed salt, so that equal data gives an equal SVG.
+        "svg.hashsalt": "topformer-explorer",
+        "svg.fonttype": "none",
+        "font.family": ["DejaVu Sans"],
+        "axes.unicode_minus": False,
+    }
+)
+"""Settings under which every figure is drawn; the size of the text is the figure's own."""
+
+# The time of writing and the version of matplotlib would make two files of one figure differ.
+_METADATA: Mapping[str, Mapping[str, None]] = MappingProxyType({".svg": {"Date": None}, ".png": {"Software": None}})
+
+
+def style(font_size: float) -> Any:
+    """A context with `STYLE` and this text size in points.
+
+    The SVG backend reads its settings nowhere else than in matplotlib's global ones: they are put back at the end.
+    """
+    return matplotlib.rc_context({**STYLE, "font.size": font_size})
+
+
+def save(figure: Figure, path: Path, **options: Any) -> Path:
+    """Write a figure in the format of the file's ending.
+
+    Args:
+        figure: What is drawn.
+        path: The file.
+        options: Of matplotlib's `savefig`.
+
+    Raises:
+        StorageError: The file cannot be written, or its ending is of no format.
+    """
+    FigureCanvasAgg(figure)
+    try:
+        figure.savefig(path, metadata=_METADATA.get(path.suffix), **options)
+    except OSError as error:
+        raise StorageError(f"cannot write the figure {error.filename or path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise StorageError(f"cannot write the figure {path}: {error}") from error
+    return path

@@ -1,0 +1,204 @@
+"""One table in every form: CSV for programs; Markdown, LaTeX and HTML for people."""
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from math import isfinite
+from numbers import Integral, Real
+
+from pandas import DataFrame
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# CommonMark starts a tag at "<" before a letter, "/", "!" or "?", and an entity at "&" before a name or "#".
+_TAG, _ENTITY = re.compile(r"<(?=[A-Za-z/!?])"), re.compile(r"&(?=#?\w+;)")
+_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+_FORMULA = ("=", "+", "-", "@")
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        # The default font encoding of LaTeX has other characters in these places.
+        "<": "$<$",
+        ">": "$>$",
+        "|": "$|$",
+        '"': "''",
+        "\u00a0": "~",
+    }
+)
+_HEAD_CHARACTERS, _CELL_CHARACTERS = 13, 28
+"""Where a heading and a cell are broken into lines in LaTeX."""
+
+LATEX_PACKAGES = ("booktabs", "graphicx")
+"""What a document must load to take the output of `latex`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextTable:
+    """A table as people read it.
+
+    Attributes:
+        title: What it shows.
+        cells: One text per cell; the first column holds the labels of the rows.
+        left: Further columns of words, set flush left; all others hold numbers and are set flush right.
+    """
+
+    title: str
+    cells: DataFrame
+    left: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, title: str, header: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = ()
+    ) -> "TextTable":
+        """The table of these rows; control characters and line breaks in a cell become spaces."""
+        cells = [[one_line(cell) for cell in row] for row in rows]
+        return cls(one_line(title), DataFrame(cells, columns=[*map(one_line, header)], dtype=object), tuple(left))
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The headings."""
+        return tuple(self.cells.columns)
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """The cells, row by row."""
+        return tuple(self.cells.itertuples(index=False, name=None))
+
+    @property
+    def is_left(self) -> tuple[bool, ...]:
+        """Whether each column is set flush left."""
+        return tuple(index == 0 or name in self.left for index, name in enumerate(self.header))
+
+
+def one_line(text: str) -> str:
+    """The text without what would break its line or drive a terminal: control characters become a space."""
+    return _CONTROL.sub(" ", text)
+
+
+def csv_text(frame: DataFrame, *, digits: int | None = None) -> str:
+    """A frame for programs: numbers without a thousands separator, and nothing where a number is not known.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front.
+
+    Args:
+        frame: Numbers and texts.
+        digits: Significant digits of a number that is not whole; all of them if None.
+    """
+    cells = frame.astype(object).map(partial(_csv_cell, digits=digits))
+    return cells.to_csv(index=False, header=[_harmless(str(name)) for name in frame.columns], lineterminator="\n")
+
+
+def _csv_cell(value: object, digits: int | None) -> str:
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        return _number(float(value), digits)
+    return "" if value is None else _harmless(str(value))
+
+
+def _number(value: float, digits: int | None) -> str:
+    if not isfinite(value):
+        return ""
+    if value.is_integer():
+        return str(int(value))
+    return repr(value) if digits is None else f"{value:.{digits}g}"
+
+
+def _harmless(text: str) -> str:
+    line = one_line(text)
+    return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
+
+
+def markdown(table: TextTable) -> str:
+    """The table as GitHub's Markdown, without its title; HTML in a cell is shown as text."""
+    rule = ["---" if left else "---:" for left in table.is_left]
+    lines = [map(_markdown_cell, table.header), rule, *(map(_markdown_cell, row) for row in table.rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _markdown_cell(text: str) -> str:
+    # A backslash in front of a bar would undo the bar's own.
+    safe = text.replace("\\", "\\\\").replace("|", "\\|")
+    return _TAG.sub("&lt;", _ENTITY.sub("&amp;", safe))
+
+
+def latex(table: TextTable, *, caption: str, label: str) -> str:
+    r"""The table as a float of its own; the document must load `LATEX_PACKAGES`.
+
+    Long headings and cells are broken into lines, and a table that is wider than the column of text is scaled to it.
+
+    Args:
+        table: The table.
+        caption: Above it.
+        label: For `\ref`.
+    """
+    aligns = ["l" if left else "r" for left in table.is_left]
+    texts = {
+        _stacked(name, _HEAD_CHARACTERS, align): [_stacked(text, _CELL_CHARACTERS, align) for text in table.cells[name]]
+        for name, align in zip(table.header, aligns, strict=True)
+    }
+    tabular = (
+        DataFrame(texts, dtype=object).style.hide(axis="index").to_latex(column_format="".join(aligns), hrules=True)
+    )
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            r"\footnotesize",
+            r"\setlength{\tabcolsep}{4pt}\renewcommand{\arraystretch}{1.15}",
+            rf"\caption{{{latex_text(caption)}}}",
+            rf"\label{{{label}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            tabular.rstrip() + "}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def latex_text(text: str) -> str:
+    """The text with LaTeX's own characters escaped and a real minus sign before a number."""
+    minus = "\x00"
+    escaped = _MINUS.sub(minus, one_line(text)).translate(_LATEX).replace(minus, "$-$")
+    # A bracket or star at the start of a row would be taken for an argument of the line break before it.
+    return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
+
+
+def _stacked(text: str, width: int, align: str) -> str:
+    # A no-break space, so that no line begins with the percent sign of the line before.
+    words = text.replace(" %", "\u00a0%")
+    lines = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False)
+    if len(lines) < 2:
+        return latex_text(text)
+    stack = r"\\".join(map(latex_text, lines))
+    return rf"\shortstack[{align}]{{{stack}}}"
+
+
+def html(table: TextTable, links: Sequence[str] = ()) -> str:
+    """The table as HTML with its title as caption.
+
+    Args:
+        table: The table.
+        links: Where the first cell of each row leads; nowhere without.
+    """
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in table.header)
+    rows = []
+    for index, (label, *cells) in enumerate(table.rows):
+        first = f'<a href="{escape(links[index])}">{escape(label)}</a>' if links else escape(label)
+        rows.append(f"<tr><td>{first}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
+    body = "\n".join(rows)
+    return (
+        f'<div class="scroll"><table><caption>{escape(table.title)}</caption>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )

@@ -1,0 +1,86 @@
+"""Where an accuracy comes from, as data; and what makes the evaluator from it, here and in every worker."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.evaluators import EVALUATORS, evaluator
+from experiments.implementations import choice
+from topformer.bounds import COUNT, SEED
+from topformer.errors import StudyError
+from topformer.kinds import Anything, Text
+from topformer.schema import Section, key
+
+if TYPE_CHECKING:
+    from experiments.evaluators.base import EvaluatorMaker
+
+TOKENWORLD = "tokenworld"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokenworld:
+    """The embedded data set that a study makes for itself: images of the study's own size."""
+
+    training: int = field(default=2000, metadata=key(COUNT, "Number of training images."))
+    validation: int = field(default=300, metadata=key(COUNT, "Number of validation images."))
+    seed: int = field(default=0, metadata=key(SEED, "Seed of the whole set."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatorDefinition:
+    """Where the accuracy comes from."""
+
+    kind: str = field(metadata=key(choice(EVALUATORS), "Evaluator."))
+    data: str = field(
+        metadata=key(
+            Text(), "`tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder."
+        )
+    )
+    budget: int = field(metadata=key(COUNT, "Iterations of each training."))
+    settings: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata=key(Anything(table=True), "Settings of that evaluator that differ from its defaults."),
+    )
+    tokenworld: Tokenworld = field(
+        default_factory=Tokenworld,
+        metadata=key(Section(Tokenworld), "The set that is made where `data` is tokenworld."),
+    )
+
+
+def study_evaluator(
+    definition: EvaluatorDefinition, *, height: int, width: int, data: Path, note: Callable[[str], None]
+) -> "EvaluatorMaker":
+    """What makes the evaluator; its embedded data set is written where it is not there yet.
+
+    Args:
+        definition: Where the accuracy comes from.
+        height: Input height of the candidates in pixels.
+        width: Input width.
+        data: Where the embedded data set is kept, if it is asked for.
+        note: Told when images are drawn.
+
+    Raises:
+        StudyError: Images of the embedded set are square, the study's are not.
+        DataError: The folder holds another data set.
+        StorageError: The disk does not take the images.
+    """
+    folder = Path(definition.data)
+    if definition.data == TOKENWORLD:
+        folder = _write_tokenworld(definition.tokenworld, height, width, data, note)
+    # Plain values, because a worker gets them by pickle.
+    return partial(evaluator, definition.kind, folder, dict(definition.settings))
+
+
+def _write_tokenworld(wanted: Tokenworld, height: int, width: int, data: Path, note: Callable[[str], None]) -> Path:
+    from experiments.data.tokenworld.write import write_tokenworld
+
+    if width != height:
+        raise StudyError(f"images of {TOKENWORLD} are square, got space.height {height} and width {width}")
+    folder = data / f"{TOKENWORLD}-{height}-{wanted.training}-{wanted.validation}-seed{wanted.seed}"
+    if not folder.exists():
+        note(f"drawing {wanted.training + wanted.validation:,} images of {TOKENWORLD} into {folder}")
+    return write_tokenworld(
+        folder, size=height, training=wanted.training, validation=wanted.validation, seed=wanted.seed
+    )

@@ -1,0 +1,234 @@
+"""The trials of a sweep: ask the sampler, decide by cost, and let sampler and storage learn what became of each."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from analysis.records.record import Key, Record, State
+from experiments.search.samplers import EXHAUSTIVE
+from experiments.search.screening import Assessment
+from experiments.search.searcher import Observation, Proposal, Searcher
+from experiments.search.status import Results, values
+from experiments.search.storage import StorageReplica
+from experiments.search.study import Study
+from experiments.trials.run_folder import RunFolder
+from experiments.trials.trial import EnqueuedTrial, Standing, Trial
+from search_space.candidate import Candidate
+from topformer.errors import StudyError
+
+DUPLICATES = 20
+"""Known designs in a row after which an unknown one is drawn without the sampler."""
+DRAWN = 10_000
+"""Designs that are drawn at a time to find unknown ones; about a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A trial that was handed out and has no record yet."""
+
+    proposal: Proposal
+    trial: Trial
+
+
+class SamplerSource:
+    """A `TrialSource` of designs that a sampler chooses, after those that are due: begun ones, then anchors.
+
+    Attributes:
+        exhausted: Whether nothing is left to ask for, although fewer designs are evaluated than the study wants.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        folder: RunFolder,
+        results: Results,
+        *,
+        earlier: Sequence[Record],
+        note: Callable[[str], None],
+    ) -> None:
+        """Take up the history and the unfinished evaluations of a run folder.
+
+        Args:
+            study: What is searched.
+            folder: Where it runs.
+            results: Empty; the source keeps it up to date.
+            earlier: What the folder's records say.
+            note: Told what the user should know.
+
+        Raises:
+            StorageError: The storage or the disk does not answer.
+            StudyError: The URL of the storage is none.
+        """
+        self._study, self._results, self._note = study, results, note
+        self.exhausted = False
+        self._open: dict[Key, _Open] = {}
+        self._duplicates = 0
+        self._leftover: Iterator[Mapping[str, str]] | None = None
+        self._is_drawing = study.definition.sampler == EXHAUSTIVE
+        results.add(earlier)
+        self._next_number = max((record.trial for record in earlier), default=-1) + 1
+        self._connect(folder, [self._observation(record) for record in earlier])
+        self._enqueue(folder)
+
+    def _connect(self, folder: RunFolder, history: list[Observation]) -> None:
+        definition = self._study.definition
+        choices = {axis.name: axis.labels for axis in self._study.space.axes}
+        directions = [goal.direction for goal in self._study.objectives]
+        name = f"{definition.name}-{folder.run}"
+        self._replica = StorageReplica(
+            definition.storage, folder.path, name=name, directions=directions, choices=choices
+        )
+        self._searcher = Searcher(
+            definition.sampler,
+            directions=directions,
+            choices=choices,
+            # A continued sweep must not repeat the proposals of its start.
+            seed=definition.seed + 1_000_003 * len(history),
+            trials=definition.trials,
+        )
+        self._searcher.restore(history)
+        self._replica.reconcile(history)
+
+    def _enqueue(self, folder: RunFolder) -> None:
+        """What is due before the sampler is asked."""
+        candidate = self._study.space.candidate
+        begun = [trial for trial in folder.begun() if not self._is_known(self._key(candidate(trial.labels)))]
+        if begun:
+            self._note(f"{len(begun)} unfinished evaluations continue from their checkpoints")
+        anchors = [EnqueuedTrial(labels=labels, origin="anchor") for labels in self._study.anchors()]
+        self._enqueued = deque([*begun, *anchors])
+        self._next_number = max([self._next_number, *(trial.number + 1 for trial in begun if trial.number is not None)])
+
+    @property
+    def standing(self) -> Standing:
+        """How far it is."""
+        budget, status = self._study.fidelity.budget, self._results.status
+        return Standing(spent=status.complete * budget, total=status.trials * budget, text=str(status))
+
+    def next(self) -> Trial | None:
+        """The next design that is not known, evaluated or pruned."""
+        while self._is_wanted():
+            enqueued = self._enqueued.popleft() if self._enqueued else None
+            labels = enqueued.labels if enqueued is not None else self._chosen()
+            if self.exhausted:
+                return None
+            proposal = self._searcher.ask(self._study.space, labels)
+            if self._is_known(self._key(proposal.candidate)):
+                self._searcher.forget(proposal)
+                self._duplicates += 1
+                continue
+            self._duplicates = 0
+            return self._accept(proposal, enqueued)
+        return None
+
+    def tell(self, record: Record) -> None:
+        """What became of a trial: into the counts, then to the sampler, then into the storage."""
+        observation = self._observation(record)
+        proposal = self._open.pop(record.key).proposal
+        self._results.add([record])
+        if record.state is not State.PRUNED:
+            self._searcher.tell(proposal, observation)
+        self._replica.add([observation])
+
+    def _is_wanted(self) -> bool:
+        """Whether another design should be asked for."""
+        running = sum(not opened.trial.pruned for opened in self._open.values())
+        if self.exhausted or self._results.complete + running >= self._study.definition.trials:
+            return False
+        if self._asked >= self._study.definition.asked:
+            self._give_up(f"asked for {self._study.definition.asked:,} designs, as many as the study allows")
+        return not self.exhausted
+
+    @property
+    def _asked(self) -> int:
+        """Designs that were handed out, by this process or an earlier one."""
+        return len(self._results) + len(self._open)
+
+    def _give_up(self, why: str) -> None:
+        self.exhausted = True
+        self._note(why)
+
+    def _key(self, candidate: Candidate) -> Key:
+        return Key(candidate.fingerprint, self._study.fidelity, self._study.definition.seed)
+
+    def _is_known(self, key: Key) -> bool:
+        return key in self._results or key in self._open
+
+    def _accept(self, proposal: Proposal, enqueued: EnqueuedTrial | None) -> Trial:
+        """The trial of a proposal; where cost decides against it, the sampler learns so at once."""
+        assessment = self._study.screen.assess(proposal.candidate)
+        self._searcher.constrain(proposal, assessment.constraints)
+        trial = self._trial(proposal, assessment, enqueued or EnqueuedTrial(labels=proposal.labels, origin="sampler"))
+        self._next_number = max(self._next_number, trial.number + 1)
+        self._open[trial.key] = _Open(proposal, trial)
+        if trial.pruned:
+            # Costs nothing to find out again, so that it need not be on disk first.
+            constraints = assessment.constraints
+            observation = Observation(
+                trial=trial.number, state=State.PRUNED, labels=trial.labels, constraints=constraints
+            )
+            self._searcher.tell(proposal, observation)
+        return trial
+
+    def _trial(self, proposal: Proposal, assessment: Assessment, asked: EnqueuedTrial) -> Trial:
+        explained = {} if assessment.reason else self._study.screen.explain(proposal.candidate)
+        return Trial(
+            study=self._study.identity,
+            number=self._next_number if asked.number is None else asked.number,
+            candidate=proposal.candidate,
+            evaluator=self._study.evaluator,
+            fidelity=self._study.fidelity,
+            seed=self._study.definition.seed,
+            origin=asked.origin,
+            labels=proposal.labels,
+            metrics=assessment.metrics,
+            details={"constraints": dict(assessment.constraints), **explained},
+            pruned=assessment.reason,
+        )
+
+    def _chosen(self) -> Mapping[str, str] | None:
+        """Labels of a design that is left of the space; None for the sampler's choice, and where none is left."""
+        if not self._is_drawing and self._duplicates < DUPLICATES:
+            return None
+        if not self._is_drawing:
+            self._draw()
+        self._leftover = self._leftover or self._unknown()
+        labels = next(self._leftover, None)
+        if labels is None:
+            self._give_up(f"no design of the space is left to ask for, after {self._asked:,}")
+        return labels
+
+    def _draw(self) -> None:
+        """Stop asking the sampler: for one design, or for good where half of the space is known."""
+        self._is_drawing = self._study.space.count() <= 2 * self._asked
+        if self._is_drawing or self._leftover is None:
+            what = "what is left of the space is" if self._is_drawing else "in such a case one design is"
+            self._note(f"the sampler proposed {DUPLICATES} known designs in a row: {what} drawn at random")
+
+    def _unknown(self) -> Iterator[Mapping[str, str]]:
+        """Labels of the designs without a record, in seeded random order; a large space is drawn in portions."""
+        space, seed = self._study.space, self._study.definition.seed
+        total = space.count()
+        for turn in count():
+            for candidate in space.sample(seed + turn, min(total, DRAWN)):
+                if not self._is_known(self._key(candidate)):
+                    yield self._labels(candidate)
+            if total <= DRAWN or self._asked >= total:
+                return
+
+    def _labels(self, candidate: Candidate) -> Mapping[str, str]:
+        labels = self._study.space.labels_of(candidate)
+        if labels is None:
+            raise StudyError(f"space {self._study.space.name} cannot express its own {candidate.fingerprint}")
+        return labels
+
+    def _observation(self, record: Record) -> Observation:
+        complete = record.state is State.COMPLETE
+        return Observation(
+            trial=record.trial,
+            state=record.state,
+            labels=record.labels,
+            values=values(record, self._study.objectives) if complete else (),
+            constraints=record.details.get("constraints", {}),
+        )

@@ -8,16 +8,17 @@ of a seed; the share is that of the evaluated designs' accuracies without noise,
 limit and the front. Designs beyond the limit cost a proposal and no evaluation, as in a sweep. All samplers begin with
 Tiny.
 
-`tpe-told` is the sampler `tpe` when it is told of the designs that were pruned by cost; `optuna-tpe` is Optuna's
-TPESampler as its documentation shows it, with the limit as a constraint.
+`tpe-told` is the sampler `tpe` when it is told of the designs that were pruned by cost, with the limit as a constraint;
+`optuna-tpe` is Optuna's TPESampler with the settings that it has by itself, told the same.
 """
 
 import argparse
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
+from itertools import count
 from random import Random
 from types import MappingProxyType
 
@@ -28,9 +29,8 @@ from numpy.typing import NDArray
 from analysis.records.record import State
 from analysis.results.pareto import hypervolume
 from benchmarks.synthetic_accuracy import ACCURACIES, NOISE
-from experiments.search.definition import LATENCY, Limits
+from experiments.search.definition import ACCURACY, LATENCY, Limits, StudyDefinition
 from experiments.search.ehvi.designs import Designs
-from experiments.search.ehvi.sampler import EHVISampler
 from experiments.search.searcher import Observation, OptunaChooser, Searcher
 from search_space.latency.calibration.devices import device
 from search_space.spaces.enumeration import Enumeration, enumerated
@@ -40,12 +40,11 @@ from search_space.spaces.space import space
 
 Floats = NDArray[np.float64]
 
-DEFAULT = "ehvi"
+DEFAULT = next(str(item.default) for item in fields(StudyDefinition) if item.name == "sampler")
 DEVICE = "snapdragon-865"
 LIMITS = Limits(latency_ms=40)
 SHOWN = (20, 60, 120)
 """Evaluations after which the table shows a share, beside the last."""
-_DIRECTIONS = ("max", "min")
 _REPEATS = 20
 
 
@@ -136,32 +135,39 @@ def evaluated(found: World, ask: Ask, evaluations: int, seed: int) -> list[int]:
     return [index for index, is_within in tried.items() if is_within]
 
 
-def product(name: str, found: World, seed: int, evaluations: int, *, is_told: bool) -> Ask:
+def product(name: str, found: World, seed: int, evaluations: int) -> Ask:
     """A sampler of the product."""
     chosen = found.listed.space
-    choices = {axis.name: axis.labels for axis in chosen.axes}
-    searcher = Searcher(name, directions=_DIRECTIONS, choices=choices, seed=seed, trials=evaluations)
-    numbers: Iterator[int] = iter(range(10**9))
+    searcher = Searcher(
+        name,
+        directions=("max", "min"),
+        choices={axis.name: axis.labels for axis in chosen.axes},
+        seed=seed,
+        trials=evaluations,
+        designs=partial(_designs, found, seed),
+        objectives=(ACCURACY, LATENCY),
+    )
+    numbers = count()
 
     def ask(labels: Mapping[str, str] | None) -> tuple[Mapping[str, str], Answer]:
         proposal = searcher.ask(chosen, labels)
 
-        def answer(state: State | None, values: tuple[float, ...], excess: float) -> None:
-            if state is None or (state is State.PRUNED and not is_told):
+        def answer(state: State | None, values: tuple[float, ...], _excess: float) -> None:
+            if state is not State.COMPLETE:
                 searcher.forget(proposal)
                 return
-            limits = {LATENCY: excess}
-            searcher.constrain(proposal, limits)
-            searcher.tell(
-                proposal,
-                Observation(
-                    trial=next(numbers), state=state, labels=proposal.labels, values=values, constraints=limits
-                ),
-            )
+            number = next(numbers)
+            searcher.tell(proposal, Observation(trial=number, state=state, labels=proposal.labels, values=values))
 
         return proposal.labels, answer
 
     return ask
+
+
+def _designs(found: World, seed: int) -> Designs:
+    designs = Designs(found.listed.space, LIMITS, device(DEVICE))
+    designs.add_listed(seed=seed)
+    return designs
 
 
 def plain(sampler: optuna.samplers.BaseSampler, found: World) -> Ask:
@@ -186,21 +192,16 @@ def plain(sampler: optuna.samplers.BaseSampler, found: World) -> Ask:
     return ask
 
 
-def ehvi(found: World, seed: int) -> Ask:
-    """The product's sampler for exact costs."""
-    designs = Designs(found.listed.space, LIMITS, device(DEVICE))
-    designs.add_listed(seed=seed)
-    return plain(EHVISampler(designs, ("accuracy", LATENCY), seed=seed), found)
+def told_tpe(found: World, seed: int) -> Ask:
+    """The product's TPE, told of what was pruned."""
+    return plain(optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed), found)
 
 
 SAMPLERS: Mapping[str, Callable[[World, int, int], Ask]] = MappingProxyType(
     {
-        "random": lambda found, seed, number: product("random", found, seed, number, is_told=False),
-        "nsga2": lambda found, seed, number: product("nsga2", found, seed, number, is_told=True),
-        "tpe-told": lambda found, seed, number: product("tpe", found, seed, number, is_told=True),
-        "tpe": lambda found, seed, number: product("tpe", found, seed, number, is_told=False),
+        **{name: partial(product, name) for name in ("random", "nsga2", "tpe", "ehvi")},
+        "tpe-told": lambda found, seed, _: told_tpe(found, seed),
         "optuna-tpe": lambda found, seed, _: plain(optuna.samplers.TPESampler(seed=seed), found),
-        "ehvi": lambda found, seed, _: ehvi(found, seed),
     }
 )
 

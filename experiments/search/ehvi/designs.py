@@ -14,11 +14,11 @@ from experiments.search.definition import LATENCY, Limits
 from search_space.axes.axis import Axis
 from search_space.cost.table import costs
 from search_space.latency.calibration.devices import device as load_device
-from search_space.latency.calibration.devices import devices
+from search_space.latency.devices import devices
 from search_space.latency.estimate import LatencyTable
 from search_space.latency.model import DeviceModel
 from search_space.spaces.enumeration import enumerated
-from search_space.spaces.sampling import Recorder
+from search_space.spaces.sampling import RecordingChooser
 from search_space.spaces.space import Space
 from topformer.errors import SpaceError, StorageError
 
@@ -118,7 +118,7 @@ class Designs:
     def _neighbour(self, labels: Mapping[str, str], random: Random) -> dict[str, str] | None:
         axis = random.choice([axis for axis in self.space.axes if axis.name in labels and len(axis.labels) > 1])
         other = random.choice([label for label in axis.labels if label != labels[axis.name]])
-        recorder = Recorder(_Changed({**labels, axis.name: other}, random))
+        recorder = RecordingChooser(_Changed({**labels, axis.name: other}, random))
         try:
             self.space.suggest(recorder)
         except SpaceError:

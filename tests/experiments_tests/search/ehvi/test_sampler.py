@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import optuna
 import pytest
+from optuna.study import StudyDirection
 
 from experiments.search.definition import Limits
 from experiments.search.ehvi.designs import Designs
@@ -37,7 +38,7 @@ class Asked:
         self.space, self._accuracy, self._costs = small, accuracy, costs
         self.designs = Designs(small, limits, device(DEVICE))
         self.designs.add_listed()
-        directions = ["maximize", *("minimize" for _ in costs)]
+        directions = [StudyDirection.MAXIMIZE, *(StudyDirection.MINIMIZE for _ in costs)]
         sampler = EHVISampler(self.designs, ("accuracy", *costs), seed=seed)
         self.study = optuna.create_study(directions=directions, sampler=sampler)
 

@@ -133,7 +133,8 @@ def _innermost(name: str, found: object, wanted: object) -> str:
 
 def _take(lock: IO[str], folder: Path, holds: str) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A lock of this process alone: flock's would live on in children that load data, seconds after a kill.
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
         raise StudyError(f"another {holds} runs in {folder} (process {lock.read().strip()})") from None

@@ -69,7 +69,7 @@ def test_the_python_example_of_the_readme_runs_and_prints_what_it_says(capsys: p
 def test_every_command_line_of_the_readme_and_the_docs_parses() -> None:
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     lines = [
-        line for page in pages for line in re.findall(r"^ {4}topformer (.*)$", page.read_text("utf-8"), re.MULTILINE)
+        line for page in pages for line in re.findall(r"^ {4}topformer (\S.*)$", page.read_text("utf-8"), re.MULTILINE)
     ]
     assert len(lines) >= 7
     for line in lines:

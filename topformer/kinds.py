@@ -229,6 +229,18 @@ class Entries(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Fits(Kind):
+    """A value that a function accepts."""
+
+    words: str
+    accepts: Callable[[object], bool]
+
+    def problems(self, where: str, value: object) -> list[str]:
+        """As in every kind."""
+        return [] if self.accepts(value) else _wrong(where, self.words, value)
+
+
+@dataclass(frozen=True, slots=True)
 class Anything(Kind):
     """A value, or a table, whose meaning is checked elsewhere."""
 

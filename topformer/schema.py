@@ -4,7 +4,7 @@ A key of a file is one field, with `key` as its metadata:
 
     trials: int = field(metadata=key(COUNT, "Evaluated designs asked for."))
 
-`read` makes the dataclass of a table of TOML or JSON, `check` tests one value, `check_fields` those of an object.
+`read` makes the dataclass of a table of TOML or JSON, `check` tests one value.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -75,16 +75,6 @@ def check(name: str, value: object, kind: Kind, error: type[ExplorerError] = Des
     """
     if problems := kind.problems(name, value):
         refuse(problems, error)
-
-
-def check_fields(instance: "DataclassInstance", error: type[ExplorerError] = StudyError) -> None:
-    """Every key of an object is accepted, for its `__post_init__`.
-
-    Raises:
-        error: Some are not; the message lists all of them.
-    """
-    found = keys(type(instance))
-    refuse([problem for name, _, kind in found for problem in kind.problems(name, getattr(instance, name))], error)
 
 
 def check_member(name: str, value: object, kind: type[StrEnum]) -> None:

@@ -131,6 +131,6 @@ def _is_whole(line: bytes) -> bool:
     """Whether only the newline is missing: an object cut anywhere else is no JSON."""
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

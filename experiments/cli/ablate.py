@@ -199,7 +199,7 @@ def _settings(given: Sequence[str]) -> dict[str, Any]:
     for text in given:
         try:
             settings |= tomllib.loads(text)
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # no TOML, thousands of digits, brackets within brackets
             raise InputError(
                 f"--set must be KEY=VALUE with a value as in TOML, such as batch=16, got {text!r}"
             ) from None

@@ -13,6 +13,7 @@ from experiments.emulate.folder import CPU, counting, emulator
 from experiments.emulate.setup import EmulationError, carry_out, check_ready
 from topformer.deployment.export import Exported
 from topformer.errors import InputError
+from topformer.files import read_text
 
 KINDS = ("fma", "neon", "loads", "stores", "branches", "other")
 """Kinds of instructions; together they are all."""
@@ -81,6 +82,10 @@ class CountRow:
 _TEXTS = ("network", "design", "height", "width", "runtime", "emulator", "cpu", "model_sha256")
 COLUMNS = (*_TEXTS, *_NUMBERS)
 """Columns of a file of counts."""
+
+
+LARGEST = 64 * 2**20
+"""Bytes of a file that are read at most: a row takes about 1,300."""
 
 
 def count(exported: Exported, folder: Path, *, network: str, design: str, forwards: int = 1) -> CountRow:
@@ -210,10 +215,7 @@ def read(path: Path) -> Iterator[CountRow]:
     Raises:
         InputError: It cannot be read, misses a column, or has a value that is none; the message has the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the counts {path}: {error}") from None
+    text = read_text(path, what="counts", most=LARGEST)
     reader = csv.DictReader(io.StringIO(text), strict=True)
     if text and tuple(reader.fieldnames or ()) != COLUMNS:
         raise InputError(f"{path} must have the columns {', '.join(COLUMNS)}")

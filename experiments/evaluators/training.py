@@ -16,14 +16,16 @@ from experiments.training.job import TrainingJob
 from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress
 from experiments.training.recipes import Recipe, with_size
 from experiments.training.scores import group_means
-from experiments.training.settings import Machine
+from experiments.training.settings import Machine, value_problems
 from experiments.training.tensors import write_tensors
 from search_space.candidate import Candidate
+from topformer.bounds import COUNT
 from topformer.errors import EvaluationError, StudyError, unknown_name
 from topformer.files import read_object, write_json
+from topformer.schema import check, refuse
 
 IDENTITY = "evaluation.json"
-VERSION = 2
+VERSION = "2: one decoder and one training behind every command"
 """Part of the identity of every evaluation: it rises when the same settings begin to give other numbers.
 
 Since 2, both loops read the same files with one decoder, and mmsegmentation's has one construction.
@@ -152,11 +154,10 @@ def read_settings(
         machine: The same.
 
     Raises:
-        StudyError: An unknown key, or a value that is not accepted.
+        StudyError: Unknown keys, or values that are not accepted; the message lists all of them.
     """
-    for name in values:
-        if name not in accepted:
-            raise StudyError(unknown_name("evaluator setting", name, accepted))
+    unknown = [unknown_name("evaluator setting", name, accepted) for name in values if name not in accepted]
+    refuse([*unknown, *value_problems(type(recipe), values), *value_problems(Machine, values)], StudyError)
     of_machine = {item.name for item in fields(Machine)}
     changes: dict[str, Any] = {name: value for name, value in values.items() if name not in of_machine}
     machine_changes: dict[str, Any] = {name: value for name, value in values.items() if name in of_machine}
@@ -193,8 +194,7 @@ def identity(settings: Mapping[str, Any], candidate: Candidate, *, budget: int, 
     Raises:
         StudyError: The budget is no positive number of iterations, or the seed out of range.
     """
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
-        raise StudyError(f"budget must be an integer of at least 1, got {budget!r}")
+    check("budget", budget, COUNT, StudyError)
     check_seed(seed)
     return {"evaluator": dict(settings), "candidate": candidate.fingerprint, "budget": budget, "seed": seed}
 

@@ -20,8 +20,8 @@ from topformer import __version__
 from topformer.bounds import LABEL
 from topformer.codec import fingerprint, to_json
 from topformer.deployment.boundary import Boundary
-from topformer.errors import InputError, StorageError
-from topformer.files import replacing, write_json
+from topformer.errors import InputError
+from topformer.files import write_json, write_text
 from topformer.presets import PRESETS
 from topformer.schema import check
 
@@ -237,13 +237,8 @@ def write_device(found: Calibration, parent: Path, *, overwrite: bool = False) -
     folder = parent / found.model.name
     if (folder / "device.toml").exists() and not overwrite:
         raise InputError(f"there is a device in {folder} already; choose another name, or ask for it to be overwritten")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make {folder}: {error.strerror or error}") from error
-    for name, text in (("measured.csv", _measured_csv(found)), ("device.toml", _device_toml(found))):
-        with replacing(folder / name) as fresh:
-            fresh.write_text(text, encoding="utf-8")
+    write_text(folder / "measured.csv", _measured_csv(found))
+    write_text(folder / "device.toml", _device_toml(found))
     write_coefficients(folder)
     return folder
 

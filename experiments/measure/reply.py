@@ -1,11 +1,11 @@
 """What a device replies, checked before anything is computed from it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from experiments.measure.commands import MeasureError, shown
+from topformer.files import parse_json
 from topformer.kinds import is_number
 
 ROLES = ("candidate", "reference")
@@ -57,8 +57,8 @@ def read_reply(output: str, device: str) -> DeviceReply:
     """
     lines = [line for line in output.splitlines() if line.strip()]
     try:
-        values = json.loads(lines[-1])
-    except (IndexError, ValueError, RecursionError):  # the last of brackets within brackets
+        values = parse_json(lines[-1], device, MeasureError) if lines else None
+    except MeasureError:
         values = None
     if not isinstance(values, dict):
         raise MeasureError(f"{device}: expected one line of JSON, got {shown(lines[-1:]) or 'nothing'!r}")

@@ -15,6 +15,7 @@ from topformer.codec import fingerprint, to_json
 from topformer.design import Design
 from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError
+from topformer.files import read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,9 @@ class MeasuredRow:
 COLUMNS = tuple(item.name for item in fields(MeasuredRow))
 """Columns of the file, in order."""
 
+LARGEST = 64 * 2**20
+"""Bytes of a file that are read at most: a row takes about 1,300."""
+
 _KINDS = {item.name: item.type for item in fields(MeasuredRow)}
 ROUNDED = 1e-3
 """Share by which a stored ratio may differ from that of the stored times, which are rounded."""
@@ -155,12 +159,7 @@ def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
         InputError: There is no such file, or a column is missing, or a value is of the wrong kind or impossible; the
             message has the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read the rows {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"cannot read the rows {path}: {error}") from None
+    text = read_text(path, what="rows", most=LARGEST)
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
         numbered = [(reader.line_num, values) for values in reader]

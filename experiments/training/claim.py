@@ -1,7 +1,8 @@
 """Whose training a folder holds: asked in the same way by every loop, and told by plain data alone."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,24 @@ _BEGUN = (WEIGHTS, RESULT, CHECKPOINT, "*/iter_*.pth", "*/epoch_*.pth")
 """Files that only a training that was begun has left."""
 _STARTS = ("initial.pth", "start.json")
 """Files that belong to the training that was to be."""
+
+
+@contextmanager
+def claimed(out: Path, training: Mapping[str, Any], *, name: str = CLAIM, first: bool = True) -> Iterator[None]:
+    """Hold a folder for a training while the block runs; errors as in `claim`, or another process trains there.
+
+    Args:
+        out: The folder.
+        training: Everything that the weights depend on, as plain JSON.
+        name: The file in which that stands.
+        first: Whether this is the first process of the training; the others leave it to that one.
+    """
+    if not first:
+        yield
+        return
+    with files.held(out, "training"):
+        claim(out, training, name=name)
+        yield
 
 
 def claim(out: Path, training: Mapping[str, Any], *, name: str = CLAIM) -> None:

@@ -1,12 +1,15 @@
 """What can be set: rules for every value of a recipe and of a machine, in one place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, get_type_hints
 
-from topformer.errors import StudyError, unknown_name
+from topformer.bounds import COUNT, LOADERS, NATURAL, SIDE
+from topformer.errors import StudyError
+from topformer.kinds import Choice, Fits, Flag, Integer, Kind, Number, is_integer
+from topformer.schema import refuse
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -15,77 +18,81 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16")
 COMPILERS = ("none", "inductor", "cudagraphs")
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {"device": DEVICES, "precision": PRECISIONS, "compile": COMPILERS}
-"""Accepted words of each setting that is one."""
 
-_INFINITE = float("inf")
-_RULES: Mapping[str, tuple[float, float, str]] = {
-    "classes": (1, _INFINITE, "an integer of at least 1"),
-    "iterations": (1, _INFINITE, "an integer of at least 1"),
-    "epochs": (1, _INFINITE, "an integer of at least 1"),
-    "batch": (2, _INFINITE, "an integer of at least 2, because batch normalisation needs more than one value"),
-    "size": (32, _INFINITE, "a number of pixels of at least 32"),
-    "size_divisor": (1, _INFINITE, "an integer of at least 1"),
-    "learning_rate": (1e-12, _INFINITE, "a number above 0"),
-    "warmup_rate": (0, _INFINITE, "a number of at least 0"),
-    "warmup_epochs": (0, _INFINITE, "a number of at least 0"),
-    "least_rate": (0, _INFINITE, "a number of at least 0"),
-    "momentum": (0, 1, "a number from 0 to 1"),
-    "weight_decay": (0, _INFINITE, "a number of at least 0"),
-    "norm_weight_decay": (0, _INFINITE, "a number of at least 0"),
-    "warmup": (0, 1, "a share of the iterations, from 0 to 1"),
-    "warmup_factor": (0, 1, "a factor from 0 to 1"),
-    "warmup_iterations": (0, _INFINITE, "an integer of at least 0"),
-    "power": (0, _INFINITE, "a number of at least 0"),
-    "head_multiplier": (1e-12, _INFINITE, "a number above 0"),
-    "drop_path": (0, 0.999, "a probability below 1"),
-    "dropout": (0, 0.999, "a probability below 1"),
-    "flip": (0, 1, "a probability"),
-    "erase": (0, 1, "a probability"),
-    "label_smoothing": (0, 0.999, "a probability below 1"),
-    "ema_decay": (0, 0.999999, "a factor below 1"),
-    "cat_max_ratio": (0, 1, "a share from 0 to 1"),
-    "smallest_scale": (0.01, 100, "a factor from 0.01 to 100"),
-    "largest_scale": (0.01, 100, "a factor from 0.01 to 100"),
-    "validations": (1, _INFINITE, "an integer of at least 1"),
-    "loss_stride": (1, 64, "an integer from 1 to 64"),
-    "checkpoint_every": (1, _INFINITE, "an integer of at least 1"),
-    "threads": (1, _INFINITE, "an integer of at least 1"),
-    "workers": (0, _INFINITE, "an integer of at least 0"),
-    "crop": (1, _INFINITE, "two numbers of pixels"),
-    "scale": (1, _INFINITE, "two numbers of pixels"),
-    "evaluation_scale": (1, _INFINITE, "two numbers of pixels"),
-}
-"""Least and largest value of each number, and the same in words."""
+def _is_pixels(value: object) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2 and all(is_integer(one) and one > 0 for one in value)
+
+
+_PIXELS = Fits("two numbers of pixels", _is_pixels)
+_ABOVE_0 = Number("a number above 0", 1e-12)
+_NOT_NEGATIVE = Number("a number of at least 0", 0)
+_PROBABILITY = Number("a probability", 0, 1)
+_BELOW_1 = Number("a probability below 1", 0, 0.999)
+_FACTOR = Number("a factor from 0.01 to 100", 0.01, 100)
+
+_RULES: Mapping[str, Kind] = MappingProxyType(
+    {
+        "device": Choice(DEVICES),
+        "precision": Choice(PRECISIONS),
+        "compile": Choice(COMPILERS),
+        "classes": COUNT,
+        "iterations": COUNT,
+        "epochs": COUNT,
+        "batch": Integer(2, 10**9, "an integer of at least 2, because batch normalisation needs more than one value"),
+        "size": Integer(32, SIDE.largest, "a number of pixels of at least 32"),
+        "size_divisor": COUNT,
+        "learning_rate": _ABOVE_0,
+        "warmup_rate": _NOT_NEGATIVE,
+        "warmup_epochs": _NOT_NEGATIVE,
+        "least_rate": _NOT_NEGATIVE,
+        "momentum": Number("a number from 0 to 1", 0, 1),
+        "weight_decay": _NOT_NEGATIVE,
+        "norm_weight_decay": _NOT_NEGATIVE,
+        "warmup": Number("a share of the iterations, from 0 to 1", 0, 1),
+        "warmup_factor": Number("a factor from 0 to 1", 0, 1),
+        "warmup_iterations": NATURAL,
+        "power": _NOT_NEGATIVE,
+        "head_multiplier": _ABOVE_0,
+        "drop_path": _BELOW_1,
+        "dropout": _BELOW_1,
+        "flip": _PROBABILITY,
+        "erase": _PROBABILITY,
+        "label_smoothing": _BELOW_1,
+        "ema_decay": Number("a factor below 1", 0, 0.999999),
+        "cat_max_ratio": Number("a share from 0 to 1", 0, 1),
+        "smallest_scale": _FACTOR,
+        "largest_scale": _FACTOR,
+        "validations": COUNT,
+        "loss_stride": Integer(1, 64, "an integer from 1 to 64"),
+        "checkpoint_every": COUNT,
+        "threads": COUNT,
+        "workers": LOADERS,
+        "crop": _PIXELS,
+        "scale": _PIXELS,
+        "evaluation_scale": _PIXELS,
+    }
+)
+"""Name of a value to what it may be; one name means one thing in every recipe."""
+
+
+def value_problems(definition: "type[DataclassInstance]", values: Mapping[str, object]) -> list[str]:
+    """What is wrong with the values of fields of a recipe or a machine, a sentence each."""
+    found = []
+    for name, hint in get_type_hints(definition).items():
+        rule = Flag() if hint is bool else _RULES.get(name)
+        if rule is not None and name in values:
+            where = f"{name} of the training" if isinstance(rule, Choice) else name
+            found += rule.problems(where, values[name])
+    return found
 
 
 def check_values(values: "DataclassInstance") -> None:
-    """Every value for which there is a rule is of its type and in range.
+    """Every value for which there is a rule is accepted.
 
     Raises:
-        StudyError: One is not; the message shows it and says what is accepted.
+        StudyError: Some are not; the message lists them and says what is accepted.
     """
-    for name, kind in get_type_hints(type(values)).items():
-        value = getattr(values, name)
-        if name in _CHOICES:
-            if value not in _CHOICES[name]:
-                raise StudyError(unknown_name(f"{name} of the training", value, _CHOICES[name]))
-        elif kind is bool:
-            if not isinstance(value, bool):
-                raise StudyError(f"{name} must be true or false, got {value!r}")
-        elif name in _RULES:
-            _check_number(name, value, kind)
-
-
-def _check_number(name: str, value: object, kind: object) -> None:
-    least, largest, words = _RULES[name]
-    pair = kind not in (int, float)
-    numbers = (value if isinstance(value, (tuple, list)) and len(value) == 2 else ()) if pair else (value,)
-    accepted = (int, float) if kind is float else int
-    for number in numbers or (None,):
-        valid = isinstance(number, accepted) and not isinstance(number, bool)
-        if not (valid and isinstance(number, (int, float)) and isfinite(number) and least <= number <= largest):
-            raise StudyError(f"{name} must be {words}, got {value!r}")
+    refuse(value_problems(type(values), {item.name: getattr(values, item.name) for item in fields(values)}), StudyError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.data.folders import SegmentationFolder
 from experiments.training.checks import check_training
-from experiments.training.claim import claim
+from experiments.training.claim import claimed
 from experiments.training.job import TrainingJob
 from experiments.training.outcome import RESULT, WEIGHTS, Outcome, Progress
 from experiments.training.processes import rank
@@ -88,21 +88,20 @@ def train(
         source=source,
     )
     run = LOOPS[loop]()
-    if rank() == 0:
-        claim(out, {"loop": loop, **job.describe()})
-    if (out / RESULT).exists() and (out / WEIGHTS).exists():
-        finished: dict[str, Any] = read_object(out / RESULT)
-        return finished
-    outcome = run(job, out, machine=machine or Machine(checkpoint_every=2000), progress=progress)
-    result = {
-        **as_json(outcome.scores, folder.classes),
-        "validations": [{"iteration": done, "miou": miou} for done, miou in outcome.validations.items()],
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "iterations": recipe.iterations,
-        "loop": loop,
-    }
-    if rank() == 0:
-        write_tensors(out / WEIGHTS, outcome.weights)
-        write_json(out / RESULT, result)
-    return result
+    with claimed(out, {"loop": loop, **job.describe()}, first=rank() == 0):
+        if (out / RESULT).exists() and (out / WEIGHTS).exists():
+            finished: dict[str, Any] = read_object(out / RESULT)
+            return finished
+        outcome = run(job, out, machine=machine or Machine(checkpoint_every=2000), progress=progress)
+        result = {
+            **as_json(outcome.scores, folder.classes),
+            "validations": [{"iteration": done, "miou": miou} for done, miou in outcome.validations.items()],
+            "recipe": asdict(recipe),
+            "seed": seed,
+            "iterations": recipe.iterations,
+            "loop": loop,
+        }
+        if rank() == 0:
+            write_tensors(out / WEIGHTS, outcome.weights)
+            write_json(out / RESULT, result)
+        return result

@@ -1,5 +1,7 @@
 """Folders of results: one purpose, one process."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +52,27 @@ def test_two_processes_do_not_write_into_one_folder(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "StudyError: another sweep runs in" in done.stderr
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_child_that_outlives_a_killed_writer_does_not_hold_its_folder(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys, time\n"
+        "from pathlib import Path\n"
+        "from experiments.files import held\n"
+        "with held(Path(sys.argv[1]), 'training'):\n"
+        "    if (child := os.fork()) == 0:\n"
+        "        time.sleep(60)\n"
+        "    print(child, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    output = tmp_path / "child"
+    with output.open("w") as file:
+        subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")], stdout=file, check=False)
+    try:
+        with held(tmp_path / "run", "training"):
+            pass
+    finally:
+        os.kill(int(output.read_text()), signal.SIGKILL)
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:

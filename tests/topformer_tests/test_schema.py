@@ -12,6 +12,7 @@ from topformer.kinds import (
     Between,
     Choice,
     Entries,
+    Fits,
     Flag,
     Integer,
     Kind,
@@ -23,7 +24,7 @@ from topformer.kinds import (
     is_integer,
     is_number,
 )
-from topformer.schema import Section, Sections, check, check_fields, key, keys, read
+from topformer.schema import Section, Sections, check, key, keys, read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,7 @@ def test_definitions_can_be_read_as_a_table_of_keys() -> None:
         (Names(), ["a"], ["a", "a"], "without repetitions, got ['a', 'a']"),
         (Names(("a", "b"), "letter"), ["b"], ["c"], "unknown letter 'c'"),
         (Anything(table=True), {}, [], "a table, got []"),
+        (Fits("even", lambda value: value == 2), 2, 3, "even, got 3"),
         (NAME, "TopFormer 2.1", "../up", "at most 100 letters"),
         (NAME, "x", "/etc/passwd", "at most 100 letters"),
         (NAME, "x", "a.", "at most 100 letters"),
@@ -148,18 +150,6 @@ def test_true_is_no_number() -> None:
     assert not is_number(False)
     assert is_number(3)
     assert not is_number(float("nan"))
-
-
-def test_an_object_made_in_python_is_checked_by_the_same_kinds() -> None:
-    with pytest.raises(StudyError, match=r"2 mistakes:\n  inches must be .* got 0\n  spokes must be .* got '3'"):
-        check_fields(_unchecked(inches=0, spokes="3"))
-
-
-def _unchecked(**values: object) -> Wheel:
-    wheel = object.__new__(Wheel)
-    for name, value in values.items():
-        object.__setattr__(wheel, name, value)
-    return wheel
 
 
 def test_hostile_values_are_shown_short() -> None:

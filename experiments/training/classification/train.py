@@ -1,6 +1,7 @@
 """Pre-training of a design on a classification data set, from its folder to weights that a segmentation starts from."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 
 from experiments.data.image_folder import TRAIN, VAL, ClassFolder
 from experiments.training.checks import check_seed, check_share
-from experiments.training.claim import CHECKPOINT, claim
+from experiments.training.claim import CHECKPOINT, claimed
 from experiments.training.classification.data import TrainingOrder, training_batches, validation_batches
 from experiments.training.classification.loop import Pretraining
 from experiments.training.classification.recipes import PretrainRecipe
@@ -99,10 +100,10 @@ def pretrain(
         joined_processes(device) as own,
         torch.random.fork_rng(range(torch.cuda.device_count())),
         naming_what_ran_out(recipe.batch // world_size(), recipe.size, recipe.size),
+        ExitStack() as stack,
     ):
         ranks = Ranks(rank=rank(), world=world_size(), device=own)
-        if ranks.first:
-            claim(out, wanted, name=SETTINGS)
+        stack.enter_context(claimed(out, wanted, name=SETTINGS, first=ranks.first))
         ranks.wait()
         training = Pretraining(
             design,

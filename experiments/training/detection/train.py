@@ -11,7 +11,7 @@ from torch import Tensor
 
 from experiments.data.coco import CocoFolder
 from experiments.training.checks import check_seed
-from experiments.training.claim import claim
+from experiments.training.claim import claimed
 from experiments.training.detection.recipes import DetectionRecipe, configuration
 from experiments.training.memory import naming_what_ran_out
 from experiments.training.mmseg.configuration import as_python
@@ -100,23 +100,22 @@ def train_detector(
         initial=str((out / INITIAL).resolve()) if checkpoint else None,
     )
     check_seed(seed)
-    if rank() == 0:
-        claim(out, _training(design, recipe, folder, seed, checkpoint))
     scores = _ScoresHook()
     hooks = [FiniteLossHook(), scores, *([ProgressHook(progress)] if progress else [])]
     long, short = recipe.scale
-    with joined_processes(), naming_what_ran_out(recipe.batch // world_size(), short, long):
+    held = claimed(out, _training(design, recipe, folder, seed, checkpoint), first=rank() == 0)
+    with held, joined_processes(), naming_what_ran_out(recipe.batch // world_size(), short, long):
         if rank() == 0:
             write_start(out, as_python(settings), lambda: _initial(out, checkpoint, source or design, design, seed))
         wait_for_all()
         # pycocotools prints.
         with redirect_stdout(io.StringIO()):
             weights = run(settings, out / LOGS, hooks, scored=lambda: scores.last is not None, runner=_Runner)
-    assert scores.last is not None
-    result = {**scores.last, "recipe": asdict(recipe), "seed": seed, "images": dict(folder.images)}
-    if rank() == 0:
-        write_tensors(out / WEIGHTS, weights)
-        write_json(out / RESULT, result)
+        assert scores.last is not None
+        result = {**scores.last, "recipe": asdict(recipe), "seed": seed, "images": dict(folder.images)}
+        if rank() == 0:
+            write_tensors(out / WEIGHTS, weights)
+            write_json(out / RESULT, result)
     return result
 
 

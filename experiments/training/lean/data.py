@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from experiments.data.images import size_of
 from experiments.training.lean.batches import Pixels
 from experiments.training.lean.pixels import Mixed, Sizes
 from topformer.errors import DataError, StorageError
-from topformer.files import write_json
+from topformer.files import read_object, write_json
 
 PART = 64
 """Images that are decoded between two notes of how far a file is."""
@@ -129,7 +128,7 @@ def _mapped(folder: SegmentationFolder, split: str, cache: Path, sizes: Sizes) -
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(stem.with_suffix(".lock")):
-            done = json.loads(note.read_text(encoding="ascii"))["done"] if note.exists() and data.exists() else 0
+            done = read_object(note)["done"] if note.exists() and data.exists() else 0
             pixels = np.memmap(data, np.uint8, "r+" if done else "w+", shape=shape)
             for first in range(done, count, PART):
                 part = range(first, min(first + PART, count))

@@ -3,11 +3,13 @@
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from tests.experiments_tests.ablations.stand_in import Formula
 from topformer.errors import InputError, StudyError
 from topformer.presets import NANO
 
+PUBLISHED = ROOT / "docs" / "ablations" / "records.jsonl"
 BASE = Base(name="nano", candidate=Candidate(design=NANO, height=128, width=128))
 
 
@@ -102,6 +105,27 @@ def test_an_outlook_runs_nothing_and_knows_the_pace(tmp_path: Path) -> None:
     assert (len(found.plan.jobs), found.plan.reused) == (4, 4)
     # Two rounds of two workers at 0.05 s each.
     assert found.seconds == pytest.approx(0.1)
+
+
+@dataclass(frozen=True)
+class Published(Formula):
+    """The evaluator of the published ablation, by its own account."""
+
+    metric = "miou@tokenworld-128"
+
+    def describe(self) -> Mapping[str, Any]:
+        settings: dict[str, Any] = next(iter(JsonlStore(PUBLISHED))).details["evaluator"]
+        return settings
+
+
+def test_the_published_runs_of_the_first_schema_are_paid_for(tmp_path: Path) -> None:
+    shutil.copy(PUBLISHED, tmp_path / "records.jsonl")
+    tables = [table(name) for name in table_names()]
+    make = partial(Published, log=tmp_path / "log")
+    found = outlook(tables, asked(seeds=3, budget=1200), tmp_path, evaluator=make)
+    assert (len(found.plan.jobs), found.plan.reused) == (0, 45)
+    shorter = outlook(tables, asked(seeds=3, budget=800), tmp_path, evaluator=make)
+    assert (len(shorter.plan.jobs), shorter.plan.reused) == (45, 0)
 
 
 def test_tables_are_remade_from_records_alone(tmp_path: Path) -> None:

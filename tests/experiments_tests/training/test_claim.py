@@ -1,5 +1,8 @@
 """Whose training a folder holds, asked by every loop alike; what earlier versions left is answered in one sentence."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +10,7 @@ import pytest
 
 from experiments.cli import main
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.training.claim import CLAIM, claim
+from experiments.training.claim import CLAIM, claim, claimed
 from topformer.errors import StudyError
 
 TRAINING = {"loop": "lean", "recipe": {"batch": 8, "crop": (64, 64)}, "seed": 0}
@@ -22,6 +25,20 @@ def test_the_same_training_goes_on(tmp_path: Path) -> None:
     claim(tmp_path / "run", TRAINING)
     (tmp_path / "run" / "checkpoint.pt").touch()
     claim(tmp_path / "run", TRAINING)
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from experiments.training.claim import claimed\n"
+        "with claimed(Path(sys.argv[1]), {'seed': 0}): pass"
+    )
+    with claimed(tmp_path, {"seed": 0}):
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False
+        )
+    assert f"StudyError: another training runs in {tmp_path} (process {os.getpid()})" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,17 @@ def test_a_refused_value_is_shown_with_what_is_accepted(name: str, value: object
     assert accepted in str(caught.value)
 
 
+def test_all_mistakes_of_a_table_are_said_at_once() -> None:
+    with pytest.raises(StudyError) as caught:
+        read(learning_rat=1e-3, batch=1, threads=True)
+    assert [line.split()[:3] for line in str(caught.value).splitlines()] == [
+        ["3", "mistakes:"],
+        ["unknown", "evaluator", "setting"],
+        ["batch", "must", "be"],
+        ["threads", "must", "be"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("crop", (0, 64)), ("crop", 64), ("scale", (64, 64, 64)), ("evaluation_scale", (64, True))]
 )

@@ -6,7 +6,7 @@ The space `paper` around Tiny at 512 x 512 on a Snapdragon 865, at most 40 ms: a
 and a made-up accuracy (benchmarks/synthetic_accuracy.py), so the exact front is known. Every evaluation adds the noise
 of a seed; the share is that of the evaluated designs' accuracies without noise, between the worst accuracy within the
 limit and the front. Designs beyond the limit cost a proposal and no evaluation, as in a sweep. All samplers begin with
-Tiny.
+Tiny; a repeated design costs no evaluation.
 
 `tpe-told` is the sampler `tpe` when it is told of the designs that were pruned by cost, with the limit as a constraint;
 `optuna-tpe` is Optuna's TPESampler with the settings that it has by itself, told the same.
@@ -48,6 +48,21 @@ SHOWN = (20, 60, 120)
 _REPEATS = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a proposal.
+
+    Attributes:
+        state: Complete, or pruned by cost.
+        values: Accuracy and latency of a complete one, else empty.
+        excess: By how much P(latency > limit) is too large.
+    """
+
+    state: State
+    values: tuple[float, ...]
+    excess: float
+
+
 @dataclass(frozen=True, eq=False)
 class World:
     """All designs with what is true of them.
@@ -75,6 +90,14 @@ class World:
         within = np.flatnonzero(self.excess <= 0)
         return self._volume(np.asarray(evaluated)) / self._volume(within)
 
+    def outcome(self, index: int, noise: np.random.Generator) -> Outcome:
+        """Of an evaluation, or of costs that decide against it."""
+        excess = float(self.excess[index])
+        if excess > 0:
+            return Outcome(State.PRUNED, (), excess)
+        accuracy = float(self.accuracies[index] + noise.normal(0, NOISE))
+        return Outcome(State.COMPLETE, (accuracy, float(self.listed.latency.milliseconds[index])), excess)
+
     def base(self) -> dict[str, str]:
         """The labels of Tiny."""
         labels = self.listed.space.labels_of(self.listed.space.base)
@@ -97,9 +120,10 @@ class World:
         return {row.tobytes(): index for index, row in enumerate(self.listed.choices)}
 
 
-Ask = Callable[[Mapping[str, str] | None], tuple[Mapping[str, str], "Answer"]]
-Answer = Callable[[State | None, tuple[float, ...], float], None]
-"""Told how a proposal ended (None: it was known already), its values, and its excess over the limit."""
+Answer = Callable[[Outcome, bool], None]
+"""Told the outcome of a proposal, and whether it is that of an earlier proposal of the same design."""
+Ask = Callable[[Mapping[str, str] | None], tuple[Mapping[str, str], Answer]]
+"""Gives the labels that a sampler proposes, or the given ones."""
 
 
 def world(accuracy: str) -> World:
@@ -113,26 +137,21 @@ def world(accuracy: str) -> World:
 def evaluated(found: World, ask: Ask, evaluations: int, seed: int) -> list[int]:
     """The designs that a sampler has evaluated, in order."""
     noise, random = np.random.default_rng(seed), Random(seed)
-    tried: dict[int, bool] = {}
+    outcomes: dict[int, Outcome] = {}
     repeats = 0
     wanted: Mapping[str, str] | None = found.base()
-    while sum(tried.values()) < evaluations:
+    while sum(outcome.state is State.COMPLETE for outcome in outcomes.values()) < evaluations:
         labels, answer = ask(wanted)
         index, wanted = found.index(labels), None
-        if index in tried:
-            answer(None, (), 0.0)
-            repeats += 1
-            # As a sweep does, a design is drawn where a sampler repeats itself.
-            if repeats >= _REPEATS:
-                wanted, repeats = found.listed.labels(random.randrange(len(found.listed))), 0
-            continue
-        repeats, tried[index] = 0, bool(found.excess[index] <= 0)
-        if tried[index]:
-            accuracy = float(found.accuracies[index] + noise.normal(0, NOISE))
-            answer(State.COMPLETE, (accuracy, float(found.listed.latency.milliseconds[index])), found.excess[index])
-        else:
-            answer(State.PRUNED, (), found.excess[index])
-    return [index for index, is_within in tried.items() if is_within]
+        is_repeat = index in outcomes
+        if not is_repeat:
+            outcomes[index] = found.outcome(index, noise)
+        answer(outcomes[index], is_repeat)
+        repeats = repeats + 1 if is_repeat else 0
+        # As a sweep does, a design is drawn where a sampler repeats itself.
+        if repeats >= _REPEATS:
+            wanted, repeats = found.listed.labels(random.randrange(len(found.listed))), 0
+    return [index for index, outcome in outcomes.items() if outcome.state is State.COMPLETE]
 
 
 def product(name: str, found: World, seed: int, evaluations: int) -> Ask:
@@ -152,12 +171,14 @@ def product(name: str, found: World, seed: int, evaluations: int) -> Ask:
     def ask(labels: Mapping[str, str] | None) -> tuple[Mapping[str, str], Answer]:
         proposal = searcher.ask(chosen, labels)
 
-        def answer(state: State | None, values: tuple[float, ...], _excess: float) -> None:
-            if state is not State.COMPLETE:
+        def answer(outcome: Outcome, is_repeat: bool) -> None:
+            if is_repeat or outcome.state is State.PRUNED:
                 searcher.forget(proposal)
                 return
-            number = next(numbers)
-            searcher.tell(proposal, Observation(trial=number, state=state, labels=proposal.labels, values=values))
+            number, labels = next(numbers), proposal.labels
+            searcher.tell(
+                proposal, Observation(trial=number, state=outcome.state, labels=labels, values=outcome.values)
+            )
 
         return proposal.labels, answer
 
@@ -182,10 +203,9 @@ def plain(sampler: optuna.samplers.BaseSampler, found: World) -> Ask:
         chooser = OptunaChooser(trial)
         found.listed.space.suggest(chooser)
 
-        def answer(state: State | None, values: tuple[float, ...], excess: float) -> None:
-            trial.set_constraint(LATENCY, excess)
-            ended = optuna.trial.TrialState.FAIL if state is None else states[state]
-            study.tell(trial, list(values) or None, ended)
+        def answer(outcome: Outcome, _is_repeat: bool) -> None:
+            trial.set_constraint(LATENCY, outcome.excess)
+            study.tell(trial, list(outcome.values) or None, states[outcome.state])
 
         return chooser.labels, answer
 

@@ -59,13 +59,16 @@ def held(folder: Path, holds: str) -> Iterator[None]:
         StorageError: The folder cannot be made.
     """
     make_folder(folder)
-    try:
-        lock = (folder / LOCK).open("a+", encoding="ascii")
-    except OSError as error:
-        raise StorageError(f"cannot write into {folder}: {error.strerror or error}") from error
-    with lock:
-        _take(lock, folder, holds)
-        yield
+    path = folder / LOCK
+    is_new = not path.exists()
+    with _locked(path, holds):
+        try:
+            yield
+        except StudyError:
+            # A folder that is refused stays as it was.
+            if is_new:
+                path.unlink(missing_ok=True)
+            raise
 
 
 def claim(
@@ -131,13 +134,24 @@ def _innermost(name: str, found: object, wanted: object) -> str:
     return f"{name} is {json.dumps(found)} there and {json.dumps(wanted)} here"
 
 
-def _take(lock: IO[str], folder: Path, holds: str) -> None:
+def _locked(path: Path, holds: str) -> IO[str]:
+    try:
+        lock = path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise StorageError(f"cannot write into {path.parent}: {error.strerror or error}") from error
     try:
         # A lock of this process alone: flock's would live on in children that load data, seconds after a kill.
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        raise StudyError(f"another {holds} runs in {folder} (process {lock.read().strip()})") from None
+        holder = lock.read().strip()
+        lock.close()
+        raise StudyError(f"another {holds} runs in {path.parent} (process {holder})") from None
+    if not path.exists() or not os.path.samestat(path.stat(), os.fstat(lock.fileno())):
+        # Its holder has removed the file since it was opened.
+        lock.close()
+        return _locked(path, holds)
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
+    return lock

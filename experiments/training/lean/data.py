@@ -38,28 +38,6 @@ def read_sizes(pairs: Sequence[Pair]) -> Sizes:
     return Sizes(found[:, 0], found[:, 1])
 
 
-def load_split(
-    folder: SegmentationFolder, split: str, device: torch.device, cache: Path | None = None, *, stacked: bool = True
-) -> Pixels | Mixed:
-    """A split in the form that its sizes ask for.
-
-    Args:
-        folder: The data set.
-        split: Name of the split.
-        device: Where the pixels go.
-        cache: See `load_mixed`.
-        stacked: Whether images of one size may be stacked.
-
-    Raises:
-        DataError: See `load_pixels` and `load_mixed`.
-        StorageError: A file cannot be written.
-    """
-    sizes = read_sizes(folder.pairs(split))
-    if stacked and sizes.equal:
-        return load_pixels(folder, split, device, sizes)
-    return load_mixed(folder, split, device, cache, sizes)
-
-
 def load_pixels(folder: SegmentationFolder, split: str, device: torch.device, sizes: Sizes | None = None) -> Pixels:
     """Decode a split of images of one size.
 

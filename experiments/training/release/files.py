@@ -7,26 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from experiments.training.release.bases import DATASETS
-from topformer.errors import StudyError
+from topformer.errors import StudyError, shown
+from topformer.files import MIB, read_text
 
 _RUNTIME = re.compile(r"default_runtime\.py|schedule_(\d+)k\.py")
 """Bases of mmsegmentation itself; of a schedule only the number of iterations is used, and the name says it."""
 
 
-def read_release_file(path: Path) -> dict[str, Any]:
+def read_release_file(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The values of a configuration file, merged over those of its `_base_` files.
 
     mmsegmentation's runtime, schedules and data settings need not be there: a schedule's name gives
     `runner.max_iters`, and the data settings that the release uses are known (`release_bases`).
 
+    Args:
+        path: The file.
+        below: The files that are built on it.
+
     Raises:
-        StudyError: A file is missing, or holds anything but assignments of literals, names and `dict(...)`.
+        StudyError: A file is missing, is built on itself, or holds anything but assignments of literals, names and
+            `dict(...)`.
     """
+    if path.resolve() in below:
+        raise StudyError(f"configuration {path} is built on itself: {' on '.join(file.name for file in below)}")
+    text = read_text(path, what="configuration", error=StudyError, most=MIB)
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StudyError(f"configuration {path}: {error.strerror}") from None
-    except (SyntaxError, ValueError) as error:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise StudyError(f"configuration {path} is not Python: {error}") from None
     values: dict[str, Any] = {}
     for node in tree.body:
@@ -38,16 +45,18 @@ def read_release_file(path: Path) -> dict[str, Any]:
     bases = values.pop("_base_", [])
     merged: dict[str, Any] = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        merged = merge(merged, _base(path.parent / base))
+        if not isinstance(base, str):
+            raise StudyError(f"configuration {path}: _base_ must name files, got {shown(base)}")
+        merged = merge(merged, _base(path.parent / base, (*below, path.resolve())))
     return merge(merged, values)
 
 
-def _base(path: Path) -> dict[str, Any]:
+def _base(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     known = _RUNTIME.fullmatch(path.name)
     if path.name in DATASETS and not path.exists():
         return dict(DATASETS[path.name])
     if path.exists() or not known:
-        return read_release_file(path)
+        return read_release_file(path, below)
     return {"runner": {"max_iters": 1000 * int(known[1])}} if known[1] else {}
 
 

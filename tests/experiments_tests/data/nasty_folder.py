@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 Array = np.ndarray
 
 CLASSES = ("road", "sky", "tree", "car", "sign")
-COUNT = 11
+COUNT = 12
 """Pairs of each split."""
 TURNED, AS_STORED, SQUARE, MIRRORED = "turned.jpg", "as-stored.jpg", "square.jpg", "mirrored.png"
 """Images with an orientation tag: the label fits the turned size, the stored size, both, and both."""
@@ -74,6 +74,7 @@ IMAGES: Mapping[str, tuple[Callable[[Array, Path], None], tuple[int, int]]] = {
     "palette.PNG": (as_mode("P"), (50, 130)),
     "alpha.png": (with_alpha, (64, 64)),
     "grey-alpha.png": (as_mode("LA"), (97, 101)),
+    "dot.png": (as_mode("RGB"), (1, 1)),
     "inks.jpeg": (as_mode("CMYK", "JPEG"), (64, 96)),
     TURNED: (lambda pixels, path: with_tag(Image.fromarray(pixels), 6, path, "JPEG"), (70, 110)),
     AS_STORED: (lambda pixels, path: with_tag(Image.fromarray(pixels), 8, path, "JPEG"), (66, 99)),

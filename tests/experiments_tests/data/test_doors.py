@@ -19,13 +19,12 @@ from experiments.evaluators import evaluator
 from experiments.training.lean.data import load_mixed, load_pixels
 from experiments.training.mmseg.configuration import training_pipeline
 from experiments.training.mmseg.data import FolderDataset, build_dataset
-from experiments.training.recipes import recipe
-from experiments.training.tensors import write_tensors
+from experiments.training.mmseg.predict import evaluate
+from experiments.training.recipes import recipe, with_size
 from search_space.candidate import Candidate
 from tests.experiments_tests.data import nasty_folder
 from tests.experiments_tests.data.nasty_folder import AS_STORED, CLASSES, COUNT, IMAGES, MIRRORED, SQUARE, TURNED
-from topformer.errors import DataError
-from topformer.network import TopFormer
+from topformer.errors import DataError, StudyError
 from topformer.presets import NANO
 
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")
@@ -182,15 +181,11 @@ def test_a_printed_configuration_works_without_this_commands_help(
     assert done.stdout.splitlines()[-2:] == [f"{COUNT} ['data_samples', 'inputs']"] * 2
 
 
-@pytest.mark.parametrize("scales", ["nan", "inf", "0", "-1", "1,1000"])
-def test_impossible_scales_are_refused(
-    scales: str, folder: SegmentationFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fitting = replace(NANO, num_classes=len(CLASSES))
-    write_tensors(tmp_path / "weights.pt", TopFormer(fitting).state_dict())
-    command = ["evaluate", str(tmp_path / "weights.pt"), "--data", str(folder.root), *NANO_64]
-    assert main([*command, f"--scales={scales}"]) == 2
-    assert "scales must be numbers from 0.0156 to 64, got " in capsys.readouterr().err
+@pytest.mark.parametrize("factors", [(), (float("nan"),), (float("inf"),), (0.0,), (-1.0,), (1.0, 1000.0)])
+def test_impossible_scales_are_refused(factors: tuple[float, ...], folder: SegmentationFolder) -> None:
+    fitting, small = replace(NANO, num_classes=len(CLASSES)), with_size(recipe("ade20k-160k"), 64, 64)
+    with pytest.raises(StudyError, match=r"scales must be numbers from 0.0156 to 64, got "):
+        evaluate(fitting, {}, small, folder, factors=factors)
 
 
 @pytest.mark.parametrize(

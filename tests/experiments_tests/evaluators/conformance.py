@@ -172,7 +172,9 @@ class EvaluatorConformance:
 
     def test_a_folder_of_other_settings_is_refused_in_one_sentence(self, data: Path, whole: Path) -> None:
         another = made_of(self.kind, data, {**self.values, **self.other})
-        with pytest.raises(StudyError, match=r"holds another evaluation: evaluator\.\S+ is .* there and .* here$"):
+        with pytest.raises(
+            StudyError, match=r"another evaluation: evaluator\.\S+ is .* there and .* here; choose [^\n]*$"
+        ):
             another.evaluate(CANDIDATE, budget=6, seed=1, folder=whole)
 
     @pytest.mark.parametrize(

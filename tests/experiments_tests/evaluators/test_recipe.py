@@ -90,10 +90,10 @@ def arguments(*words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def test_a_table_is_planned_with_the_recipes_updates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_is_planned_with_the_recipes_iterations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("table-4", "--recipe", "ade20k-160k", "--data", "ade", "--base", "paper", "--dry-run")
     assert command.run(arguments(*words, "--out", str(tmp_path / "runs"))) == 0
-    assert "25 trainings of 160,000 updates" in capsys.readouterr().out
+    assert "25 trainings of 160,000 iterations" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

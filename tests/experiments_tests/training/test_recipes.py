@@ -109,7 +109,7 @@ def test_the_configuration_that_is_written_of_it_builds(
     assert settings.model.backbone.init_cfg == {"type": "Pretrained", "checkpoint": str(found.checkpoint)}
     assert settings.train_cfg.max_iters == int(row["iterations"])
     assert settings.train_dataloader.batch_size == int(row["batch"])
-    assert settings.train_dataloader.dataset.data_root == KNOWN[row["dataset"]].folder
+    assert settings.train_dataloader.dataset.root == KNOWN[row["dataset"]].folder
     assert settings.train_dataloader.dataset.reduce_zero_label == (row["reduce_zero_label"] == "yes")
     assert settings.model.decode_head.design.num_classes == len(settings.val_dataloader.dataset.metainfo.classes)
 
@@ -201,6 +201,8 @@ def test_a_missing_key_is_named(release: Path) -> None:
         ("a = __import__('os').system('touch ran')", "is no literal, no dict"),
         ("a = dict(b=open('x'))", "is no literal, no dict"),
         ("a = [", "is not Python"),
+        ("_base_ = ['a.py']", r"a\.py is built on itself: a\.py"),
+        ("_base_ = [3]", "_base_ must name files, got 3"),
         ("a = dict(b=1)\nc = a['d']", "line 2: no entry 'd'"),
         ("_base_ = './absent.py'", r"absent\.py: No such file"),
         ("model = dict(backbone=dict(type='Topformer'))", r"the configuration has no model\.decode_head"),

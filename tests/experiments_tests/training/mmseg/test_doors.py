@@ -1,6 +1,8 @@
 """Every command that trains through mmsegmentation runs one and the same training."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,9 @@ from experiments.training.mmseg.runner import FileRunner
 from experiments.training.recipes import SCRATCH, with_size
 from experiments.training.train import train
 from search_space.candidate import Candidate
+from tests import ROOT
 from tests.experiments_tests.data.miniature_sets import MAKERS
+from topformer.mmseg import from_segmentor_state
 from topformer.network import TopFormer
 from topformer.presets import NANO, TINY
 
@@ -193,18 +197,26 @@ def test_the_optimizer_is_fused_has_few_groups_and_the_network_is_channels_last(
     assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in weights)
 
 
-def test_mmsegmentations_own_tool_runs_the_same_training(data: Path, by_train: Path, tmp_path: Path) -> None:
+PLAIN = """
+import sys
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+settings = Config.fromfile(sys.argv[1])
+settings.work_dir = sys.argv[2]
+for loader in (settings.train_dataloader, settings.val_dataloader):
+    loader.num_workers, loader.persistent_workers = 0, False
+torch.save(Runner.from_cfg(settings).train().state_dict(), sys.argv[2] + "/plain.pt")
+"""
+"""What mmsegmentation's tools/train.py does."""
+
+
+def test_mmsegmentations_own_tool_runs_the_same_training(by_train: Path, tmp_path: Path) -> None:
     """The written configuration is complete: mmengine's plain runner makes of it the same weights."""
-    from mmengine.runner import Runner
-
-    from topformer.mmseg import from_segmentor_state
-
-    found = Config.fromfile(by_train / "config.py")
-    found.work_dir, found.experiment_name = str(tmp_path), "plain"
-    state = torch.get_rng_state()
-    with pytest.warns(UserWarning, match="avg_non_ignore"):
-        model = Runner.from_cfg(found).train()
-    torch.set_rng_state(state)
+    command = [sys.executable, "-W", "ignore", "-c", PLAIN, str(by_train / "config.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
     weights = torch.load(by_train / "weights.pt", weights_only=True)
-    plain = from_segmentor_state({k: v for k, v in model.state_dict().items() if not k.startswith("data_pre")})
+    plain = from_segmentor_state(torch.load(tmp_path / "plain.pt", weights_only=True))
     assert [name for name in weights if not torch.equal(weights[name], plain[name])] == []

@@ -9,8 +9,9 @@ The published sources give the head in part, so that this is what each of them s
   over the grid, normalises, classifies, and reports 65.98 / 72.44 / 75.25 % top-1 for Tiny, Small and Base, where the
   files' names say 66.2 / 72.3 / 75.3.
 
-Inferred: dropout, where a recipe asks for it, stands before the linear layer, as in timm's classifiers. The pooling
-stride has no weights, so that a network trained at 1/32 is used at 1/64.
+Inferred, for no source says it of TopFormer: dropout, where a recipe asks for it, stands before the BatchNorm, as in
+public successors whose heads name their parts `bn` and `l` too. The pooling stride has no weights, so that a network
+trained at 1/32 is used at 1/64. Attention starts as for segmentation.
 
 Module paths: `backbone` as in `topformer.network` without `injection`, and `classifier.norm`, `classifier.linear`.
 """
@@ -36,12 +37,12 @@ _HEAD = {"classifier.norm": "head.bn", "classifier.linear": "head.l"}
 
 
 class ClassificationHead(nn.Module):
-    """BatchNorm, dropout and a linear layer on averaged semantics."""
+    """Dropout, BatchNorm and a linear layer on averaged semantics."""
 
     def __init__(self, channels: int, classes: int, *, dropout: float) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(channels)
         self.dropout = nn.Dropout(dropout)
+        self.norm = nn.BatchNorm1d(channels)
         self.linear = nn.Linear(channels, classes)
         # As the release starts linear layers.
         nn.init.normal_(self.linear.weight, std=0.01)
@@ -49,7 +50,7 @@ class ClassificationHead(nn.Module):
 
     def forward(self, semantics_BC: Tensor) -> Tensor:
         """(B, classes) from (B, C)."""
-        logits_BK: Tensor = self.linear(self.dropout(self.norm(semantics_BC)))
+        logits_BK: Tensor = self.linear(self.norm(self.dropout(semantics_BC)))
         return logits_BK
 
 
@@ -60,7 +61,7 @@ class TopFormerClassifier(nn.Module):
         design: The network; injection, segmentation head and `pool_stride` are not used.
         classes: Number of classes.
         drop_path: Stochastic depth of the last extractor block; it grows linearly from 0 at the first.
-        dropout: Dropout before the linear layer.
+        dropout: Probability with which a channel is dropped before the head.
         pool_stride: Reduction of the pooled grid.
 
     Raises:

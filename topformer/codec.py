@@ -33,7 +33,7 @@ def canonical(design: Design) -> Design:
     return replace(
         design,
         blocks=blocks,
-        extra_ffns=design.extra_ffns if design.extractor is Extractor.FFN else 1,
+        extra_ffns=_canonical_extra(design) if design.extractor is Extractor.FFN else 1,
         head=Head.SUM if single_concat else design.head,
     )
 
@@ -46,15 +46,28 @@ def _canonical_block(block: Block, embedding: int) -> Block:
     )
 
 
+def _canonical_extra(design: Design) -> float:
+    """An integer where it is whole, and where a single block rounds it down."""
+    whole = design.extra_ffns % 1 == 0 or design.depth == 1
+    return int(design.extra_ffns) if whole else design.extra_ffns
+
+
 def _quotient(product: int, factor: int) -> float:
     """The ratio r of smallest error for which int(r * factor) is `product`."""
     ratio = product / factor
     return ratio if int(ratio * factor) == product else nextafter(ratio, inf)
 
 
+_REBUILT: Mapping[str, str] = {"concat": "concat, each scale reduced"}
+"""Head that is built otherwise than it once was to its name in fingerprints: old records are not of the new network."""
+
+
 def fingerprint(design: Design) -> str:
     """Twelve hexadecimal digits that equal networks share and, but for a hash collision, no others."""
-    text = json.dumps(to_json(canonical(design)), sort_keys=True, separators=(",", ":"))
+    plain = to_json(canonical(design))
+    text = json.dumps(
+        {**plain, "head": _REBUILT.get(plain["head"], plain["head"])}, sort_keys=True, separators=(",", ":")
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

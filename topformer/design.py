@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from topformer.bounds import CHANNELS, CLASSES, KERNEL, POSITIVE
 from topformer.errors import DesignError
-from topformer.kinds import Integer, OneOf
+from topformer.kinds import Fits, Integer, OneOf, is_number
 from topformer.schema import check, check_member
 
-_EXTRA = Integer(0, 1024)
+_EXTRA = Fits(
+    "a multiple of 0.5 from 0 to 1024", lambda value: is_number(value) and 0 <= value <= 1024 and 2 * value % 1 == 0
+)
 _STRIDE = OneOf((1, 2))
 
 SCALES = (4, 8, 16, 32)
@@ -67,7 +69,16 @@ class Head(StrEnum):
     SUM_DEPTHWISE = "sum-depthwise"
     """The same with a depthwise 1x1 fuse convolution, as in the released Tiny."""
     CONCAT = "concat"
-    """Upsampled and concatenated; the fuse convolution maps all of them to M channels."""
+    """Each reduced by a 1x1 convolution, upsampled and concatenated; no fuse convolution. One scale is `sum`."""
+
+
+def reduced_width(width: int) -> int:
+    """Channels that the head `concat` reduces each scale of `width` channels M to: 5/18 of M, and at least 1.
+
+    Inferred: the paper prints the parameters alone, 5.044 M for Base with M 256. There this rule gives 71 channels and
+    5.0451 M; 70 would give 5.0439 M, 72 would give 5.0463 M.
+    """
+    return max(5 * width // 18, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +166,8 @@ class Design:
             The grid is the coarsest token map's divided by `pool_stride / 32`, rounded up.
         extractor: Kind of the semantics extractor.
         blocks: Its blocks, first block first; used by the kinds transformer and ffn.
-        extra_ffns: Feed-forward networks in the place of each attention; used by the kind ffn.
+        extra_ffns: Feed-forward networks in the place of each attention; used by the kind ffn. 0.5 is one in the
+            place of every second attention.
         injected: Reductions of the scales that receive semantics and feed the head.
         injection: Kind of the semantics injection module.
         width: Channels M of the injected scales (Table 7).
@@ -173,7 +185,7 @@ class Design:
     pool_stride: int = 64
     extractor: Extractor = Extractor.TRANSFORMER
     blocks: tuple[Block, ...] = (Block(), Block(), Block(), Block())
-    extra_ffns: int = 1
+    extra_ffns: float = 1
     injected: tuple[int, ...] = (8, 16, 32)
     injection: Injection = Injection.GATE_SUM
     width: int = 128
@@ -212,6 +224,12 @@ class Design:
     def depth(self) -> int:
         """Number L of extractor blocks that are built."""
         return len(self.blocks) if self.has_blocks else 0
+
+    @property
+    def extra_ffns_by_block(self) -> tuple[int, ...]:
+        """Feed-forward networks in the place of each block's attention; of `extra_ffns` 0.5: 0, 1, 0, 1, ..."""
+        totals = (int(self.extra_ffns * blocks) for blocks in range(self.depth + 1))
+        return tuple(after - before for before, after in pairwise(totals))
 
     @property
     def tap_channels(self) -> tuple[int, ...]:

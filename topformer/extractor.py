@@ -16,6 +16,10 @@ from topformer.layers import ConvUnit, convolution, drop_path, drop_path_rates, 
 class Attention(nn.Module):
     """Multi-head self-attention over the tokens of a map, with 1x1 convolutions and BatchNorm for every projection.
 
+    The weight of the last BatchNorm starts at 0, so that a new block passes its input on, and the other convolutions
+    learn from the second update on. So does the release: its loop that sets the weights of BatchNorm to 1 asks for
+    `BatchNorm2d`, which the SyncBatchNorm of its configurations is not.
+
     Reference: Zhang et al., TopFormer, CVPR 2022, section 3.2.
     """
 
@@ -26,6 +30,7 @@ class Attention(nn.Module):
         self.key = ConvUnit(channels, heads * key_dim)
         self.value = ConvUnit(channels, heads * value_dim)
         self.project = ConvUnit(heads * value_dim, channels, act=nn.ReLU6(), act_first=True)
+        nn.init.zeros_(self.project.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attended tokens of the same shape."""
@@ -172,9 +177,11 @@ def _transformer(design: Design, drop: float) -> nn.Module:
 
 def _feed_forward(design: Design, drop: float) -> nn.Module:
     blocks = zip(design.blocks, drop_path_rates(drop, design.depth), strict=True)
-    extra = design.extra_ffns
     return BlockExtractor(
-        *(FeedForwardBlock(design.embedding, block, extra=extra, drop=rate) for block, rate in blocks)
+        *(
+            FeedForwardBlock(design.embedding, block, extra=extra, drop=rate)
+            for extra, (block, rate) in zip(design.extra_ffns_by_block, blocks, strict=True)
+        )
     )
 
 

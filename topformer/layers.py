@@ -21,7 +21,9 @@ def convolution(
 ) -> nn.Conv2d:
     """A convolution that keeps the grid, or divides it by `stride`, rounded up; `kernel` is odd.
 
-    Starts as in the release: normal with standard deviation sqrt(2 / (kernel^2 * outputs / groups)), bias 0.
+    Starts as every convolution of the released backbone: normal with mean 0 and standard deviation
+    sqrt(2 / (kernel^2 * outputs / groups)), bias 0 (`init_weights` in mmseg/models/backbones/topformer.py,
+    github.com/hustvl/TopFormer, commit 24b7bec).
     """
     conv = nn.Conv2d(
         inputs,
@@ -40,7 +42,7 @@ def convolution(
 
 
 class ConvUnit(nn.Sequential):
-    """A convolution without bias, BatchNorm, and perhaps an activation.
+    """A convolution without bias, BatchNorm that starts with weight 1 and bias 0, and perhaps an activation.
 
     Children are `conv`, `norm` and, where there is an activation, `act`.
 

@@ -102,7 +102,7 @@ class TopFormerHead(BaseDecodeHead):  # type: ignore[misc]
 
     Args:
         design: The design as plain JSON; it says the number of classes.
-        dropout: Dropout before the classifier.
+        dropout: Probability with which a whole channel is dropped before the classifier.
         settings: Settings of BaseDecodeHead, such as `loss_decode` or `ignore_index`.
 
     Raises:
@@ -123,7 +123,7 @@ class TopFormerHead(BaseDecodeHead):  # type: ignore[misc]
             dropout_ratio=0,
             **{"init_cfg": None, **settings},
         )
-        # The base class builds a classifier of its own; ours is in the body.
+        # The base class builds a classifier of its own, with a dropout before it; ours are in the body.
         self.conv_seg = nn.Identity()
         self.body = build_head(read, dropout=dropout)
         _accept_released_names(self, read, "head.")
@@ -161,7 +161,7 @@ def segmentor(design: Design, *, height: int, width: int, drop_path: float = 0.1
         height: Height that training images are padded to.
         width: Width that training images are padded to.
         drop_path: Stochastic depth of the last extractor block.
-        dropout: Dropout before the classifier.
+        dropout: Probability with which a whole channel is dropped before the classifier.
     """
     plain = to_json(design)
     config = {

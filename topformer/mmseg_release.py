@@ -80,7 +80,7 @@ class SimpleHead(TopFormerHead):
         channels: The same number.
         num_classes: Channels of the logits.
         is_dw: Whether the fuse convolution is depthwise.
-        dropout_ratio: Dropout before the classifier.
+        dropout_ratio: Probability with which a whole channel is dropped before the classifier.
         norm_cfg: `BN`, or `SyncBN` to synchronise over several devices.
         align_corners: Must be false: the release resizes so.
         in_index: Numbers of the maps, finest first; must be all of them.

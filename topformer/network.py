@@ -26,7 +26,9 @@ children `conv`, `norm` and, where there is an activation, `act`.
     backbone.injection.scales.{i}.local, .gate, .info   units; gate has act (Hardsigmoid); i counts injected scales;
                                                         scales.{i} itself resizes, multiplies and adds;
                                                         GATE_SUM_CBR: ReLU in local and info, gate without norm
-    head.fuse                                           unit with ReLU; head itself resizes and adds or concatenates
+    head.fuse                                           unit with ReLU; head itself resizes and adds
+    head.reduce.{i}                                     CONCAT, in the place of fuse: units with ReLU, one per injected
+                                                        scale; head itself resizes and concatenates; one scale: fuse
     head.dropout, head.classifier                       classifier: 1x1 convolution with bias
 
 A resize (bilinear, align_corners False) is skipped where the grids already agree; pooling never is.
@@ -129,14 +131,19 @@ class Backbone(Trunk):
 
 
 class TopFormer(nn.Module):
-    """The whole segmentation network of a design, initialised as the release starts its training.
+    """The whole segmentation network of a design, initialised as the release starts its training from nothing.
+
+    That is: convolutions normal around 0 with variance 2 / (kernel^2 * outputs / groups), the head's with 2 / outputs
+    and the classifier's with 0.01^2; biases 0; BatchNorm 1 and 0, but for the projection of attention, whose weight
+    is 0. Sources: `init_weights` of mmseg/models/backbones/topformer.py (github.com/hustvl/TopFormer), and for the
+    head mmcv's `ConvModule` and mmsegmentation's `BaseDecodeHead`, from which the released head inherits.
 
     Channels and ratios are taken literally from the design. Any image of at least 32 x 32 px will do.
 
     Args:
         design: The network.
         drop_path: Stochastic depth of the last extractor block; it grows linearly from 0 at the first.
-        dropout: Dropout before the classifier.
+        dropout: Probability with which a whole channel is dropped before the classifier.
 
     Raises:
         InputError: `drop_path` or `dropout` is outside [0, 1).

@@ -25,10 +25,11 @@ from topformer.files import read_object, write_json
 from topformer.schema import check, refuse
 
 IDENTITY = "evaluation.json"
-VERSION = "2: one decoder and one training behind every command"
+VERSION = "3: dropout of whole channels, and the start of the release"
 """Part of the identity of every evaluation: it rises when the same settings begin to give other numbers.
 
-Since 2, both loops read the same files with one decoder, and mmsegmentation's has one construction.
+Since 2, both loops read the same files with one decoder, and mmsegmentation's has one construction. Since 3, dropout
+drops whole channels, attention's last BatchNorm starts at weight 0, and a depthwise fuse convolution at a smaller sd.
 """
 RECIPE_SETTINGS = (
     "batch",

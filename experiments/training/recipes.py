@@ -56,7 +56,7 @@ class Recipe:
         power: Power of the polynomial decay.
         least_rate: Learning rate at its end.
         drop_path: Stochastic depth of the last extractor block; the first has 0 and the rise is linear.
-        dropout: Dropout before the classifier.
+        dropout: Probability with which a whole channel is dropped before the classifier.
         width: Channels M of the injected scales, where they differ from the preset's.
         synchronised: Whether BatchNorm is synchronised over several devices.
         precision: Of the training's forward pass: float32 or bfloat16 (automatic mixed precision).

@@ -78,8 +78,8 @@ def _with_extractor(candidate: Candidate, kind: Extractor) -> Candidate:
     return replace(candidate, design=canonical(replace(candidate.design, extractor=kind, blocks=blocks)))
 
 
-def extra_ffns_axis(counts: Iterable[int]) -> Axis:
-    """Feed-forward networks in the place of each attention; asked for the extractor kind ffn alone."""
+def extra_ffns_axis(counts: Iterable[float]) -> Axis:
+    """Feed-forward networks in the place of each attention, 0.5 being one in two blocks; for the kind ffn alone."""
     return field_axis(
         "extra_ffns",
         labelled(counts),

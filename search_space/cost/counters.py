@@ -80,7 +80,7 @@ _THOP: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], Kind], ...] = 
     ((nn.ReLU, nn.ReLU6, nn.PReLU, nn.LeakyReLU), Kind.ACTIVATION),
 )
 
-_THOP_FREE = (nn.Dropout, nn.Identity)
+_THOP_FREE = (nn.Dropout, nn.Dropout2d, nn.Identity)
 """Modules that compute nothing in evaluation."""
 
 

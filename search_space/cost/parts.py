@@ -161,7 +161,8 @@ def _transformer(design: Design, embedding: int, grid: Grid) -> list[Part]:
 
 
 def _feed_forward(design: Design, embedding: int, grid: Grid) -> list[Part]:
-    blocks = ((block.hidden(embedding), design.extra_ffns, embedding, grid) for block in design.blocks)
+    extras = zip(design.blocks, design.extra_ffns_by_block, strict=True)
+    blocks = ((block.hidden(embedding), extra, embedding, grid) for block, extra in extras)
     return [(modules.ffn_block, block, ()) for block in blocks]
 
 

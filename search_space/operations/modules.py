@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from search_space.operations.recorder import Grid, OperationRecorder, Value
-from topformer.design import ASPP_DILATIONS, PPM_BINS, Head, Injection
+from topformer.design import ASPP_DILATIONS, PPM_BINS, Head, Injection, reduced_width
 
 
 def stem(kernel: int, channels: int, image: Grid) -> OperationRecorder:
@@ -178,8 +178,12 @@ def _sum_depthwise_head(recorder: OperationRecorder, classes: int) -> Value:
 
 def _concat_head(recorder: OperationRecorder, classes: int) -> Value:
     finest, *coarser = recorder.inputs
-    x = recorder.concat([finest, *(recorder.resize(y, finest.grid, "") for y in coarser)], "")
-    return _fuse_and_classify(recorder, x, classes)
+    if not coarser:
+        return _sum_head(recorder, classes)
+    width = reduced_width(finest.channels)
+    reduced = [recorder.unit(x, width, f"reduce.{index}", "relu") for index, x in enumerate(recorder.inputs)]
+    x = recorder.concat([recorder.resize(y, finest.grid, "") for y in reduced], "")
+    return recorder.conv(x, classes, "classifier", bias=True)
 
 
 def _added(recorder: OperationRecorder) -> Value:

@@ -45,7 +45,7 @@ def designs(draw: st.DrawFn) -> Design:
         pool_stride=draw(st.sampled_from((32, 64, 128))),
         extractor=draw(st.sampled_from(Extractor)),
         blocks=tuple(draw(st.lists(BLOCKS, min_size=1, max_size=2))),
-        extra_ffns=draw(st.integers(0, 2)),
+        extra_ffns=draw(st.integers(0, 4)) / 2,
         injected=tuple(sorted(draw(st.sets(st.sampled_from(SCALES), min_size=1)))),
         injection=draw(st.sampled_from(Injection)),
         width=draw(st.integers(1, 6)),

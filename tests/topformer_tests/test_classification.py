@@ -65,6 +65,16 @@ def test_logits_are_those_of_averaged_semantics() -> None:
     assert torch.allclose(model(image), wanted, atol=1e-6)
 
 
+def test_dropout_stands_before_the_norm() -> None:
+    """A dropped channel is then its norm's value of 0, not 0."""
+    torch.manual_seed(1)
+    head = TopFormerClassifier(NANO, classes=5, dropout=0.5).classifier.train()
+    read: list[torch.Tensor] = []
+    head.norm.register_forward_hook(lambda _module, inputs, _given: read.append(inputs[0]))
+    head(torch.ones(8, NANO.embedding))
+    assert set(read[0].flatten().tolist()) == {0.0, 2.0}
+
+
 def test_what_it_refuses() -> None:
     with pytest.raises(DesignError, match="classes must be an integer of at least 1, got 0"):
         TopFormerClassifier(NANO, classes=0)

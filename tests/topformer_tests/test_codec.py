@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from tests.topformer_tests.strategies import designs
 from topformer.codec import canonical, fingerprint, from_json, to_json
-from topformer.design import Block, Design, Extractor, Head
+from topformer.design import Block, Design, Extractor, Head, Injection
 from topformer.errors import DesignError
 from topformer.presets import NANO, PRESETS, TINY
 
@@ -107,3 +107,33 @@ def test_a_design_without_pyramid_is_refused(name: str) -> None:
 def test_a_design_must_be_an_object() -> None:
     with pytest.raises(DesignError, match="design must be an object"):
         from_json([1, 2])
+
+
+def test_extra_feed_forward_networks_that_build_the_same_network_have_one_fingerprint() -> None:
+    ffn = replace(NANO, extractor=Extractor.FFN, blocks=(Block(),))
+    assert fingerprint(replace(ffn, extra_ffns=0.5)) == fingerprint(replace(ffn, extra_ffns=0))
+    assert fingerprint(replace(ffn, extra_ffns=1.0)) == fingerprint(ffn)
+    assert fingerprint(replace(ffn, blocks=(Block(),) * 2, extra_ffns=0.5)) not in {
+        fingerprint(replace(ffn, blocks=(Block(),) * 2, extra_ffns=extra)) for extra in (0, 1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("design", "expected"),
+    [
+        (replace(NANO, num_classes=11, width=128), "bb358637186e"),
+        (replace(NANO, num_classes=11, width=128, extractor=Extractor.NONE), "0aafabff1af0"),
+        (replace(NANO, num_classes=11, width=128, extractor=Extractor.FFN), "9045d5e16766"),
+    ],
+    ids=["plain", "none", "ffn"],
+)
+def test_networks_that_are_built_as_before_keep_their_fingerprints(design: Design, expected: str) -> None:
+    """Fingerprints that stand in records of version 0.1."""
+    assert fingerprint(design) == expected
+
+
+def test_a_concatenating_head_is_told_apart_from_the_one_that_was_fused_after_joining() -> None:
+    """That one's fingerprint, in records of version 0.1; the design's JSON is the same and still reads."""
+    concat = replace(NANO, num_classes=11, width=128, injection=Injection.SUM, head=Head.CONCAT)
+    assert from_json(to_json(concat)) == concat
+    assert fingerprint(concat) != "2a95fc4523f4"

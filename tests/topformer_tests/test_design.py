@@ -58,6 +58,10 @@ def test_equal_designs_are_one_member_of_a_set() -> None:
         ("width", 12.0),
         ("num_classes", -3),
         ("extra_ffns", -1),
+        ("extra_ffns", 0.25),
+        ("extra_ffns", True),
+        ("extra_ffns", "1"),
+        ("extra_ffns", 1025),
         ("pool_stride", 48),
         ("pool_stride", 16),
         ("injected", ()),
@@ -128,3 +132,14 @@ def test_taps_must_end_at_the_last_row() -> None:
     tail = Bottleneck(kernel=3, expand=1, channels=96, stride=1)
     with pytest.raises(DesignError, match="number 4"):
         replace(NANO, rows=(*NANO.rows, tail))
+
+
+@pytest.mark.parametrize(
+    ("extra", "depth", "expected"),
+    [(1, 2, (1, 1)), (0.5, 4, (0, 1, 0, 1)), (1.5, 3, (1, 2, 1)), (0.5, 1, (0,)), (0, 2, (0, 0))],
+)
+def test_half_an_extra_feed_forward_network_is_one_in_two_blocks(
+    extra: float, depth: int, expected: tuple[int, ...]
+) -> None:
+    design = replace(TINY, extractor=Extractor.FFN, extra_ffns=extra, blocks=TINY.blocks[:1] * depth)
+    assert design.extra_ffns_by_block == expected

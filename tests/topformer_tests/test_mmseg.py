@@ -46,6 +46,17 @@ def test_the_segmentor_gives_the_logits_of_the_network(design: Any) -> None:
     assert torch.equal(actual, expected)
 
 
+def test_a_head_in_training_drops_whole_channels() -> None:
+    """As BaseDecodeHead's own Dropout2d does, whose place ours takes."""
+    torch.manual_seed(0)
+    head = segmentor(NANO, height=96, width=64, dropout=0.5).decode_head.train()
+    seen: list[torch.Tensor] = []
+    head.body.classifier.register_forward_hook(lambda _module, read, _given: seen.append(read[0]))
+    head([torch.randn(4, NANO.width, 12 >> i, 8 >> i) for i in range(3)])
+    dropped = seen[0].flatten(2).abs().amax(2) == 0
+    assert float(dropped.float().mean()) == pytest.approx(0.5, abs=0.15)
+
+
 def test_the_names_of_the_tensors_go_there_and_back() -> None:
     state = TopFormer(NANO).state_dict()
     back = from_segmentor_state(to_segmentor_state(state))

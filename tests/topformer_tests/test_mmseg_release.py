@@ -95,6 +95,25 @@ def test_the_releases_keys_build_the_network_of_the_design(case: str, design: An
         assert torch.equal(built(image, mode="tensor"), network(image))
 
 
+def test_the_released_head_in_training_drops_whole_channels() -> None:
+    torch.manual_seed(0)
+    settings = keys("small")
+    settings["decode_head"] = {**settings["decode_head"], "dropout_ratio": 0.5, "norm_cfg": {"type": "BN"}}
+    head = build(settings).decode_head.train()
+    seen: list[torch.Tensor] = []
+    head.body.classifier.register_forward_hook(lambda _module, read, _given: seen.append(read[0]))
+    head([torch.randn(4, SMALL.width, 12 >> i, 8 >> i) for i in range(3)])
+    dropped = seen[0].flatten(2).abs().amax(2) == 0
+    assert float(dropped.float().mean()) == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_released_start_is_kept_under_synchronised_norms(case: str) -> None:
+    body = build(keys(case)).backbone.body
+    zero = {name for name, value in body.named_parameters() if name.endswith("norm.weight") and not value.any()}
+    assert zero == {f"extractor.blocks.{i}.attention.project.norm.weight" for i in range(4)}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_released_segmentation_checkpoint_gives_the_released_logits(case: str, tmp_path: Path) -> None:
     expected, built = golden(case), build(keys(case)).eval()

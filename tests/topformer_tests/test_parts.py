@@ -236,11 +236,13 @@ def test_a_sum_head_adds_on_the_finest_grid(head: Head) -> None:
 
 
 @torch.inference_mode()
-def test_a_concatenating_head_keeps_the_maps_apart() -> None:
-    module = filled(ConcatHead(6, 7, dropout=0.1, maps=2))
-    maps = [random_map(1, 6, 9, 7), random_map(1, 6, 5, 4)]
-    fused = conv_norm(module.get_submodule("fuse"), torch.cat([maps[0], bilinear(maps[1], (9, 7))], 1)).relu()
-    close(module(maps), functional.conv2d(fused, *module.get_submodule("classifier").state_dict().values()))
+def test_a_concatenating_head_reduces_each_map_and_classifies_all() -> None:
+    module = filled(ConcatHead(18, 7, dropout=0.1, maps=2))
+    maps = [random_map(1, 18, 9, 7), random_map(1, 18, 5, 4)]
+    fine, coarse = (conv_norm(module.get_submodule(f"reduce.{i}"), x).relu() for i, x in enumerate(maps))
+    assert fine.shape[1] == coarse.shape[1] == 5
+    stacked = torch.cat([fine, bilinear(coarse, (9, 7))], 1)
+    close(module(maps), functional.conv2d(stacked, *module.get_submodule("classifier").state_dict().values()))
 
 
 def test_a_map_that_has_the_size_already_is_not_copied() -> None:

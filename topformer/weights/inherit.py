@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from topformer.design import SCALES, Block, Design, Extractor, Head, Injection, Pooled
+from topformer.codec import canonical
+from topformer.design import SCALES, Block, Design, Extractor, Head, Injection, Pooled, reduced_width
 from topformer.errors import CheckpointError
 from topformer.network import TopFormer
 
@@ -187,12 +188,13 @@ def _extractor(source: Design, design: Design, embedding: Positions) -> Iterator
         if design.tap_channels == source.tap_channels:
             yield from _branches(design)
         return
+    extras = [min(pair) for pair in zip(design.extra_ffns_by_block, source.extra_ffns_by_block, strict=False)]
     for i, (block, origin) in enumerate(zip(design.blocks, source.blocks, strict=False)):
         path = f"backbone.extractor.blocks.{i}"
         if design.extractor is Extractor.TRANSFORMER:
             yield from _attention(f"{path}.attention", block, origin, embedding)
         hidden = _prefix(block.hidden(design.embedding), origin.hidden(source.embedding))
-        extra = [f"{path}.extra.{j}" for j in range(min(design.extra_ffns, source.extra_ffns))]
+        extra = [f"{path}.extra.{j}" for j in range(extras[i])]
         for ffn in (f"{path}.ffn", *extra):
             yield _Unit(f"{ffn}.expand", f"{ffn}.expand", hidden, embedding)
             yield _Unit(f"{ffn}.depthwise", f"{ffn}.depthwise", hidden, (0,))
@@ -244,17 +246,25 @@ def _injection(source: Design, design: Design) -> Iterator[_Unit]:
 
 def _head(source: Design, design: Design) -> Iterator[_Unit]:
     width = _prefix(design.width, source.width)
-    if source.head is design.head:
-        columns = {Head.SUM: width, Head.SUM_DEPTHWISE: (0,), Head.CONCAT: _maps(source, design)}
+    origin, head = canonical(source).head, canonical(design).head
+    if origin is head is Head.CONCAT:
+        yield from _concat_head(source, design, width)
+        return
+    if origin is head:
         # The fuse convolution of a kind that is not named here starts anew.
-        yield _Unit("head.fuse", "head.fuse", width, columns.get(design.head))
-    if source.num_classes == design.num_classes:
+        yield _Unit("head.fuse", "head.fuse", width, {Head.SUM: width, Head.SUM_DEPTHWISE: (0,)}.get(head))
+    # A classifier on concatenated maps and one on their sum read different channels.
+    if Head.CONCAT not in (origin, head) and source.num_classes == design.num_classes:
         yield _Unit("head.classifier", "head.classifier", tuple(range(design.num_classes)), width)
 
 
-def _maps(source: Design, design: Design) -> Positions:
-    """Input channels of a fuse convolution on concatenated maps: one prefix per injected scale."""
-    if design.width > source.width or not set(design.injected) <= set(source.injected):
-        return None
-    starts = [source.injected.index(scale) * source.width for scale in design.injected]
-    return tuple(start + i for start in starts for i in range(design.width))
+def _concat_head(source: Design, design: Design, width: Positions) -> Iterator[_Unit]:
+    """A reducing unit per scale that both have, and a classifier on one prefix of channels per scale."""
+    wanted, held = reduced_width(design.width), reduced_width(source.width)
+    shared = {scale: source.injected.index(scale) for scale in design.injected if scale in source.injected}
+    for i, scale in enumerate(design.injected):
+        if scale in shared:
+            yield _Unit(f"head.reduce.{i}", f"head.reduce.{shared[scale]}", _prefix(wanted, held), width)
+    if source.num_classes == design.num_classes and len(shared) == len(design.injected) and wanted <= held:
+        columns = tuple(held * position + i for position in shared.values() for i in range(wanted))
+        yield _Unit("head.classifier", "head.classifier", tuple(range(design.num_classes)), columns)

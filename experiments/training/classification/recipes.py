@@ -78,7 +78,7 @@ class PretrainRecipe:
         crop_share: Side of the centre crop over the shorter side of a validation image.
         label_smoothing: Share of a target that is spread over all classes.
         drop_path: Stochastic depth of the last extractor block.
-        dropout: Dropout before the linear layer.
+        dropout: Dropout before the head, see `topformer.classification`.
         ema_decay: Decay per iteration of the averaged weights.
 
     Raises:

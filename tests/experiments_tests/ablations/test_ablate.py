@@ -123,7 +123,8 @@ def test_the_published_runs_of_the_first_schema_are_paid_for(tmp_path: Path) -> 
     tables = [table(name) for name in table_names()]
     make = partial(Published, log=tmp_path / "log")
     found = outlook(tables, asked(seeds=3, budget=1200), tmp_path, evaluator=make)
-    assert (len(found.plan.jobs), found.plan.reused) == (0, 45)
+    # Four rows are built otherwise since: the concat head, more FFN, PPM and ASPP, with three seeds each.
+    assert (len(found.plan.jobs), found.plan.reused) == (12, 33)
     shorter = outlook(tables, asked(seeds=3, budget=800), tmp_path, evaluator=make)
     assert (len(shorter.plan.jobs), shorter.plan.reused) == (45, 0)
 

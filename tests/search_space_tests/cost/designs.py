@@ -19,7 +19,7 @@ def random_candidate(seed: int) -> Candidate:
         pool_stride=draw.choice((32, 64, 128)),
         extractor=list(Extractor)[seed % 5],
         blocks=tuple(_block(draw) for _ in range(draw.randint(1, 2))),
-        extra_ffns=draw.randint(0, 2),
+        extra_ffns=draw.randint(0, 4) / 2,
         injected=tuple(scale for scale in SCALES if draw.random() < 0.6) or (draw.choice(SCALES),),
         injection=list(Injection)[seed % 4],
         width=draw.randint(2, 12),

@@ -125,6 +125,17 @@ def test_the_pool_stride_changes_no_parameter():
     assert len({cost_at(512, replace(BASE, pool_stride=stride)).parameters for stride in (32, 64, 128)}) == 1
 
 
-def test_a_concat_head_fuses_three_times_the_channels():
+def test_a_concat_head_reduces_each_scale_and_classifies_the_concatenation():
+    """Table 6 prints 5.044 M; the reduced width is not printed."""
     concat, added = (cost_at(512, replace(BASE, head=head)) for head in (Head.CONCAT, Head.SUM))
-    assert concat.parameters - added.parameters == 2 * 256 * 256
+    reduced, fused = 3 * (256 * 71 + 2 * 71) + 3 * 71 * 150, 256 * 256 + 2 * 256 + 256 * 150
+    assert concat.parameters - added.parameters == reduced - fused
+    assert 5.044 <= concat.parameters / 1e6 <= 5.046
+
+
+def test_pyramid_and_atrous_pooling_on_the_tokens_at_32_compute_more_than_sase():
+    """The text on Table 4: "much more computation" than SASE."""
+    kinds = (Extractor.PPM, Extractor.ASPP)
+    ppm, aspp = (cost_at(512, replace(TINY_DENSE, extractor=kind, pool_stride=32)) for kind in kinds)
+    assert (round(ppm.macs / 1e9, 3), round(aspp.macs / 1e9, 3)) == (0.783, 0.674)
+    assert aspp.macs > cost_at(512, TINY_DENSE).macs

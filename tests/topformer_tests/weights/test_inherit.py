@@ -120,8 +120,24 @@ def test_a_concatenating_head_keeps_the_maps_that_are_left() -> None:
     source = replace(NANO, head=Head.CONCAT)
     state = random_state(source)
     result, _ = inherit(state, source, replace(source, injected=(8, 32), width=100))
-    expected = [*range(100), *range(256, 356)]
-    assert torch.equal(result["head.fuse.conv.weight"], state["head.fuse.conv.weight"][:100, expected])
+    # 5/18 of the width: 35 channels of each of three maps, of which 27 are left of the first and of the third.
+    assert torch.equal(result["head.reduce.1.conv.weight"], state["head.reduce.2.conv.weight"][:27, :100])
+    expected = [*range(27), *range(70, 97)]
+    assert torch.equal(result["head.classifier.weight"], state["head.classifier.weight"][:, expected])
+
+
+@pytest.mark.parametrize(("source", "wanted"), [(Head.SUM, Head.CONCAT), (Head.CONCAT, Head.SUM)])
+def test_a_classifier_of_other_channels_is_new(source: Head, wanted: Head) -> None:
+    origin = replace(NANO, head=source)
+    _, report = inherit(random_state(origin), origin, replace(NANO, head=wanted))
+    assert {name.split(".")[0] for name in report.new} == {"head"}
+    assert {"head.classifier.weight", "head.classifier.bias"} <= set(report.new)
+
+
+def test_a_concatenation_of_one_scale_inherits_as_a_sum() -> None:
+    origin = replace(NANO, head=Head.CONCAT, injected=(8,))
+    _, report = inherit(random_state(origin), origin, replace(origin, head=Head.SUM))
+    assert report.new == report.sliced == ()
 
 
 def silence(state: State, name: str, channels: int) -> None:

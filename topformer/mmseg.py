@@ -22,6 +22,8 @@ from topformer.codec import from_json, to_json
 from topformer.design import Design
 from topformer.heads import build_head
 from topformer.network import Backbone
+from topformer.pixels import MEAN as MEAN
+from topformer.pixels import STD as STD
 from topformer.weights import plain
 from topformer.weights.released import load_released_backbone, released_modules, was_released
 from topformer.weights.segmentor import from_segmentor_state as from_segmentor_state
@@ -49,11 +51,6 @@ with quiet():
     from mmengine.runner import CheckpointLoader
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
     from mmseg.registry import DATASETS, MODELS
-
-MEAN = (123.675, 116.28, 103.53)
-"""Mean red, green and blue of ImageNet, 0..255, that the release subtracts."""
-STD = (58.395, 57.12, 57.375)
-"""Their standard deviations."""
 
 
 @MODELS.register_module()

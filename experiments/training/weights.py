@@ -19,6 +19,7 @@ from topformer.weights.state import (
     OF_A_SEGMENTOR,
     OPTIONAL,
     Held,
+    data_set,
     read_content,
     read_state,
     read_trained,
@@ -69,7 +70,7 @@ def peek_classes(path: Path) -> Mapping[str, Any]:
     Raises:
         CheckpointError: The file cannot be read.
     """
-    return _about(read_content(path))
+    return data_set(read_content(path))
 
 
 def start_of_configuration(path: Path) -> dict[str, str]:
@@ -92,19 +93,10 @@ def start_of_configuration(path: Path) -> dict[str, str]:
     return {"initial": str(path)}
 
 
-def _about(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What mmengine (1.x) or mmcv (0.x) wrote down about the data set."""
-    meta = content.get("meta")
-    if not isinstance(meta, Mapping):
-        return {}
-    found = meta.get("dataset_meta", {"classes": meta.get("CLASSES"), "palette": meta.get("PALETTE")})
-    return {name: value for name, value in found.items() if name in ("classes", "palette") and value}
-
-
 def trained_weights(path: Path, design: Design) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
     """The weights of a network that is to predict, and what the file says of its data set; errors as `read_trained`."""
     found = read_trained(path, design)
-    return found.state, _about(found.content)
+    return found.state, data_set(found.content)
 
 
 def digest(path: Path) -> str:

@@ -93,6 +93,15 @@ def read_trained(path: Path, design: Design) -> Held:
     return found
 
 
+def data_set(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What mmengine (1.x) or mmcv (0.x) wrote down about the data set: `classes` and `palette`."""
+    meta = content.get("meta")
+    if not isinstance(meta, Mapping):
+        return {}
+    found = meta.get("dataset_meta", {"classes": meta.get("CLASSES"), "palette": meta.get("PALETTE")})
+    return {name: value for name, value in found.items() if name in ("classes", "palette") and value}
+
+
 def _check_classes(path: Path, held: Mapping[str, Any], design: Design) -> None:
     weight = next((held[name] for name in _CLASSIFIERS if isinstance(held.get(name), Tensor)), None)
     if weight is not None and weight.dim() and weight.shape[0] != design.num_classes:

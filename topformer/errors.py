@@ -77,6 +77,11 @@ def shown(value: object) -> str:
     return _REPR.repr(value)
 
 
+def printable(text: str) -> str:
+    """A message without control characters, which would command the terminal; line breaks stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def nearest(given: object, accepted: Iterable[str]) -> str | None:
     """The name that `given` is probably meant to be, or None where none is near."""
     near = get_close_matches(str(given)[:100].lower(), list(accepted), n=1)

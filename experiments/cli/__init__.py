@@ -12,7 +12,7 @@ from types import MappingProxyType, ModuleType
 
 from experiments.cli.parsing import Parser
 from topformer import __version__
-from topformer.errors import ExplorerError, InputError
+from topformer.errors import ExplorerError, InputError, printable
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
@@ -118,5 +118,6 @@ def _crash_report() -> str:
 
 def _complain(message: str, status: int) -> int:
     sys.stdout.flush()
-    print(f"topformer: {message}", file=sys.stderr)
+    # A message shows what stands in a file, and that may hold what commands a terminal.
+    print(f"topformer: {printable(message)}", file=sys.stderr)
     return status

@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
-from topformer.errors import nearest, shown, unknown_name
+from topformer.errors import nearest, printable, shown, unknown_name
 from topformer.kinds import Between, Choice, Integer, Kind, Number
 
 _NEGATIVE = re.compile(r"-\d*\.?\d+")
@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the process with one line."""
-        print(f"topformer: {message}; see {self.prog} --help", file=sys.stderr)
+        print(f"topformer: {printable(message)}; see {self.prog} --help", file=sys.stderr)
         sys.exit(2)
 
     def options(self) -> Mapping[str, argparse.Action]:

@@ -114,7 +114,7 @@ def _mapped(folder: SegmentationFolder, split: str, cache: Path, sizes: Sizes) -
                 # What is noted is on the disk.
                 pixels.flush()
                 write_json(note, {"done": part.stop})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, StorageError) as error:
         raise StorageError(f"{data} cannot be written or read: {error}; remove it to start again") from error
     # Copy on write: torch wants memory that it may write to.
     return np.memmap(data, np.uint8, "c", shape=shape)

@@ -16,6 +16,10 @@ LOADERS = Integer(0, 1024)
 SIDE = Integer(32, 16_384, "an integer of at least 32 pixels")
 """Pixels along one side of a network's input: below 32 the coarsest token map would see less than one whole cell."""
 CLASSES = Integer(1, 65_536)
+BATCH = Integer(1, 1024)
+"""Images in one input of a deployed network."""
+OPSETS = Integer(11, 23, "an integer from 11 to 23")
+"""Sets of ONNX operations that exported files were tried with."""
 CHANNELS = Integer(1, 65_536)
 """Of a layer; also heads, and widths of a head."""
 KERNEL = Odd(255)

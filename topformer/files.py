@@ -123,6 +123,34 @@ def _size(number: int) -> str:
     return f"{number // MIB:,} MiB"
 
 
+def check_place(
+    path: Path,
+    made_before: Callable[[Path], bool],
+    inputs: Iterable[Path],
+    *,
+    made: str,
+    error: type[ExplorerError] = InputError,
+) -> None:
+    """A file may be written here: there is nothing, or an earlier output of the same command that is no input of it.
+
+    Args:
+        path: The file to be written.
+        made_before: Whether the file that is there was made by this command.
+        inputs: Files that the command reads.
+        made: What the command makes, such as `export of topformer export`.
+        error: What is raised.
+
+    Raises:
+        error: Another file is there.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    if path.resolve() in {other.resolve() for other in inputs}:
+        raise error(f"{path} is an input and would be written over; choose another place")
+    if not path.is_file() or not made_before(path):
+        raise error(f"{path} is there already and no {made}; choose another place, or move it")
+
+
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A fresh file to write, which takes the place of `path` in one step when the block ends well.

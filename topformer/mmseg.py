@@ -22,7 +22,9 @@ from topformer.codec import from_json, to_json
 from topformer.design import Design
 from topformer.heads import build_head
 from topformer.network import Backbone
-from topformer.weights import segmentor as segmentor_files
+from topformer.pixels import MEAN as MEAN
+from topformer.pixels import STD as STD
+from topformer.weights import plain
 from topformer.weights.released import load_released_backbone, released_modules, was_released
 from topformer.weights.segmentor import from_segmentor_state as from_segmentor_state
 from topformer.weights.segmentor import to_segmentor_state as to_segmentor_state
@@ -49,11 +51,6 @@ with quiet():
     from mmengine.runner import CheckpointLoader
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
     from mmseg.registry import DATASETS, MODELS
-
-MEAN = (123.675, 116.28, 103.53)
-"""Mean red, green and blue of ImageNet, 0..255, that the release subtracts."""
-STD = (58.395, 57.12, 57.375)
-"""Their standard deviations."""
 
 
 @MODELS.register_module()
@@ -195,14 +192,14 @@ def classes_of(reader: str) -> tuple[tuple[str, ...], tuple[tuple[int, int, int]
 
 
 def load_plain(filename: str | Path, map_location: Any = None, logger: Any = None) -> Any:  # noqa: ARG001
-    """As `topformer.weights.segmentor.load_plain`, with mmengine's own histories, which a resumed training goes on.
+    """As `topformer.weights.plain.load_plain`, with mmengine's own histories, which a resumed training goes on.
 
     Takes the place of mmengine's `CheckpointLoader.load_checkpoint`, which unpickles whatever it cannot read safely.
 
     Raises:
         CheckpointError: The file is missing, broken, or holds anything else.
     """
-    return segmentor_files.load_plain(filename, map_location, history=HistoryBuffer)
+    return plain.load_plain(filename, map_location, history=HistoryBuffer)
 
 
 def _find_configs_of_the_fork() -> None:

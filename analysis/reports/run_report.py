@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,7 @@ from analysis.results.pareto import Front, Objective, front
 from analysis.results.pruning import wrong_prunes
 from topformer import codec
 from topformer.errors import DesignError, RecordError, StudyError
-from topformer.files import read_object, write_text
+from topformer.files import MIB, check_place, read_object, write_text
 from topformer.presets import PRESETS, dense_head
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def write_pareto(run_folder: Path, out: Path | None = None) -> ParetoFiles:
         RecordError: No complete record has a number for every objective; and as `read_run`.
         StudyError: As `read_run`; fewer than two objectives.
         StorageError: A file cannot be read or written.
+        InputError: `out` has another file by one of the names.
     """
     run = read_run(Path(run_folder))
     # Only here, where there is something to draw: matplotlib and pandas take longer to import than the rest to run.
@@ -124,10 +126,32 @@ def write_pareto(run_folder: Path, out: Path | None = None) -> ParetoFiles:
     files = ParetoFiles(*(folder / f"pareto.{ending}" for ending in ("csv", "png", "svg", "md")))
     notes = "\n".join(plot.caption)
     markdown = f"# {plot.title}\n\n{markdown_table(plot.front, plot.anchors)}\n{notes}\n"
-    write_text(files.csv, csv_table(plot.front))
+    pieces = csv_table(plot.front)
+    first = next(pieces, "")
+    if folder.resolve() != run.folder.resolve():
+        _check_places(files, first.partition("\n")[0])
+    write_text(files.csv, chain([first], pieces))
     write_text(files.markdown, markdown)
     save_pareto(plot, files.png, files.svg)
     return files
+
+
+def _check_places(files: ParetoFiles, header: str) -> None:
+    """The files go where nothing is, or over their like: a table with the same columns tells whose they are."""
+    made = _first_line(files.csv) == f"{header}\n"
+    for path in (files.csv, files.png, files.svg, files.markdown):
+        check_place(path, lambda _: made, (), made="file of topformer pareto on such a study")
+
+
+def _first_line(path: Path) -> str:
+    """The first line of a text file; nothing of any other file, or where there is none."""
+    if not path.is_file():
+        return ""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(MIB)
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def run_front(run: Run) -> Front:

@@ -4,11 +4,12 @@ Without `--checkpoint` the weights are random: enough for timing, not for use.
 """
 
 import argparse
+from pathlib import Path
 
 from experiments.cli.arguments import add_boundary, add_candidate, candidate
 from experiments.cli.parsing import of, place
-from topformer.bounds import SEED
-from topformer.deployment.boundary import SUFFIXES, Boundary, Format
+from topformer.bounds import BATCH, OPSETS, SEED
+from topformer.deployment.boundary import OPSET, SUFFIXES, Boundary, Format
 
 EXAMPLE = "topformer export base --to onnx --size 512 --out base.onnx"
 
@@ -24,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=of(SEED), default=0, help="seed of the random weights and of the checked image")
     parser.add_argument(
         "--dynamic", action="store_true", help="ONNX: take images of every size in multiples of the pooling stride"
+    )
+    parser.add_argument("--batch", type=of(BATCH), default=1, help="ONNX: images in one input")
+    parser.add_argument(
+        "--opset", type=of(OPSETS), default=None, help=f"ONNX: operations of this version; {OPSET} by default"
     )
     add_boundary(parser)
 
@@ -47,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
         checkpoint=args.checkpoint,
         seed=args.seed,
         dynamic=args.dynamic,
+        batch=args.batch,
+        opset=args.opset,
+        inputs=[Path(args.design)],
     )
     print(written.render())
     return 0

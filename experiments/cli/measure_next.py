@@ -12,10 +12,13 @@ from experiments.cli.arguments import add_device, add_json
 from experiments.cli.parsing import of, place
 from experiments.cli.spaces import add_consider, add_space, chosen_space, space_help
 from topformer.bounds import COUNT, POSITIVE
+from topformer.errors import InputError
+from topformer.files import check_place
 
 if TYPE_CHECKING:
     from search_space.latency.calibration.probing import MeasurementPlan, Probe
     from search_space.spaces.space import Space
+    from topformer.design import Design
 
 EXAMPLE = "topformer measure-next --space paper --base tiny --max-latency-ms 50 --budget 5 --out probes"
 
@@ -57,9 +60,21 @@ def run(args: argparse.Namespace) -> int:
 def _written(folder: Path, probe: "Probe") -> Path:
     from topformer.design_file import write_design
 
-    path = folder / f"{probe.candidate.fingerprint.partition('@')[0]}.json"
-    write_design(path, probe.candidate.design)
+    path, design = folder / f"{probe.candidate.fingerprint.partition('@')[0]}.json", probe.candidate.design
+    check_place(path, lambda place: _holds(place, design), (), made="design of topformer measure-next")
+    write_design(path, design)
     return path
+
+
+def _holds(path: Path, design: "Design") -> bool:
+    """Whether a file holds a design: an earlier output of the same command."""
+    from topformer.codec import fingerprint
+    from topformer.design_file import read_design
+
+    try:
+        return fingerprint(read_design(str(path))) == fingerprint(design)
+    except InputError:
+        return False
 
 
 def _json(plan: "MeasurementPlan", chosen: "Space", files: list[Path]) -> dict[str, object]:

@@ -29,12 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=place, default=None, help="data set that names the classes, if not the file")
     parser.add_argument("--classes", type=of(CLASSES), default=None, help="their number, if nothing names them")
     parser.add_argument("--out", type=place, required=True, metavar="FOLDER", help="folder for the drawings")
+    parser.add_argument(
+        "--maps",
+        action="store_true",
+        help="write class maps instead: PNG files of the labels of the data set in --data, which for Cityscapes are "
+        "the ids of its server; without --data of the class numbers from 0",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict, draw, and print the files; an image that cannot be read is named, and the others are drawn."""
     from experiments.data.drawings import palette, write_drawing
     from experiments.data.images import read_image
+    from experiments.data.maps import class_map, label_numbers
     from experiments.training.mmseg.predict import predictor
     from experiments.training.overlay import overlay
     from experiments.training.weights import trained_weights
@@ -55,7 +62,11 @@ def run(args: argparse.Namespace) -> int:
             print(f"topformer: {error}", file=sys.stderr, flush=True)
             unread += 1
             continue
-        write_drawing(overlay(image, predicted, names, colours or palette(len(names))), drawn, COMMAND)
+        if args.maps:
+            picture = class_map(predicted, label_numbers(folder, len(names)))
+        else:
+            picture = overlay(image, predicted, names, colours or palette(len(names)))
+        write_drawing(picture, drawn, COMMAND)
         print(drawn, flush=True)
     if unread:
         print(f"topformer: {unread} of {len(drawings)} images were not drawn", file=sys.stderr)

@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=place, default=None, help="folder of the data set; --from-config names one too")
     add_design_and_data(parser)
     add_start(parser)
+    parser.add_argument(
+        "--skip-classifier",
+        action="store_true",
+        help="load all of --checkpoint but the classifier, whose classes are others",
+    )
     parser.add_argument("--iterations", type=of(COUNT), default=None, help="if not the recipe's")
     parser.add_argument("--batch", type=of(COUNT), default=None, help="images per iteration, if not the recipe's")
     parser.add_argument("--seed", type=of(SEED), default=0, help="seed of initialisation, data order and augmentation")
@@ -63,6 +68,10 @@ def run(args: argparse.Namespace) -> int:
     own, file = _own(args), released(args)
     checkpoint = args.checkpoint or (file.checkpoint if file else None)
     source = read_source(args, checkpoint)
+    if args.skip_classifier and checkpoint is None:
+        raise StudyError("--skip-classifier says what of --checkpoint is loaded, and there is no --checkpoint")
+    if args.skip_classifier and args.print_config:
+        raise StudyError("a configuration cannot leave tensors out, got --print-config and --skip-classifier")
     folder = _data(args, file)
     design, recipe = chosen(args, folder, file)
     names = ("batch", "iterations", "precision", "loss_stride")
@@ -135,7 +144,7 @@ def _train(
     source = source or design
     out = args.out or _folder(args, recipe)
     if checkpoint and rank() == 0:
-        print("\n".join(start_lines(checkpoint, source, design)), flush=True)
+        print("\n".join(start_lines(checkpoint, source, design, skip_classifier=args.skip_classifier)), flush=True)
     with bar("iterations", hidden=rank() > 0) as progress:
         result = train(
             args.loop,
@@ -147,6 +156,7 @@ def _train(
             machine=Machine(**{"workers": 4, "checkpoint_every": 2000, **machine}),
             checkpoint=checkpoint,
             source=source,
+            skip_classifier=args.skip_classifier,
             progress=progress,
         )
     if rank() == 0:

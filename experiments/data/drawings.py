@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from topformer import files
 from topformer.errors import DataError, StorageError
 
 Colour = tuple[int, int, int]
@@ -36,14 +37,13 @@ def check_place(path: Path, command: str, inputs: Iterable[Path] = ()) -> None:
     Raises:
         DataError: Another file is there.
     """
-    if not path.exists() and not path.is_symlink():
-        return
-    if path.resolve() in {other.resolve() for other in inputs}:
-        raise DataError(f"{path} is an input and would be written over; choose another place for the drawings")
-    if _maker(path) != _signature(command):
-        raise DataError(
-            f"{path} is there already and no drawing of topformer {command}; choose another place, or move it"
-        )
+    files.check_place(
+        path,
+        lambda place: _maker(place) == _signature(command),
+        inputs,
+        made=f"drawing of {_signature(command)}",
+        error=DataError,
+    )
 
 
 def write_drawing(picture: Image.Image, path: Path, command: str) -> None:

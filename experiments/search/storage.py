@@ -18,6 +18,8 @@ from topformer.errors import StorageError, StudyError
 
 JOURNAL_FILE = "optuna.journal"
 _CONNECT_SECONDS = 5
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError, RecursionError)
+"""What Optuna raises for a journal whose lines are none of its own."""
 
 
 class StorageReplica:
@@ -108,7 +110,7 @@ def _storage(url: str, journal: Path | None) -> BaseStorage:
         journal.unlink()
     try:
         return JournalStorage(_JournalCopy(str(journal)))
-    except (ValueError, KeyError):
+    except _DAMAGE:
         # A damaged journal is made again from the records.
         journal.unlink()
         return JournalStorage(_JournalCopy(str(journal)))

@@ -27,6 +27,7 @@ class TrainingJob:
         seed: Of initialisation, data order and augmentation.
         checkpoint: Weights to start from, such as a released ImageNet backbone.
         source: The design that these belong to, if not `design`; they are sliced.
+        skip_classifier: Whether the classifier starts anew all the same.
     """
 
     design: Design
@@ -35,6 +36,7 @@ class TrainingJob:
     seed: int = 0
     checkpoint: Path | None = None
     source: Design | None = None
+    skip_classifier: bool = False
 
     def describe(self) -> dict[str, Any]:
         """As plain JSON; files are known by their content or by names and sizes, not by their place."""
@@ -43,10 +45,16 @@ class TrainingJob:
             "recipe": asdict(self.recipe),
             "data": data_identity(self.folder),
             "seed": self.seed,
-            "start": digest(self.checkpoint) if self.checkpoint else None,
+            "start": self._start(),
             # Draws of dropout and sums of gradients differ with their number.
             "processes": world_size(),
         }
+
+    def _start(self) -> str | None:
+        """What is loaded, in a line."""
+        if self.checkpoint is None:
+            return None
+        return f"{digest(self.checkpoint)}{' without classifier' if self.skip_classifier else ''}"
 
     def starting_weights(self, out: Path) -> dict[str, Tensor] | None:
         """The weights to start from, if there are any; where they come from is written into a folder.
@@ -57,6 +65,12 @@ class TrainingJob:
         """
         if self.checkpoint is None:
             return None
-        state, origin = starting_weights(self.checkpoint, self.source or self.design, self.design, seed=self.seed)
+        state, origin = starting_weights(
+            self.checkpoint,
+            self.source or self.design,
+            self.design,
+            seed=self.seed,
+            skip_classifier=self.skip_classifier,
+        )
         write_json(out / START, origin.to_json())
         return state

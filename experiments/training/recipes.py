@@ -12,6 +12,7 @@ from typing import Any
 from experiments.training.settings import check_values
 from topformer.design import Design, Head
 from topformer.errors import StudyError, unknown_name
+from topformer.pixels import MEAN, STD
 from topformer.presets import PRESETS
 
 MODELS = ("tiny", "small", "base")
@@ -103,8 +104,8 @@ class Recipe:
     precision: str = "float32"
     validations: int = 10
     loss_stride: int = 1
-    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
-    std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    mean: tuple[float, float, float] = MEAN
+    std: tuple[float, float, float] = STD
     pad_label: int = 255
 
     def __post_init__(self) -> None:

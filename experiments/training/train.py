@@ -49,6 +49,7 @@ def train(
     machine: Machine | None = None,
     checkpoint: Path | None = None,
     source: Design | None = None,
+    skip_classifier: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train a network; an interrupted training goes on from its last checkpoint, a finished one answers.
@@ -66,6 +67,7 @@ def train(
         machine: How it is computed.
         checkpoint: Weights to start from, such as a released ImageNet backbone.
         source: The design that these belong to, if not `design`; they are sliced.
+        skip_classifier: Leave the classifier initialised, because the classes are others.
         progress: Called after every iteration with the iterations done and all of them.
 
     Returns:
@@ -86,6 +88,7 @@ def train(
         seed=seed,
         checkpoint=checkpoint,
         source=source,
+        skip_classifier=skip_classifier,
     )
     run = LOOPS[loop]()
     with claimed(out, {"loop": loop, **job.describe()}, first=rank() == 0):

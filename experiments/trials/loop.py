@@ -99,7 +99,7 @@ class Loop:
         if not self._unsaved:
             return
         records, self._unsaved = self._unsaved, []
-        self._folder.records.append_many(records)
+        self._folder.append(records)
         for record in records:
             self._source.tell(record)
         self._callback.status(self._source.standing)

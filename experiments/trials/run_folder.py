@@ -1,14 +1,14 @@
 """The folder of a study: its definition, records, evaluations under way, and the lock of the sweep that runs in it."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from analysis.records.record import JsonlStore
+from analysis.records.record import JsonlStore, Record
 from experiments.files import claim, held, make_folder
 from experiments.trials.trial import EnqueuedTrial, Trial
 from topformer.bounds import NATURAL
@@ -69,6 +69,7 @@ class RunFolder:
                 self.path, STUDY, self._description, holds="study", once={"run": uuid.uuid4().hex[:8]}, besides=(LOGS,)
             )
             self.run = str(note.get("run", ""))
+            self._number = self.path.stat().st_ino
             self._held = stack.pop_all()
         return self
 
@@ -77,12 +78,31 @@ class RunFolder:
     ) -> None:
         self._held.close()
 
+    def append(self, records: Iterable[Record]) -> None:
+        """Write records, which are on the disk when this returns.
+
+        Raises:
+            StorageError: The disk does not take them, or somebody removed the folder.
+        """
+        self._check_there()
+        self.records.append_many(records)
+
+    def _check_there(self) -> None:
+        """The folder is the one that was entered: to make it again would hide that the results before are gone."""
+        try:
+            is_there = self.path.stat().st_ino == self._number
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise StorageError(f"the run folder {self.path} was removed or replaced while the run was using it")
+
     def begin(self, trial: Trial) -> Path:
         """Note on disk that an evaluation begins, so that a killed run takes it up again; gives its folder.
 
         Raises:
-            StorageError: The disk does not take it.
+            StorageError: The disk does not take it, or somebody removed the run folder.
         """
+        self._check_there()
         folder = self.path / TRIALS / trial.key.folder
         old = self.path / TRIALS / trial.candidate.fingerprint
         if (old / _TRIAL).exists():

@@ -20,7 +20,7 @@ class Format(StrEnum):
     """What the file is."""
 
     ONNX = "onnx"
-    """One .onnx file, opset 20, weights inside."""
+    """One .onnx file, opset 20 if nothing else is asked for, weights inside."""
     NCNN = "ncnn"
     """A .param file and a .bin file beside it, fp32; blobs `in0` and `out0`."""
     TORCHSCRIPT = "torchscript"
@@ -31,3 +31,8 @@ SUFFIXES: Mapping[Format, str] = MappingProxyType(
     {Format.ONNX: ".onnx", Format.NCNN: ".param", Format.TORCHSCRIPT: ".pt"}
 )
 """Ending of the file's name, by format."""
+
+OPSET = 20
+"""The set of ONNX operations where nothing else is asked for."""
+LEAST_OF_DYNAMO = 18
+"""The oldest set that torch's exporter writes; older ones come from its former exporter."""

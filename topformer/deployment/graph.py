@@ -1,7 +1,6 @@
 """A network as it is deployed: its weights, and what it does behind the logits."""
 
-import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,10 +10,9 @@ from torch.nn import functional
 from topformer.deployment.boundary import Boundary
 from topformer.deployment.fold import fold_batch_norm
 from topformer.design import SCALES, Design, Pooled
-from topformer.errors import CheckpointError
 from topformer.extractor import Attention
 from topformer.network import TopFormer
-from topformer.weights.released import load_released
+from topformer.weights.state import read_trained
 
 
 class FullSize(nn.Module):
@@ -89,7 +87,7 @@ def deployed(
             _settle(model)
     model.eval()
     if checkpoint is not None:
-        _load(model, checkpoint)
+        model.load_state_dict(read_trained(checkpoint, design).state)
     network = fold_batch_norm(model)
     if size is None:
         scales = SCALES if design.pooled is Pooled.ALL else SCALES[-1:]
@@ -115,18 +113,3 @@ def _settle(model: TopFormer) -> None:
     # Coarse patches, not white noise: averages of noise hardly vary, and dividing by that would magnify rounding.
     patches = functional.interpolate(torch.randn(8, 3, 8, 8), (256, 256), mode="bilinear", align_corners=False)
     model.train()(patches + 0.3 * torch.randn(8, 3, 256, 256))
-
-
-def _load(model: TopFormer, checkpoint: Path) -> None:
-    """Set the weights to those of a file with our names or the released ones, read without running its code."""
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, OSError, EOFError, RuntimeError):
-        content = None  # the reader of released checkpoints knows more, and says what is wrong
-    if not isinstance(content, Mapping) or not set(content) & set(model.state_dict()):
-        load_released(model, checkpoint)
-        return
-    try:
-        model.load_state_dict(content, strict=True)
-    except RuntimeError as error:
-        raise CheckpointError(f"the checkpoint {checkpoint} is of another design: {error}") from error

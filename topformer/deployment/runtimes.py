@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from topformer.deployment.boundary import Format
-from topformer.errors import ExplorerError
+from topformer.deployment.boundary import LEAST_OF_DYNAMO, OPSET, Format
+from topformer.errors import ExplorerError, InputError
 
 Array = NDArray[Any]
 
@@ -37,24 +37,58 @@ def evaluate(network: nn.Module, image: Array) -> Array:
     return output
 
 
-def _write_onnx(network: nn.Module, path: Path, image: Array, step: int = 0) -> tuple[Path, ...]:
+def _write_onnx(network: nn.Module, path: Path, image: Array, step: int = 0, opset: int = OPSET) -> tuple[Path, ...]:
     for name in ("onnx", "onnxscript", "onnxruntime"):
         package(name)
     # A side of one multiple would be taken for a constant, so free sides are traced at two and three.
-    example = torch.zeros(1, 3, 2 * step, 3 * step) if step else torch.from_numpy(image)
+    example = torch.zeros(len(image), 3, 2 * step, 3 * step) if step else torch.from_numpy(image)
+    names: dict[str, Any] = {"input_names": ["image"], "output_names": ["out"], "opset_version": opset}
     with _quiet():
-        program = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            input_names=["image"],
-            output_names=["out"],
-            dynamic_shapes=_multiples(step) if step else None,
-        )
+        if opset < LEAST_OF_DYNAMO:
+            _write_older_onnx(network, path, example, names)
+            return (path,)
+        shapes = _multiples(step) if step else None
+        program = torch.onnx.export(network, (example,), dynamo=True, verbose=False, dynamic_shapes=shapes, **names)
         assert program is not None
         program.save(path, external_data=False)
     return (path,)
+
+
+def _write_older_onnx(network: nn.Module, path: Path, example: torch.Tensor, names: dict[str, Any]) -> None:
+    """By torch's former exporter, which knows the operations of older sets; it traces and has no free sides.
+
+    Raises:
+        InputError: The graph needs an operation that the set has not.
+    """
+    try:
+        torch.onnx.export(network, (example,), path, dynamo=False, verbose=False, **names)
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise InputError(
+            f"opset {names['opset_version']} cannot express the network at {example.shape[2]} x {example.shape[3]} px "
+            f"({str(error).split('. ')[0].splitlines()[0]}); take sides in multiples of its pooling stride, or opset "
+            f"{LEAST_OF_DYNAMO} or above"
+        ) from error
+
+
+def onnx_properties(path: Path) -> dict[str, str]:
+    """The `metadata_props` of an ONNX file; none of any other file.
+
+    Raises:
+        ExplorerError: The package onnx is missing.
+    """
+    onnx, decode_error = package("onnx"), package("google.protobuf.message").DecodeError
+    try:
+        return {item.key: item.value for item in onnx.load(path, load_external_data=False).metadata_props}
+    except (OSError, ValueError, decode_error):
+        return {}
+
+
+def set_onnx_properties(path: Path, texts: Mapping[str, str]) -> None:
+    """Write `metadata_props` into an ONNX file."""
+    onnx = package("onnx")
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, dict(texts))
+    onnx.save(model, path)
 
 
 def _multiples(step: int) -> tuple[dict[int, Any]]:
@@ -62,13 +96,25 @@ def _multiples(step: int) -> tuple[dict[int, Any]]:
     return ({axis: step * torch.export.Dim(name, min=1, max=_MOST) for axis, name in ((2, "rows"), (3, "columns"))},)
 
 
-def _write_torchscript(network: nn.Module, path: Path, image: Array, step: int = 0) -> tuple[Path, ...]:  # noqa: ARG001
+def _write_torchscript(
+    network: nn.Module,
+    path: Path,
+    image: Array,
+    step: int = 0,  # noqa: ARG001
+    opset: int = OPSET,  # noqa: ARG001
+) -> tuple[Path, ...]:
     with _quiet(), torch.inference_mode():
         torch.jit.trace(network, torch.from_numpy(image), check_trace=False).save(str(path))  # type: ignore[no-untyped-call]
     return (path,)
 
 
-def _write_ncnn(network: nn.Module, path: Path, image: Array, step: int = 0) -> tuple[Path, ...]:  # noqa: ARG001
+def _write_ncnn(
+    network: nn.Module,
+    path: Path,
+    image: Array,
+    step: int = 0,  # noqa: ARG001
+    opset: int = OPSET,  # noqa: ARG001
+) -> tuple[Path, ...]:
     program, weights = package("pnnx").EXEC_PATH, path.with_suffix(".bin")
     package("ncnn")
     with TemporaryDirectory() as name:
@@ -97,11 +143,11 @@ def _write_ncnn(network: nn.Module, path: Path, image: Array, step: int = 0) -> 
     return path, weights
 
 
-WRITERS: Mapping[Format, Callable[[nn.Module, Path, Array, int], tuple[Path, ...]]] = MappingProxyType(
+WRITERS: Mapping[Format, Callable[[nn.Module, Path, Array, int, int], tuple[Path, ...]]] = MappingProxyType(
     {Format.ONNX: _write_onnx, Format.NCNN: _write_ncnn, Format.TORCHSCRIPT: _write_torchscript}
 )
-"""Writes a network for the image's size, or where a format can for all multiples of the number, which is then above 0;
-the files, the one of the given name first."""
+"""Writes a network for the image's size, or where a format can for all multiples of the number, which is then above 0,
+with the operations of an opset of ONNX; the files, the one of the given name first."""
 
 
 def _run_onnx(path: Path, image: Array) -> Array:

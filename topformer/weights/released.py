@@ -1,25 +1,19 @@
 """Weights of the released TopFormer, loaded by name into a network of ours."""
 
-import argparse
-import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from topformer.design import SCALES, Design, Extractor, Head, Injection, Pooled
 from topformer.errors import CheckpointError
 from topformer.network import Backbone, TopFormer
+from topformer.weights.plain import STATES, check_finite, held_tensors, load_plain
 
 Source = str | PathLike[str] | Mapping[str, Any]
 """A checkpoint file, or what was read from one."""
-
-_STATES = ("state_dict_ema", "state_dict", "model")
-"""Where a checkpoint keeps its tensors, the averaged weights first; a bare one holds them itself."""
 
 _PARTS = ("backbone.tpm.", "backbone.trans.", "backbone.SIM.", "decode_head.")
 """Released names of everything that our networks have; any other entry belongs to another network."""
@@ -93,7 +87,9 @@ def load_released(model: TopFormer, source: Source, *, skip_classifier: bool = F
     wanted = {ours: name for ours, name in names.items() if _expected(name, state, skip_classifier=skip_classifier)}
     ours = model.state_dict()
     _check_fit(state, names, {name: tuple(ours[key].shape) for key, name in wanted.items()})
-    model.load_state_dict({key: state[name] for key, name in wanted.items()}, strict=False)
+    given = {key: state[name] for key, name in wanted.items()}
+    check_finite(given, source if isinstance(source, (str, PathLike)) else "the checkpoint")
+    model.load_state_dict(given, strict=False)
     used = set(wanted.values())
     return LoadReport(
         loaded=tuple(wanted),
@@ -125,8 +121,7 @@ def load_released_backbone(backbone: Backbone, design: Design, source: Source) -
 
 def holds_backbone_alone(content: Mapping[str, Any]) -> bool:
     """Whether what was read from a file is a released backbone without a segmentation head."""
-    held = next((content[key] for key in _STATES if isinstance(content.get(key), Mapping)), content)
-    names = [_full_name(str(name)) for name in held]
+    names = [_full_name(name) for name in held_tensors(content)]
     return any(name.startswith("backbone.tpm.") for name in names) and _CLASSIFIER + "weight" not in names
 
 
@@ -225,18 +220,17 @@ def _injection(design: Design) -> Iterator[tuple[str, str]]:
 
 def _released_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
     """Tensors of a checkpoint by their full released names."""
-    held = next((content[key] for key in _STATES if isinstance(content.get(key), Mapping)), content)
+    held = held_tensors(content)
     odd = [str(key) for key, value in held.items() if not isinstance(value, Tensor)]
     if odd or not held:
         raise CheckpointError(
-            f"the checkpoint must hold tensors under {', '.join(_STATES)} or bare, "
+            f"the checkpoint must hold tensors under {', '.join(STATES)} or bare, "
             f"got {'other values under ' + _listed(odd) if odd else 'nothing'}"
         )
     return {_full_name(name): tensor for name, tensor in held.items()}
 
 
 def _full_name(name: str) -> str:
-    name = name.removeprefix("module.")
     return f"backbone.{name}" if name.startswith(("tpm.", "trans.", "SIM.")) else name
 
 
@@ -249,32 +243,7 @@ def _listed(names: Iterable[str]) -> str:
 def _read(source: Source) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
-    try:
-        with torch.serialization.safe_globals(_plain_data()):
-            content = torch.load(source, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{source} holds more than tensors and plain data and was not run: {refused(error)}"
-        ) from error
-    except OSError as error:
-        raise CheckpointError(f"{source} cannot be read as a checkpoint: {error.strerror or error}") from error
-    except (EOFError, RuntimeError) as error:
-        raise CheckpointError(f"{source} cannot be read as a checkpoint: {error}") from error
+    content = load_plain(source, map_location="cpu")
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{source} must hold a mapping of names to tensors, got {type(content).__name__}")
     return content
-
-
-def refused(error: Exception) -> str:
-    """What torch found in a file, in one line and without its advice to load the file all the same."""
-    reason = str(error).rpartition("WeightsUnpickler error: ")[2]
-    return " ".join(reason.split(". ")[0].partition("Check the documentation")[0].split())
-
-
-def _plain_data() -> list[Any]:
-    """What checkpoints carry beside tensors: arguments of the training script, and numpy numbers and arrays."""
-    scalar, array = np.float64(0).__reduce__()[0], np.empty(0).__reduce__()[0]
-    dtypes = [type(np.dtype(code)) for code in "?bhilqBHILQefdSU"]
-    # Files written before numpy 2 name the same two functions by their former module.
-    former = [(scalar, "numpy.core.multiarray.scalar"), (array, "numpy.core.multiarray._reconstruct")]
-    return [argparse.Namespace, np.dtype, np.ndarray, scalar, array, *former, *dtypes]

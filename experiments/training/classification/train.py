@@ -17,7 +17,7 @@ from experiments.training.classification.recipes import PretrainRecipe
 from experiments.training.memory import naming_what_ran_out
 from experiments.training.outcome import RESULT, WEIGHTS, Progress
 from experiments.training.processes import Ranks, joined_processes, rank, world_size
-from experiments.training.tensors import write_tensors
+from experiments.training.tensors import goes_on, write_tensors
 from topformer.classification import released_state
 from topformer.codec import fingerprint, to_json
 from topformer.design import Design
@@ -114,7 +114,7 @@ def pretrain(
             ranks=ranks,
             precision=precision,
         )
-        if (out / CHECKPOINT).exists():
+        if goes_on(out / CHECKPOINT):
             training.load(out / CHECKPOINT)
         _run(training, folder, out, workers=workers, every=checkpoint_every, progress=progress)
         return _finished(training, design, wanted, out, ranks)

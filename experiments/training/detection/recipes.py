@@ -16,6 +16,7 @@ from experiments.training.settings import check_values
 from topformer.codec import to_json
 from topformer.design import Design
 from topformer.errors import StudyError
+from topformer.pixels import MEAN, STD
 
 _CHANNELS = 256
 _LEVELS = (8, 16, 32, 64, 128)
@@ -61,8 +62,8 @@ class DetectionRecipe:
     flip: float = 0.5
     drop_path: float = 0.1
     synchronised: bool = False
-    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
-    std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    mean: tuple[float, float, float] = MEAN
+    std: tuple[float, float, float] = STD
 
     def __post_init__(self) -> None:
         check_values(self)

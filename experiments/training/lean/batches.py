@@ -9,11 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-MEAN = (123.675, 116.28, 103.53)
-"""Mean red, green and blue of ImageNet, 0..255, as in the release."""
-
-STD = (58.395, 57.12, 57.375)
-"""Their standard deviations."""
+from topformer.pixels import MEAN as MEAN
+from topformer.pixels import STD as STD
 
 _ORDER, AUGMENTATION = 1, 2
 """First numbers of the seeds of two independent streams."""

@@ -16,6 +16,7 @@ from experiments.training.recipes import Recipe
 from experiments.training.schedule import WARMUP_START
 from experiments.training.scores import scores
 from experiments.training.settings import Machine
+from experiments.training.tensors import goes_on
 from topformer.errors import StudyError
 
 _FIXED = {
@@ -77,7 +78,7 @@ def train(
     with seeded(job.seed, threads=machine.threads), naming_what_ran_out(recipe.batch, *recipe.crop):
         batches = data.batches(recipe, job.seed, device)
         training = Training(job.design, recipe, batches, device=device, compiler=machine.compile)
-        if (out / CHECKPOINT).exists():
+        if goes_on(out / CHECKPOINT):
             training.load(out / CHECKPOINT)
         elif state := job.starting_weights(out):
             training.model.load_state_dict(state)

@@ -18,7 +18,7 @@ from torch.distributed import is_initialized
 
 from experiments.training.memory import keep_freed_memory
 from experiments.training.processes import rank, share_statistics
-from experiments.training.tensors import write_tensors
+from experiments.training.tensors import goes_on, write_tensors
 from topformer.errors import CheckpointError
 from topformer.files import remove_unfinished, replacing
 from topformer.mmseg import quiet
@@ -91,9 +91,13 @@ class FileRunner(Runner):  # type: ignore[misc]
 
 
 def last_checkpoint(work: Path) -> Path | None:
-    """The newest checkpoint of a folder, if there is one; every one is whole, so that names alone tell."""
+    """The newest checkpoint of a folder that is not damaged, if there is one; a note names those that are.
+
+    Raises:
+        StorageError: One cannot be read.
+    """
     found = {int(name[1]): path for path in work.glob("*.pth") if (name := _CHECKPOINT.fullmatch(path.name))}
-    return found[max(found)] if found else None
+    return next((found[number] for number in sorted(found, reverse=True) if goes_on(found[number])), None)
 
 
 def run(

@@ -11,14 +11,13 @@ from topformer.errors import StudyError, shown
 from topformer.files import MIB, read_text
 
 _RUNTIME = re.compile(r"default_runtime\.py|schedule_(\d+)k\.py")
-"""Bases of mmsegmentation itself; of a schedule only the number of iterations is used, and the name says it."""
+"""Bases of mmsegmentation itself (0.x, configs/_base_); the schedules differ in the iterations, which the name says."""
 
 
 def read_release_file(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The values of a configuration file, merged over those of its `_base_` files.
+    """The values of a configuration file, merged over those of its `_base_` files, without its variables.
 
-    mmsegmentation's runtime, schedules and data settings need not be there: a schedule's name gives
-    `runner.max_iters`, and the data settings that the release uses are known (`release_bases`).
+    mmsegmentation's runtime, schedules and data settings need not be there: those that the release uses are known.
 
     Args:
         path: The file.
@@ -42,6 +41,8 @@ def read_release_file(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any
         if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
             raise StudyError(f"configuration {path}, line {node.lineno}: only assignments to names are accepted")
         values[node.targets[0].id] = _value(node.value, values, path)
+    for name in _variables(tree):
+        values.pop(name, None)
     bases = values.pop("_base_", [])
     merged: dict[str, Any] = {}
     for base in [bases] if isinstance(bases, str) else bases:
@@ -51,13 +52,31 @@ def read_release_file(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any
     return merge(merged, values)
 
 
+def _variables(tree: ast.Module) -> set[str]:
+    """Names that the file itself uses in other settings: means to write them, and none of the settings."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} - {
+        "dict",
+        "_base_",
+    }
+
+
 def _base(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     known = _RUNTIME.fullmatch(path.name)
     if path.name in DATASETS and not path.exists():
         return dict(DATASETS[path.name])
     if path.exists() or not known:
         return read_release_file(path, below)
-    return {"runner": {"max_iters": 1000 * int(known[1])}} if known[1] else {}
+    return _schedule(int(known[1])) if known[1] else {}
+
+
+def _schedule(thousands: int) -> dict[str, Any]:
+    """What mmsegmentation's schedule of that name says."""
+    return {
+        "optimizer": {"type": "SGD", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.0005},
+        "optimizer_config": {},
+        "lr_config": {"policy": "poly", "power": 0.9, "min_lr": 1e-4, "by_epoch": False},
+        "runner": {"type": "IterBasedRunner", "max_iters": 1000 * thousands},
+    }
 
 
 def merge(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

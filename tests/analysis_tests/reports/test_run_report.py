@@ -13,7 +13,7 @@ from analysis.records.record import Metric, State
 from analysis.reports.run_report import anchor_names, pareto_plot, read_run, write_pareto
 from tests.analysis_tests.examples import FIDELITY, LATENCY, MIOU, record, run_folder
 from topformer import codec
-from topformer.errors import RecordError, StudyError
+from topformer.errors import InputError, RecordError, StudyError
 from topformer.presets import NANO, TINY, dense_head
 
 RECORDS = [record(0, 50, 4), record(1, 60, 5), record(2, None, 9.0), record(3, 1, state=State.FAILED, reason="nan")]
@@ -29,6 +29,18 @@ def test_files_go_where_they_are_asked_for(tmp_path: Path) -> None:
     files = write_pareto(run_folder(tmp_path / "run", RECORDS), tmp_path / "new" / "figures")
     assert {path.parent for path in files} == {tmp_path / "new" / "figures"}
     assert not (tmp_path / "run" / "pareto.png").exists()
+
+
+@pytest.mark.parametrize("name", ["pareto.csv", "pareto.png", "pareto.svg", "pareto.md"])
+def test_no_other_file_is_written_over(name: str, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "run", RECORDS)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("mine")
+    with pytest.raises(InputError, match=f"{name} is there already and no file of topformer pareto"):
+        write_pareto(folder, tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == [name]
+    for _ in range(2):
+        write_pareto(folder, tmp_path / "again")
 
 
 def test_the_caption_says_what_was_spent(tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ def test_the_chosen_designs_are_files_that_measure_takes(tmp_path: Path, capsys:
     measure = ["measure", *(probe["file"] for probe in probes), "--size", "128", "--out", str(tmp_path / "rows.csv")]
     assert main([*measure, "--dry-run"]) == 0
     assert probes[0]["fingerprint"] in capsys.readouterr().out
+    # Again over its own files, but over no other.
+    assert main(["measure-next", *NANO, *limit]) == 0
+    Path(probes[0]["file"]).write_text("mine")
+    assert main(["measure-next", *NANO, *limit]) == 2
+    assert "is there already and no design of topformer measure-next" in capsys.readouterr().err
+    assert Path(probes[0]["file"]).read_text() == "mine"
 
 
 def test_the_table_shows_what_is_left_to_expect(capsys: pytest.CaptureFixture[str]) -> None:

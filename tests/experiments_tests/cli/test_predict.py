@@ -95,6 +95,14 @@ def test_a_broken_image_is_named_and_the_others_are_drawn(
     assert shown.err.splitlines()[2:] == ["topformer: 2 of 4 images were not drawn"]
 
 
+def test_class_maps_are_written_when_asked(weights: Path, photos: Path, tmp_path: Path) -> None:
+    assert predict(weights, photos, "--maps", out=tmp_path / "maps") == 0
+    for name in "abc":
+        with Image.open(tmp_path / "maps" / f"{name}.png") as found:
+            assert (found.mode, found.size) == ("L", (64, 48))
+            assert np.asarray(found).max() < 3
+
+
 def test_one_class_is_refused(weights: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict(weights, photos, out=tmp_path / "seen", classes=1) == 2
     assert "a prediction needs at least 2 classes, got 1" in capsys.readouterr().err

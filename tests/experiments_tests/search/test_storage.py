@@ -81,7 +81,7 @@ def test_a_copy_with_other_trials_is_written_anew(spoilt: str, tmp_path: Path, s
     assert [trial.user_attrs["trial"] for trial in stored(tmp_path)] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("damage", [b'{"op_code": 4', b"no json\n"])
+@pytest.mark.parametrize("damage", [b'{"op_code": 4', b"no json\n", b"[]\n", b"7\n", b'"text"\n', b"null\n"])
 def test_a_damaged_journal_is_made_again_from_the_records(damage: bytes, tmp_path: Path, space: Space) -> None:
     history = observations(space, 4)
     replica(tmp_path, space).add(history)

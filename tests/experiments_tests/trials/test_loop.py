@@ -1,5 +1,6 @@
 """The loop between a source and an engine, both played by the tests."""
 
+import shutil
 from collections import deque
 from dataclasses import replace
 from functools import partial
@@ -180,3 +181,18 @@ def test_a_disk_that_takes_no_record_tells_the_source_nothing(tmp_path: Path) ->
         with pytest.raises(StorageError, match="cannot append to"):
             Loop(source, folder, NullCallback()).run(Immediate(), Interruption())
     assert source.told == []
+
+
+def test_a_run_folder_that_is_removed_or_replaced_is_not_made_again(tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    with RunFolder(place, {"name": "test"}) as folder:
+        record = trial(0).record(State.PRUNED, seconds=0.0)
+        folder.append([record])
+        shutil.rmtree(place)
+        with pytest.raises(StorageError, match="was removed or replaced while the run was using it"):
+            folder.append([record])
+        (tmp_path / "another").mkdir()
+        (tmp_path / "another").rename(place)
+        with pytest.raises(StorageError, match="was removed or replaced"):
+            folder.begin(trial(1))
+        assert list(place.iterdir()) == []

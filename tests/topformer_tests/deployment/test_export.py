@@ -1,14 +1,17 @@
 """Exported graphs: read back, run, compared with torch; what cannot be exported says so and leaves nothing."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from topformer import __version__
 from topformer.deployment import runtimes as formats
 from topformer.deployment.boundary import SUFFIXES, Boundary, Format
 from topformer.deployment.export import Exported, export
@@ -182,3 +185,62 @@ def test_a_failing_converter_is_named_with_what_it_said(tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "pnnx", SimpleNamespace(EXEC_PATH=str(program)))
     with pytest.raises(ExplorerError, match="pnnx failed with status 3: broken graph"):
         written(tmp_path, Format.NCNN)
+
+
+def test_an_onnx_file_says_what_it_takes(onnx_files: dict[Boundary, Path]) -> None:
+    import onnx
+
+    held = {item.key: item.value for item in onnx.load(onnx_files[Boundary.ARGMAX]).metadata_props}
+    # Of mmsegmentation's configurations for ImageNet weights.
+    assert json.loads(held["mean"]) == [123.675, 116.28, 103.53]
+    assert json.loads(held["std"]) == [58.395, 57.12, 57.375]
+    assert (held["channel_order"], json.loads(held["size"])) == ("RGB", [HEIGHT, WIDTH])
+    assert (held["boundary"], held["classes"], held["topformer_version"]) == ("argmax", "7", __version__)
+
+
+def test_what_ncnn_takes_stands_beside_it(tmp_path: Path) -> None:
+    exported = written(tmp_path, Format.NCNN)
+    held = json.loads((tmp_path / "network.param.json").read_text())
+    assert (held["channel_order"], held["size"], held["boundary"]) == ("RGB", [HEIGHT, WIDTH], "logits")
+    assert "RGB, 0 to 255, minus 123.675" in exported.render()
+    written(tmp_path, Format.NCNN)
+
+
+@pytest.mark.parametrize("opset", [11, 15, 18])
+def test_older_sets_and_batches_are_written(opset: int, tmp_path: Path) -> None:
+    import onnx
+
+    path = tmp_path / "network.onnx"
+    export(DESIGN, path, to=Format.ONNX, height=64, width=128, opset=opset, batch=2)
+    assert onnx.load(path).opset_import[0].version == opset
+    one = np.random.default_rng(2).random((2, 3, 64, 128), dtype=np.float32)
+    expected = formats.evaluate(deployed(DESIGN, size=(64, 128), boundary=Boundary.LOGITS), one)
+    assert np.abs(formats.RUNNERS[Format.ONNX](path, one) - expected).max() < 1e-4 * expected.std()
+
+
+@pytest.mark.parametrize(
+    ("to", "options", "message"),
+    [
+        (Format.NCNN, {"batch": 2}, "ncnn takes one image at a time, so batch must be 1 for it, got 2"),
+        (Format.NCNN, {"opset": 11}, "only onnx files have an opset, got 'ncnn' with opset 11"),
+        (Format.ONNX, {"opset": 11}, "with opset 11 height must be a multiple of 64, got 72"),
+        (Format.ONNX, {"opset": 10}, "opset must be an integer from 11 to 23, got 10"),
+        (Format.ONNX, {"batch": 0}, "batch must be an integer of at least 1, got 0"),
+    ],
+)
+def test_an_input_that_the_format_does_not_take_is_refused(
+    to: Format, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        written(tmp_path, to, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "name"), [(Format.ONNX, "network.onnx"), (Format.NCNN, "network.bin"), (Format.NCNN, "network.param.json")]
+)
+def test_a_file_that_no_export_wrote_is_left(to: Format, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=f"{name} is there already and no file of topformer export"):
+        written(tmp_path, to)
+    assert (tmp_path / name).read_text() == "mine"

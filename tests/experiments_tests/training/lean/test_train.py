@@ -145,3 +145,37 @@ def test_a_checkpoint_that_lacks_something_says_what_to_do(data: Path, tmp_path:
     torch.save({"iteration": 2}, tmp_path / "checkpoint.pt")
     with pytest.raises(StorageError, match=r"checkpoint.pt cannot be read, remove it to start again: 'model'"):
         train_lean(NANO, RECIPE, open_folder(data), tmp_path, machine=CPU)
+
+
+def test_a_damaged_checkpoint_is_noted_and_computed_anew(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stop(done: int, _: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    whole = train_lean(NANO, RECIPE, open_folder(data), tmp_path / "whole", machine=CPU)
+    with pytest.raises(KeyboardInterrupt):
+        train_lean(NANO, RECIPE, open_folder(data), tmp_path / "parts", machine=CPU, progress=stop)
+    path = tmp_path / "parts" / "checkpoint.pt"
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(byte ^ 1 for byte in content[middle : middle + 400])
+    path.write_bytes(content)
+    assert train_lean(NANO, RECIPE, open_folder(data), tmp_path / "parts", machine=CPU) == whole
+    assert "checkpoint.pt is damaged" in caplog.text
+    assert "computed anew" in caplog.text
+
+
+def test_a_network_of_other_classes_is_gone_on_from_but_for_its_classifier(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(TopFormer(replace(NANO, num_classes=7)).state_dict(), tmp_path / "seven.pt")
+    common = ["--data", str(data), "--design", "nano", "--size", "64", "--loop", "lean", "--device", "cpu"]
+    common += ["--iterations", "1", "--batch", "2", "--checkpoint", str(tmp_path / "seven.pt")]
+    assert main(["train", *common, "--out", str(tmp_path / "run")]) == 2
+    assert "--skip-classifier" in capsys.readouterr().err
+    assert main(["train", *common, "--out", str(tmp_path / "run"), "--skip-classifier"]) == 0
+    assert "the classifier is new, as --skip-classifier asks" in capsys.readouterr().out
+    new = json.loads((tmp_path / "run" / "start.json").read_text())["new"]
+    assert new == ["head.classifier.weight", "head.classifier.bias"]

@@ -11,6 +11,7 @@ from experiments.implementations import choice
 from experiments.search.samplers import SAMPLERS
 from search_space.spaces.space import Space, space, spaces
 from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
+from topformer.deployment.boundary import Boundary
 from topformer.errors import StudyError
 from topformer.files import read_toml
 from topformer.kinds import Between, Choice, Entries, Kind, Names, Text
@@ -92,6 +93,10 @@ class StudyDefinition:
     trials: int = field(metadata=key(COUNT, "Number of evaluated designs asked for."))
     device: str | None = field(
         default=None, metadata=key(Text(), "Device of the latency, where latency is an objective or limited.")
+    )
+    boundary: str = field(
+        default=Boundary.LOGITS.value,
+        metadata=key(Choice([one.value for one in Boundary]), "Where the graph ends whose latency is meant."),
     )
     limits: Limits = field(
         default_factory=Limits, metadata=key(Section(Limits), "What no evaluated design may exceed.")

@@ -13,6 +13,7 @@ from experiments.search.definition import LATENCY, Limits, StudyDefinition
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.cost.table import costs
+from search_space.latency.boundary import boundary_named, latency_name
 from search_space.latency.calibration.devices import device
 from search_space.spaces.space import Space
 from topformer.errors import RecordError, StorageError
@@ -46,8 +47,9 @@ class Screen:
             InputError: There is no such device.
         """
         self._limits, self._designs, self._seed = definition.limits, definition.consider, definition.seed
+        self._boundary = boundary_named(definition.boundary)
         self._device = device(definition.device) if definition.device is not None else None
-        self.latency_metric = f"{LATENCY}@{self._device.setup.name}" if self._device is not None else ""
+        self.latency_metric = latency_name(self._device.name, self._boundary) if self._device is not None else ""
 
     def assess(self, candidate: Candidate) -> Assessment:
         """Cost and latency of one candidate, against the limits."""
@@ -57,7 +59,7 @@ class Screen:
         milliseconds = above = None
         if self._device is not None:
             # One row of the table for many: ten times faster than the estimate with its breakdown.
-            table = self._device.estimate_many([candidate])
+            table = self._device.estimate_many([candidate], boundary=self._boundary)
             milliseconds, low, high = (float(column[0]) for column in (table.milliseconds, table.low, table.high))
             metrics[self.latency_metric] = Metric(value=milliseconds, source="predicted", low=low, high=high)
             if self._limits.latency_ms is not None:
@@ -71,7 +73,7 @@ class Screen:
         """Where the milliseconds go, and how much of them stands on measured kinds of kernels."""
         if self._device is None:
             return {}
-        estimate = self._device.estimate(candidate)
+        estimate = self._device.estimate(candidate, boundary=self._boundary)
         return {
             "latency_by_module": dict(estimate.by_module),
             "latency_coverage": estimate.coverage,
@@ -116,7 +118,9 @@ class Screen:
     def _rows(self, space: Space, candidates: Iterator[Candidate]) -> Iterator[dict[str, Any]]:
         while chunk := list(islice(candidates, _CHUNK)):
             table = costs(chunk)
-            latency = self._device.estimate_many(chunk) if self._device is not None else None
+            latency = None
+            if self._device is not None:
+                latency = self._device.estimate_many(chunk, boundary=self._boundary)
             limit = self._limits.latency_ms
             above = latency.probability_above(limit) if latency is not None and limit is not None else None
             for i, candidate in enumerate(chunk):

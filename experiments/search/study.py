@@ -11,6 +11,7 @@ from experiments.search.definition import ACCURACY, LATENCY, StudyDefinition
 from experiments.search.screening import Screen
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
+from topformer.deployment.boundary import Boundary
 from topformer.presets import PRESETS, preset
 
 
@@ -103,6 +104,8 @@ def _describe(
             "width": definition.space.width,
         },
         "device": definition.device,
+        # Named where it is not the usual one, so that studies that were begun without the key go on.
+        **({} if definition.boundary == Boundary.LOGITS else {"boundary": definition.boundary}),
         "sampler": definition.sampler,
         "evaluator": dict(evaluator),
     }

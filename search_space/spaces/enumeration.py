@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from search_space.axes.axis import Axis
 from search_space.candidate import Candidate
-from search_space.cost.parts import FIELDS_OF, GROUPS
+from search_space.cost.parts import FIELDS_OF, GROUPS, HEAD
 from search_space.cost.table import Gathered
+from search_space.latency.boundary import boundary_named
 from search_space.latency.coefficients import FEATURE_COUNT
 from search_space.latency.estimate import LatencyTable
 from search_space.latency.model import DeviceModel
 from search_space.latency.predictive_spread import Floats
 from search_space.spaces.diagram import Edge, Node, diagram, numbered
 from search_space.spaces.space import Space
+from topformer.deployment.boundary import Boundary
 from topformer.design import Design
 from topformer.errors import ExplorerError, SpaceError
 
@@ -48,7 +50,8 @@ class Enumeration:
         choices: (N, axes of the space), place of each axis's label; -1 where the axis does not apply.
         parameters: (N,).
         macs: (N,), of convolutions and matrix products.
-        latency: The predictions, up to the logits.
+        latency: The predictions.
+        boundary: Where the timed graph ends.
     """
 
     space: Space
@@ -57,6 +60,7 @@ class Enumeration:
     parameters: Integers
     macs: Integers
     latency: LatencyTable
+    boundary: Boundary = Boundary.LOGITS
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -173,17 +177,24 @@ class Summary:
         }
 
 
-def enumerated(space: Space, model: DeviceModel) -> Enumeration:
+def enumerated(space: Space, model: DeviceModel, boundary: Boundary | str = Boundary.LOGITS) -> Enumeration:
     """All designs of the space with their cost and latency.
 
+    Args:
+        space: The space.
+        model: The device.
+        boundary: Where the timed graph ends.
+
     Raises:
+        InputError: There is no such boundary.
         SpaceError: The space holds more designs than fit into memory.
     """
+    end = boundary_named(boundary)
     root = diagram(space.base, space.axes, space.rules)
     if root.total > MOST:
         raise SpaceError(f"a space of at most {MOST:,} designs can be listed, got {root.total:,} in {space.name!r}")
     choices = _Paths(space.axes).of(root)
-    columns = np.zeros((root.total, len(_Column._fields) + 2 * FEATURE_COUNT))
+    columns, ending_ms = np.zeros((root.total, len(_Column._fields) + 2 * FEATURE_COUNT)), np.zeros(root.total)
     touched = _touched(space, root)
     # Each group is costed once per combination of the axes that touch it; `where` spreads that to all designs.
     for group in GROUPS:
@@ -191,13 +202,16 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
         first, where = _combinations(choices[:, own])
         candidates = list(numbered(root, space.base, first.tolist()))
         columns += _of_group(candidates, model, group)[where]
+        if group == HEAD:
+            ending_ms = model.ending_ms(candidates, end)[where]
     enumeration = Enumeration(
         space=space,
         device=model.name,
         choices=choices,
         parameters=columns[:, 0].astype(np.int64),
         macs=columns[:, 1].astype(np.int64),
-        latency=model.predict(columns[:, len(_Column._fields) :]),
+        boundary=end,
+        latency=model.predict(columns[:, len(_Column._fields) :], ending_ms),
     )
     _check(enumeration, model, root)
     return enumeration
@@ -288,7 +302,7 @@ def _check(enumeration: Enumeration, model: DeviceModel, root: Node) -> None:
         else np.array([], dtype=int)
     )
     alone = list(numbered(root, enumeration.space.base, places.tolist()))
-    slow = model.estimate_many(alone).milliseconds
+    slow = model.estimate_many(alone, boundary=enumeration.boundary).milliseconds
     if not np.allclose(enumeration.latency.milliseconds[places], slow, rtol=1e-9):
         raise ExplorerError(
             f"space {enumeration.space.name!r} has axes whose effect on cost is not that of the fields they change; "

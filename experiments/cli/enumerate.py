@@ -84,6 +84,7 @@ def _rows(chosen: "Space", args: argparse.Namespace) -> Iterator[dict[str, objec
     designs = chosen.enumerate() if args.sample is None else iter(chosen.sample(args.sample, args.limit or CHUNK))
     while chunk := list(islice(designs, min(CHUNK, args.limit * 4 or CHUNK))):
         table, latency = costs(chunk), model.estimate_many(chunk, boundary=args.boundary)
+        above = None if args.max_latency_ms is None else latency.probability_above(args.max_latency_ms)
         for i, item in enumerate(chunk):
             if args.max_latency_ms is not None and latency.milliseconds[i] > args.max_latency_ms:
                 continue
@@ -94,6 +95,7 @@ def _rows(chosen: "Space", args: argparse.Namespace) -> Iterator[dict[str, objec
                 latency_name(model.name, args.boundary): round(float(latency.milliseconds[i]), 4),
                 "low": round(float(latency.low[i]), 4),
                 "high": round(float(latency.high[i]), 4),
+                **({} if above is None else {"P(meets the limit)": round(1 - float(above[i]), 3)}),
                 **(chosen.labels_of(item) or {}),
             }
 

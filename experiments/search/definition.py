@@ -9,7 +9,7 @@ from typing import Any
 from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition
 from experiments.implementations import choice
 from experiments.search.samplers import SAMPLERS
-from search_space.spaces.space import Space, space, spaces
+from search_space.spaces.space import ALPHA, Space, space, spaces
 from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
 from topformer.deployment.boundary import Boundary
 from topformer.errors import StudyError
@@ -75,7 +75,7 @@ class Limits:
     macs: float | None = field(default=None, metadata=key(POSITIVE, "Multiply-accumulates of one image."))
     parameters: float | None = field(default=None, metadata=key(POSITIVE, "Trainable numbers."))
     alpha: float = field(
-        default=0.05,
+        default=ALPHA,
         metadata=key(Between(0, 1), "Probability of meeting the latency limit below which nothing is trained."),
     )
 

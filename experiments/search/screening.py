@@ -84,7 +84,8 @@ class Screen:
         """Cost the whole space, or a seeded sample of it, into `screened.csv`; once for a run folder.
 
         What an earlier process wrote is read instead, unless it is cut or the study now wants more designs.
-        Columns: fingerprint, macs, parameters, latency_ms, low, high, verdict, and one per axis.
+        Columns: fingerprint, macs, parameters, latency_ms, low, high, meets (P(latency <= limit)), verdict, and one per
+        axis. Within the limits is what may be trained: a latency that is met with a probability of alpha at least.
 
         Args:
             space: The designs.
@@ -98,12 +99,13 @@ class Screen:
         if (earlier := _earlier(folder, note)) is not None and earlier.designs >= designs:
             return earlier
         fresh = self._write(space, folder / SCREENED, designs)
-        note(f"{fresh.designs:,} of {space.count():,} designs screened by cost, {fresh.within:,} within the limits")
+        within = f"{fresh.within:,} {within_text(self._limits)}"
+        note(f"{fresh.designs:,} of {space.count():,} designs screened by cost, {within}")
         return fresh
 
     def _write(self, space: Space, path: Path, designs: int) -> Screened:
         chosen = iter(space) if designs == space.count() else iter(space.sample(self._seed, designs))
-        columns = ["fingerprint", *COSTS, "low", "high", "verdict", *(axis.name for axis in space.axes)]
+        columns = ["fingerprint", *COSTS, "low", "high", "meets", "verdict", *(axis.name for axis in space.axes)]
         try:
             with replacing(path) as fresh, fresh.open("w", newline="", encoding="ascii") as file:
                 writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
@@ -129,9 +131,18 @@ class Screen:
                 if latency is not None:
                     row |= {LATENCY: float(latency.milliseconds[i])}
                     row |= {"low": float(latency.low[i]), "high": float(latency.high[i])}
+                if above is not None:
+                    row["meets"] = 1 - float(above[i])
                 excesses = violations(self._limits, numbers, None if above is None else float(above[i]))
                 row["verdict"] = ", ".join(f"{name} above limit" for name, by in excesses.items() if by > 0) or WITHIN
                 yield {**row, **(space.labels_of(candidate) or {})}
+
+
+def within_text(limits: Limits) -> str:
+    """What it means that a design is within the limits of a study, in words."""
+    if limits.latency_ms is None:
+        return "within the limits"
+    return f"within the limits (P(latency <= {limits.latency_ms:g} ms) at least {limits.alpha:g})"
 
 
 def _earlier(folder: Path, note: Callable[[str], None]) -> Screened | None:

@@ -58,8 +58,8 @@ class LatencyEstimate:
             [
                 f"{self.milliseconds:.2f} ms{images} on {self.device} (95 %: {self.low:.2f} to {high}), predicted",
                 f"boundary: {self.boundary}",
-                f"coverage: {at_most}{self.coverage:.0%} of the time is in kinds of kernels that the networks fitted on "
-                "the device had",
+                f"coverage: {at_most}{self.coverage:.0%} of the time is in kinds of kernels that the networks fitted "
+                "on the device had",
                 parts,
                 *(f"note: {note}" for note in self.notes),
             ]

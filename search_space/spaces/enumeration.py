@@ -23,7 +23,7 @@ from search_space.latency.estimate import LatencyTable
 from search_space.latency.model import DeviceModel
 from search_space.latency.predictive_spread import Floats
 from search_space.spaces.diagram import Edge, Node, diagram, numbered
-from search_space.spaces.space import Space
+from search_space.spaces.space import ALPHA, Space
 from topformer.deployment.boundary import Boundary
 from topformer.design import Design
 from topformer.errors import ExplorerError, SpaceError
@@ -103,6 +103,9 @@ class Enumeration:
             designs=len(self),
             feasible=len(chosen),
             surely_feasible=sure,
+            perhaps_feasible=len(self)
+            if max_ms is None
+            else int((self.latency.probability_above(max_ms) <= 1 - ALPHA).sum()),
             extremes=MappingProxyType({name: self._ends(column, chosen) for name, column in columns.items()}),
         )
 
@@ -140,6 +143,8 @@ class Summary:
         designs: Distinct designs of the space.
         feasible: Those predicted to take at most the limit.
         surely_feasible: Those of them whose whole 95 % interval is below it.
+        perhaps_feasible: Designs that meet the limit with a probability of `ALPHA` at least: those that a sweep with
+            that limit may train.
         extremes: `latency_ms`, `macs` and `parameters` to the feasible designs with the least and the most of it.
     """
 
@@ -149,6 +154,7 @@ class Summary:
     designs: int
     feasible: int
     surely_feasible: int
+    perhaps_feasible: int
     extremes: Mapping[str, tuple[Extreme, Extreme]]
 
     def render(self) -> str:
@@ -156,8 +162,9 @@ class Summary:
         limit = "any latency" if self.max_ms is None else f"at most {self.max_ms:g} ms"
         lines = [
             f"space {self.space}: {self.designs:,} distinct designs",
-            f"{limit} on {self.device}: {self.feasible:,} ({self.feasible / self.designs:.1%}); "
-            f"with the whole interval: {self.surely_feasible:,}",
+            f"predicted to take {limit} on {self.device}: {self.feasible:,} ({self.feasible / self.designs:.1%}); "
+            f"with the whole interval: {self.surely_feasible:,}; with a probability of {ALPHA:g} at least: "
+            f"{self.perhaps_feasible:,}",
         ]
         for name, ends in self.extremes.items():
             for word, end in zip(("least", "most"), ends, strict=True):

@@ -1,6 +1,6 @@
 """The latency model of one device: milliseconds, an interval, and what they stand on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import exp, inf
@@ -24,6 +24,7 @@ from search_space.latency.coefficients import FEATURE_COUNT, Coefficients
 from search_space.latency.estimate import LatencyEstimate, LatencyTable
 from search_space.latency.features import FeatureExtractor, coordinates, kernel_features, outside
 from search_space.latency.kernels import Kernel, kernels
+from search_space.latency.notes import batch_notes, unmeasured_notes
 from search_space.latency.predictive_spread import Floats, PredictiveSpread, interval
 from search_space.operations.operation import FP32, Operation
 from topformer.bounds import NOT_NEGATIVE, WORKERS
@@ -31,9 +32,6 @@ from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
 from topformer.kinds import Choice, Text
 from topformer.schema import key
-
-SHOWN_SHARE = 0.005
-"""A kernel that takes less of the time is not named in a note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,10 +190,10 @@ class DeviceModel:
             device=self.name,
             unknown=tuple(sorted(unruled)),
             notes=(
-                *_unmeasured_notes(unruled, unmeasured),
+                *unmeasured_notes(unruled, unmeasured),
                 *self._extrapolation_notes(distance),
                 *self._argmax_notes(end),
-                *_batch_notes(batch),
+                *batch_notes(batch),
             ),
             sd_log=float(sd_log),
             degrees=self.spread.degrees,
@@ -336,28 +334,3 @@ def _sums(names: Iterable[str], values: Floats) -> dict[str, float]:
     for name, value in zip(names, values.tolist(), strict=True):
         totals[name] = totals.get(name, 0.0) + value
     return totals
-
-
-def _batch_notes(batch: int) -> list[str]:
-    if batch == 1:
-        return []
-    return [f"the time is that of {batch} images in one run; every network was measured with one"]
-
-
-def _unmeasured_notes(unruled: Mapping[str, str], shares: Mapping[str, float]) -> list[str]:
-    """What to say of operations without a rule, each with the module that runs it first, and of kernels never timed."""
-    notes = []
-    if unruled:
-        listed = ", ".join(f"{name} in {unruled[name] or 'the network itself'}" for name in sorted(unruled))
-        notes.append(
-            f"no rule for {listed}: charged for the bytes moved, which is the least it can take; how long it takes at "
-            "most is unknown"
-        )
-    shown = sorted((-share, name) for name, share in shares.items() if share >= SHOWN_SHARE)
-    if shown:
-        listed = ", ".join(f"{name} {-share:.0%}" for share, name in shown)
-        notes.append(
-            f"never measured in a network that this device was fitted to, share of the predicted time: {listed}; "
-            "the interval is widened"
-        )
-    return notes

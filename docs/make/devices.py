@@ -35,7 +35,7 @@ def device_page(report: DeviceReport) -> str:
         parts += ["Beside the rows (they count little in the fit):\n", markdown(_networks_table(model.others))]
     if report.held_out:
         title = "Held out (in no fit of any kind; each row's source is in `measured.csv`):\n"
-        parts += [title, markdown(_held_out_table(report.held_out))]
+        parts += [title, markdown(_summary_table(report)), markdown(_held_out_table(report.held_out))]
     return "\n".join(parts)
 
 
@@ -96,6 +96,17 @@ def _networks_table(rows: Sequence[LeftOutRow]) -> TextTable:
     return TextTable.of("Networks", header, cells, left=["family"])
 
 
+def _summary_table(report: DeviceReport) -> TextTable:
+    found = report.held_out_summary
+    assert found is not None
+    rows = [
+        ("error (mean / largest)", str(found.errors), str(found.macs_errors)),
+        ("rank correlation, Kendall", f"{found.kendall:.3f}", f"{found.kendall_macs:.3f}"),
+        ("measured times in the 95 % interval", f"{found.inside:.0%}", ""),
+    ]
+    return TextTable.of("Held out, in short", ("", "model", "MACs alone"), rows)
+
+
 def _held_out_table(predictions: Sequence[HeldOutPrediction]) -> TextTable:
     header = ("network", "family", "GMACs", "measured ms", "predicted ms", "error", "95 % interval", "inside")
     cells = [
@@ -114,11 +125,16 @@ def _held_out_table(predictions: Sequence[HeldOutPrediction]) -> TextTable:
     return TextTable.of("Held out", header, cells, left=["family"])
 
 
+def _held_out_cells(report: DeviceReport) -> tuple[str, str, str]:
+    found = report.held_out_summary
+    return ("", "", "") if found is None else (str(len(report.held_out)), str(found.errors), f"{found.inside:.0%}")
+
+
 def devices_page(reports: Sequence[DeviceReport]) -> str:
     """All devices in one table."""
     header = (
         "device", "engine", "networks", "left out", "family left out", "MACs alone", "Kendall", "MACs'",
-        "in the interval",
+        "in the interval", "held out", "error", "in the interval",
     )  # fmt: skip
     cells = [
         (
@@ -131,6 +147,7 @@ def devices_page(reports: Sequence[DeviceReport]) -> str:
             f"{report.kendall:.3f}",
             f"{report.kendall_macs:.3f}",
             f"{report.inside:.0%}",
+            *_held_out_cells(report),
         )
         for report in reports
     ]

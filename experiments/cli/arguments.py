@@ -21,9 +21,9 @@ SIZE = "512"
 """Input of the paper's networks on ADE20K."""
 
 
-def add_candidate(parser: argparse.ArgumentParser) -> None:
+def add_candidate(parser: argparse.ArgumentParser, more: str = "") -> None:
     """Add the arguments that name a design and its input size."""
-    parser.add_argument("design", help=f"a preset ({', '.join(presets())}) or a JSON file of a design")
+    parser.add_argument("design", help=f"a preset ({', '.join(presets())}) or a JSON file of a design{more}")
     add_size(parser, SIZE)
     parser.add_argument("--classes", type=of(CLASSES), default=None, help="classes of the logits, if not the design's")
 
@@ -66,7 +66,8 @@ def add_boundary(parser: argparse.ArgumentParser) -> None:
         "--boundary",
         choices=[boundary.value for boundary in Boundary],
         default=Boundary.LOGITS.value,
-        help="where the graph ends: at the logits, at the logits resized to the image, at the class of every pixel",
+        help="where the graph ends: at the logits, at the logits resized to the image, at the class of every pixel, at "
+        "the class of every place of the logits, repeated to the image",
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
-from experiments.cli.arguments import add_device, add_json
+from experiments.cli.arguments import add_boundary, add_device, add_json
 from experiments.cli.parsing import of, place
 from experiments.cli.spaces import add_space, chosen_space, space_help
 from topformer.bounds import NATURAL, POSITIVE, SEED
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("space", help=space_help())
     add_space(parser)
     add_device(parser, "device of the latency")
+    add_boundary(parser)
     parser.add_argument(
         "--max-latency-ms", "--max-ms", type=of(POSITIVE), default=None, help="leave out designs predicted to be slower"
     )
@@ -69,19 +70,21 @@ def _summary(chosen: "Space", args: argparse.Namespace) -> str:
     from search_space.latency.calibration.devices import device
     from search_space.spaces.enumeration import enumerated
 
-    found = enumerated(chosen, device(args.device)).summary(args.max_latency_ms)
+    found = enumerated(chosen, device(args.device), args.boundary).summary(args.max_latency_ms)
     return json.dumps(found.to_json(), indent=2) if args.json else found.render()
 
 
 def _rows(chosen: "Space", args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Labels, cost and latency of each design, costed a chunk at a time."""
     from search_space.cost.table import costs
+    from search_space.latency.boundary import latency_name
     from search_space.latency.calibration.devices import device
 
     model = device(args.device)
     designs = chosen.enumerate() if args.sample is None else iter(chosen.sample(args.sample, args.limit or CHUNK))
     while chunk := list(islice(designs, min(CHUNK, args.limit * 4 or CHUNK))):
-        table, latency = costs(chunk), model.estimate_many(chunk)
+        table, latency = costs(chunk), model.estimate_many(chunk, boundary=args.boundary)
+        above = None if args.max_latency_ms is None else latency.probability_above(args.max_latency_ms)
         for i, item in enumerate(chunk):
             if args.max_latency_ms is not None and latency.milliseconds[i] > args.max_latency_ms:
                 continue
@@ -89,9 +92,10 @@ def _rows(chosen: "Space", args: argparse.Namespace) -> Iterator[dict[str, objec
                 "fingerprint": item.fingerprint,
                 "parameters": int(table.parameters[i]),
                 "macs": int(table.macs[i]),
-                f"latency_ms@{model.name}": round(float(latency.milliseconds[i]), 4),
+                latency_name(model.name, args.boundary): round(float(latency.milliseconds[i]), 4),
                 "low": round(float(latency.low[i]), 4),
                 "high": round(float(latency.high[i]), 4),
+                **({} if above is None else {"P(meets the limit)": round(1 - float(above[i]), 3)}),
                 **(chosen.labels_of(item) or {}),
             }
 

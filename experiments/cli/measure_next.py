@@ -8,10 +8,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_device, add_json
+from experiments.cli.arguments import add_boundary, add_device, add_json
 from experiments.cli.parsing import of, place
 from experiments.cli.spaces import add_consider, add_space, chosen_space, space_help
 from topformer.bounds import COUNT, POSITIVE
+from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
 from topformer.files import check_place
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", default="paper", help=space_help())
     add_space(parser)
     add_device(parser, "the device, or one like it, as far as it is known")
+    add_boundary(parser)
     parser.add_argument(
         "--max-latency-ms", type=of(POSITIVE), required=True, metavar="MS", help="limit that designs must meet"
     )
@@ -46,14 +48,25 @@ def run(args: argparse.Namespace) -> int:
 
     chosen = chosen_space(args.space, args)
     candidates = chosen.some(args.seed, args.consider)
-    plan = choose(device(args.device), candidates, args.max_latency_ms, budget=args.budget, seed=args.seed)
+    plan = choose(
+        device(args.device),
+        candidates,
+        args.max_latency_ms,
+        budget=args.budget,
+        seed=args.seed,
+        boundary=args.boundary,
+    )
     files = [_written(args.out, probe) for probe in plan.probes] if args.out is not None else []
     if args.json:
         print(json.dumps(_json(plan, chosen, files), indent=2))
     else:
         print("\n".join(_lines(plan, chosen, args.device)))
         if files:
-            print(f"measure them: topformer measure {' '.join(map(str, files))} --size {args.size} --out rows.csv")
+            command = f"topformer measure {' '.join(map(str, files))} --size {args.size} --out rows.csv"
+            print(f"measure them: {command}")
+            if args.boundary == Boundary.ARGMAX:
+                # A device is fitted to times up to the logits; those of the whole say what the end costs.
+                print(f"and their end: {command} --boundary {Boundary.ARGMAX}")
     return 0
 
 

@@ -35,6 +35,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "--data": ("evaluator", "data"),
         "--budget": ("evaluator", "budget"),
         "--device": ("device",),
+        "--boundary": ("boundary",),
         "--sampler": ("sampler",),
         "--trials": ("trials",),
         "--consider": ("consider",),

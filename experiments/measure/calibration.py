@@ -218,11 +218,14 @@ def _with_argmax(setup: Setup, model: DeviceModel, rows: Sequence[MeasuredRow]) 
 
 def _notes(rows: Sequence[MeasuredRow]) -> list[str]:
     unstable = sum(not row.stable for row in rows)
-    unused = sum(row.boundary == Boundary.UPSAMPLE for row in rows)
+    silent = [end for end in (Boundary.UPSAMPLE, Boundary.ARGMAX_NEAREST) if any(row.boundary == end for row in rows)]
+    unused = sum(row.boundary in silent for row in rows)
     notes = (
         [f"{unstable} of {len(rows)} rows were not stable; measure them again on a quiet device"] if unstable else []
     )
-    return notes + ([f"{unused} rows with boundary upsample say nothing that the model has"] if unused else [])
+    return notes + (
+        [f"{unused} rows with boundary {' or '.join(silent)} say nothing that the model has"] if unused else []
+    )
 
 
 def _outlying(model: DeviceModel) -> list[str]:

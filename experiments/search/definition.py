@@ -9,8 +9,9 @@ from typing import Any
 from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition
 from experiments.implementations import choice
 from experiments.search.samplers import SAMPLERS
-from search_space.spaces.space import Space, space, spaces
+from search_space.spaces.space import ALPHA, Space, space, spaces
 from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
+from topformer.deployment.boundary import Boundary
 from topformer.errors import StudyError
 from topformer.files import read_toml
 from topformer.kinds import Between, Choice, Entries, Kind, Names, Text
@@ -74,7 +75,7 @@ class Limits:
     macs: float | None = field(default=None, metadata=key(POSITIVE, "Multiply-accumulates of one image."))
     parameters: float | None = field(default=None, metadata=key(POSITIVE, "Trainable numbers."))
     alpha: float = field(
-        default=0.05,
+        default=ALPHA,
         metadata=key(Between(0, 1), "Probability of meeting the latency limit below which nothing is trained."),
     )
 
@@ -92,6 +93,10 @@ class StudyDefinition:
     trials: int = field(metadata=key(COUNT, "Number of evaluated designs asked for."))
     device: str | None = field(
         default=None, metadata=key(Text(), "Device of the latency, where latency is an objective or limited.")
+    )
+    boundary: str = field(
+        default=Boundary.LOGITS.value,
+        metadata=key(Choice([one.value for one in Boundary]), "Where the graph ends whose latency is meant."),
     )
     limits: Limits = field(
         default_factory=Limits, metadata=key(Section(Limits), "What no evaluated design may exceed.")

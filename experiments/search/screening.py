@@ -13,6 +13,7 @@ from experiments.search.definition import LATENCY, Limits, StudyDefinition
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.cost.table import costs
+from search_space.latency.boundary import boundary_named, latency_name
 from search_space.latency.calibration.devices import device
 from search_space.spaces.space import Space
 from topformer.errors import RecordError, StorageError
@@ -51,8 +52,9 @@ class Screen:
             InputError: There is no such device.
         """
         self._limits, self._designs, self._seed = definition.limits, definition.consider, definition.seed
+        self._boundary = boundary_named(definition.boundary)
         self.device = device(definition.device) if definition.device is not None else None
-        self.latency_metric = f"{LATENCY}@{self.device.setup.name}" if self.device is not None else ""
+        self.latency_metric = latency_name(self.device.name, self._boundary) if self.device is not None else ""
 
     def assess(self, candidate: Candidate) -> Assessment:
         """Cost and latency of one candidate, against the limits."""
@@ -62,7 +64,7 @@ class Screen:
         milliseconds = above = None
         if self.device is not None:
             # One row of the table for many: ten times faster than the estimate with its breakdown.
-            table = self.device.estimate_many([candidate])
+            table = self.device.estimate_many([candidate], boundary=self._boundary)
             milliseconds, low, high = (float(column[0]) for column in (table.milliseconds, table.low, table.high))
             metrics[self.latency_metric] = Metric(value=milliseconds, source="predicted", low=low, high=high)
             if self._limits.latency_ms is not None:
@@ -76,7 +78,7 @@ class Screen:
         """Where the milliseconds go, and how much of them stands on measured kinds of kernels."""
         if self.device is None:
             return {}
-        estimate = self.device.estimate(candidate)
+        estimate = self.device.estimate(candidate, boundary=self._boundary)
         return {
             "latency_by_module": dict(estimate.by_module),
             "latency_coverage": estimate.coverage,
@@ -87,7 +89,8 @@ class Screen:
         """Cost the whole space, or a seeded sample of it, into `screened.csv`; once for a run folder.
 
         What an earlier process wrote is read instead, unless it is cut or the study now wants more designs.
-        Columns: fingerprint, macs, parameters, latency_ms, low, high, verdict, and one per axis.
+        Columns: fingerprint, macs, parameters, latency_ms, low, high, meets (P(latency <= limit)), verdict, and one per
+        axis. Within the limits is what may be trained: a latency that is met with a probability of alpha at least.
 
         Args:
             space: The designs.
@@ -101,12 +104,13 @@ class Screen:
         if (earlier := _earlier(folder, note)) is not None and earlier.designs >= designs:
             return earlier
         fresh = self._write(space, folder / SCREENED, designs)
-        note(f"{fresh.designs:,} of {space.count():,} designs screened by cost, {fresh.within:,} within the limits")
+        within = f"{fresh.within:,} {within_text(self._limits)}"
+        note(f"{fresh.designs:,} of {space.count():,} designs screened by cost, {within}")
         return fresh
 
     def _write(self, space: Space, path: Path, designs: int) -> Screened:
         chosen = iter(space) if designs == space.count() else iter(space.sample(self._seed, designs))
-        columns = ["fingerprint", *COSTS, "low", "high", "verdict", *(axis.name for axis in space.axes)]
+        columns = ["fingerprint", *COSTS, "low", "high", "meets", "verdict", *(axis.name for axis in space.axes)]
         try:
             with replacing(path) as fresh, fresh.open("w", newline="", encoding="ascii") as file:
                 writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
@@ -121,7 +125,9 @@ class Screen:
     def _rows(self, space: Space, candidates: Iterator[Candidate]) -> Iterator[dict[str, Any]]:
         while chunk := list(islice(candidates, _CHUNK)):
             table = costs(chunk)
-            latency = self.device.estimate_many(chunk) if self.device is not None else None
+            latency = None
+            if self.device is not None:
+                latency = self.device.estimate_many(chunk, boundary=self._boundary)
             limit = self._limits.latency_ms
             above = latency.probability_above(limit) if latency is not None and limit is not None else None
             for i, candidate in enumerate(chunk):
@@ -130,9 +136,18 @@ class Screen:
                 if latency is not None:
                     row |= {LATENCY: float(latency.milliseconds[i])}
                     row |= {"low": float(latency.low[i]), "high": float(latency.high[i])}
+                if above is not None:
+                    row["meets"] = 1 - float(above[i])
                 excesses = violations(self._limits, numbers, None if above is None else float(above[i]))
                 row["verdict"] = ", ".join(f"{name} above limit" for name, by in excesses.items() if by > 0) or WITHIN
                 yield {**row, **(space.labels_of(candidate) or {})}
+
+
+def within_text(limits: Limits) -> str:
+    """What it means that a design is within the limits of a study, in words."""
+    if limits.latency_ms is None:
+        return "within the limits"
+    return f"within the limits (P(latency <= {limits.latency_ms:g} ms) at least {limits.alpha:g})"
 
 
 def _earlier(folder: Path, note: Callable[[str], None]) -> Screened | None:

@@ -13,6 +13,7 @@ from experiments.search.ehvi.designs import Designs, choosable
 from experiments.search.screening import Screen
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
+from topformer.deployment.boundary import Boundary
 from topformer.presets import PRESETS, preset
 
 
@@ -114,6 +115,8 @@ def _describe(
             "width": definition.space.width,
         },
         "device": definition.device,
+        # Named where it is not the usual one, so that studies that were begun without the key go on.
+        **({} if definition.boundary == Boundary.LOGITS else {"boundary": definition.boundary}),
         "sampler": definition.sampler,
         "evaluator": dict(evaluator),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from search_space.latency.predictive_spread import Floats, probability_above
@@ -12,10 +13,10 @@ class LatencyEstimate:
     """A predicted latency.
 
     Attributes:
-        milliseconds: The prediction for one image.
+        milliseconds: The prediction for one run: of `batch` images.
         low: Lower end of the 95 % interval.
-        high: Upper end.
-        coverage: Share of the predicted time in kernels that the fitted networks had, 0 to 1.
+        high: Upper end; infinite where there are operations without a rule.
+        coverage: Share of the predicted time in kernels of kinds that the networks fitted on the device had, 0 to 1.
         by_module: Part of the network to its milliseconds; they add up to the prediction.
         by_kernel: Kind of kernel to its milliseconds; they add up to the prediction too.
         boundary: Where the timed graph ends, in words.
@@ -24,6 +25,7 @@ class LatencyEstimate:
         notes: What a reader should know: kernels never measured, extrapolation.
         sd_log: Scale of the Student t distribution of the logarithm.
         degrees: Its degrees of freedom.
+        batch: Images of one run.
     """
 
     milliseconds: float
@@ -38,9 +40,10 @@ class LatencyEstimate:
     sd_log: float
     degrees: int
     by_kernel: Mapping[str, float] = field(default_factory=dict)
+    batch: int = 1
 
     def probability_above(self, limit_ms: float) -> float:
-        """Probability that the latency exceeds the limit."""
+        """Probability that the latency exceeds the limit; at least, where there are operations without a rule."""
         return float(probability_above(limit_ms, self.milliseconds, self.sd_log, self.degrees))
 
     def render(self) -> str:
@@ -48,26 +51,31 @@ class LatencyEstimate:
         parts = "\n".join(
             f"  {part:<14} {time:8.2f} ms {time / self.milliseconds:5.0%}" for part, time in self.by_module.items()
         )
+        high = f"{self.high:.2f}" if isfinite(self.high) else "unknown above"
+        at_most = "" if isfinite(self.high) else "at most "
+        images = f" for {self.batch} images" if self.batch != 1 else ""
         return "\n".join(
             [
-                f"{self.milliseconds:.2f} ms on {self.device} (95 %: {self.low:.2f} to {self.high:.2f}), predicted",
+                f"{self.milliseconds:.2f} ms{images} on {self.device} (95 %: {self.low:.2f} to {high}), predicted",
                 f"boundary: {self.boundary}",
-                f"coverage: {self.coverage:.0%} of the time is in kernels that were measured on the device",
+                f"coverage: {at_most}{self.coverage:.0%} of the time is in kinds of kernels that the networks fitted "
+                "on the device had",
                 parts,
                 *(f"note: {note}" for note in self.notes),
             ]
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values, without the parameters of the distribution."""
+        """As plain JSON values, without the parameters of the distribution; `high` is null where it is unknown."""
         return {
             "milliseconds": self.milliseconds,
             "low": self.low,
-            "high": self.high,
+            "high": self.high if isfinite(self.high) else None,
             "coverage": self.coverage,
             "by_module": dict(self.by_module),
             "by_kernel": dict(self.by_kernel),
             "boundary": self.boundary,
+            "batch": self.batch,
             "device": self.device,
             "unknown": list(self.unknown),
             "notes": list(self.notes),

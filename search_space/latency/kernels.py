@@ -30,6 +30,27 @@ alike for 5 to 31 (left out, mean of six devices: 7.4 to 7.6 %). The published t
 depthwise MACs and their bytes grow together.
 """
 
+_RANKS = {
+    "conv_transpose1d": "transposed ",
+    "conv_transpose2d": "transposed ",
+    "conv_transpose3d": "transposed 3d ",
+    "conv3d": "3d ",
+}
+"""What stands before the name of a convolution that is no plain one over a plane."""
+
+BYTES_ALONE = frozenset(
+    {
+        *("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "roll", "flip", "repeat"),
+        *("constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d"),
+        *("im2col", "index_select", "slice_scatter", "select_scatter", "fill", "masked_fill", "tril", "triu"),
+        *("sum", "amax", "amin", "max", "min", "argmax", "argmin", "var", "std", "var_mean", "linalg_vector_norm"),
+        *("eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not", "floor", "ceil", "round"),
+        *("sign", "reciprocal", "log", "sin", "cos", "erf", "clamp_max", "addcmul", "lerp", "square"),
+    }
+)
+"""Operations that rearrange numbers, or do a fixed amount with each: no counter has a rule for them, and for their time
+the bytes are one."""
+
 _FUSED = frozenset({"relu", "relu6"})
 
 
@@ -42,7 +63,7 @@ class Kernel(NamedTuple):
         macs: Multiply-accumulates.
         moved: Bytes read and written in fp32, weights included; never 0.
         largest: Numbers in the largest output.
-        ruled: False for an operation that is known by its name alone.
+        ruled: False for an operation that is known by its name alone; how long it takes has no upper bound.
         number: How many kernels it is the sum of.
         extra: Work beyond its MACs; less than 0 where Winograd's algorithm saves some.
     """
@@ -96,7 +117,7 @@ def _kernel(step: Operation) -> Kernel:
         macs=step.macs,
         moved=BYTES * numbers,
         largest=prod(step.output),
-        ruled=step.kind is not Kind.UNKNOWN,
+        ruled=step.kind is not Kind.UNKNOWN or step.name in BYTES_ALONE,
         extra=extra if products is None else products - step.macs,
     )
 
@@ -112,13 +133,13 @@ def _name(step: Operation, *, winograd: bool) -> str:
         family = "grouped"
     else:
         family = "winograd" if winograd else "conv"
-    return family + window + ("" if step.dilation == (1, 1) else " dilated")
+    return _RANKS.get(step.name, "") + family + window + ("" if step.dilation == (1, 1) else " dilated")
 
 
 def _winograd(step: Operation) -> int | None:
     """Work of a 3x3 convolution by Winograd's algorithm: transforms and products; None where it is not taken."""
     plain = step.kernel == (3, 3) and step.stride == (1, 1) and step.dilation == (1, 1) and step.groups == 1
-    if step.kind is not Kind.CONV or not plain or step.inputs[0][1] < WINOGRAD_CHANNELS:
+    if step.name != "conv2d" or not plain or step.inputs[0][1] < WINOGRAD_CHANNELS:
         return None
     # Engines pad channels to whole groups of lanes, and compute the padding too.
     batch, outputs, height, width = step.output

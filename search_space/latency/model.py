@@ -1,9 +1,9 @@
 """The latency model of one device: milliseconds, an interval, and what they stand on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import exp
+from math import exp, inf
 from types import MappingProxyType
 
 import numpy as np
@@ -11,21 +11,27 @@ import numpy as np
 from search_space.candidate import Candidate
 from search_space.cost.closed_form import operations
 from search_space.cost.table import sums
-from search_space.latency.boundary import ARGMAX, boundary_named, boundary_text, kernels_beyond_logits
+from search_space.latency.boundary import (
+    ARGMAX,
+    COARSE,
+    boundary_named,
+    boundary_text,
+    candidate_ending,
+    images,
+    kernels_beyond_logits,
+)
 from search_space.latency.coefficients import FEATURE_COUNT, Coefficients
 from search_space.latency.estimate import LatencyEstimate, LatencyTable
 from search_space.latency.features import FeatureExtractor, coordinates, kernel_features, outside
 from search_space.latency.kernels import Kernel, kernels
+from search_space.latency.notes import batch_notes, unmeasured_notes
 from search_space.latency.predictive_spread import Floats, PredictiveSpread, interval
-from search_space.operations.operation import Operation
+from search_space.operations.operation import FP32, Operation
 from topformer.bounds import NOT_NEGATIVE, WORKERS
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
 from topformer.kinds import Choice, Text
 from topformer.schema import key
-
-SHOWN_SHARE = 0.005
-"""A kernel that takes less of the time is not named in a note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +156,17 @@ class DeviceModel:
     ) -> LatencyEstimate:
         """The latency of a candidate, or of any list of operations, such as the walk of an nn.Module.
 
+        Where there are operations without a rule the interval has no upper end.
+
         Raises:
-            InputError: There are no operations, or the boundary is not known.
+            InputError: There are no operations, they compute in another format than fp32, or the boundary is not known.
         """
         end = boundary_named(boundary)
         steps = operations(network.design, network.height, network.width) if isinstance(network, Candidate) else network
         if not steps:
             raise InputError("a network must have at least one operation, got none")
+        self._check_format(steps)
+        batch = images(steps)
         graph = kernels(steps)
         # The distance is that of the graph up to its logits, for the measured graphs end there.
         distance = float(self._distance(np.array([self.feature_extractor.of_kernels(graph)]))[0])
@@ -172,7 +182,7 @@ class DeviceModel:
         return LatencyEstimate(
             milliseconds=total,
             low=float(low),
-            high=float(high),
+            high=inf if unruled else float(high),
             coverage=1 - uncovered,
             by_module=MappingProxyType(_sums((part_of(kernel.module) for kernel in graph), times)),
             by_kernel=MappingProxyType(_sums((kernel.name for kernel in graph), times)),
@@ -180,32 +190,50 @@ class DeviceModel:
             device=self.name,
             unknown=tuple(sorted(unruled)),
             notes=(
-                *_unmeasured_notes(unruled, unmeasured),
+                *unmeasured_notes(unruled, unmeasured),
                 *self._extrapolation_notes(distance),
                 *self._argmax_notes(end),
+                *batch_notes(batch),
             ),
             sd_log=float(sd_log),
             degrees=self.spread.degrees,
+            batch=batch,
         )
 
     def times(self, graph: Sequence[Kernel]) -> Floats:
         """Milliseconds of each kernel, (N,): its arithmetic, its bytes and its start, one after the other."""
         times: Floats = np.array([kernel_features(kernel) for kernel in graph]) @ self.coefficients.per_unit
         for index, kernel in enumerate(graph):
-            if kernel.name == ARGMAX:
+            if kernel.name in (ARGMAX, COARSE):
                 times[index] = max(times[index], self.setup.argmax_ns * kernel.largest / 1e6)
         return times
 
-    def estimate_many(self, candidates: Sequence[Candidate]) -> LatencyTable:
-        """The latencies of all candidates up to their logits, equal to `estimate` of each."""
-        return self.predict(
-            sums(candidates, self.feature_extractor) if candidates else np.zeros((0, 2 * FEATURE_COUNT))
-        )
+    def estimate_many(
+        self, candidates: Sequence[Candidate], *, boundary: Boundary | str = Boundary.LOGITS
+    ) -> LatencyTable:
+        """The latencies of all candidates, equal to `estimate` of each.
 
-    def predict(self, features: Floats) -> LatencyTable:
-        """The latencies of features that `feature_extractor` gave: (N, 2 * FEATURE_COUNT)."""
-        milliseconds = features[:, :FEATURE_COUNT] @ self.coefficients.per_unit
-        uncovered = features[:, FEATURE_COUNT:] @ self.coefficients.per_unit / milliseconds
+        Raises:
+            InputError: The boundary is not known.
+        """
+        features = sums(candidates, self.feature_extractor) if candidates else np.zeros((0, 2 * FEATURE_COUNT))
+        return self.predict(features, self.ending_ms(candidates, boundary_named(boundary)))
+
+    def ending_ms(self, candidates: Sequence[Candidate], end: Boundary) -> Floats:
+        """Milliseconds of each candidate between its logits and the boundary: (N,)."""
+        if end is Boundary.LOGITS or not candidates:
+            return np.zeros(len(candidates))
+        return self.times([candidate_ending(candidate, end) for candidate in candidates])
+
+    def predict(self, features: Floats, ending_ms: Floats | float = 0.0) -> LatencyTable:
+        """The latencies of networks.
+
+        Args:
+            features: What `feature_extractor` gave: (N, 2 * FEATURE_COUNT).
+            ending_ms: What comes after the logits, which no fitted network had: (N,), milliseconds.
+        """
+        milliseconds = features[:, :FEATURE_COUNT] @ self.coefficients.per_unit + ending_ms
+        uncovered = (features[:, FEATURE_COUNT:] @ self.coefficients.per_unit + ending_ms) / milliseconds
         sd_log = self.spread.sd_log(uncovered, self._distance(features))
         low, high = interval(milliseconds, sd_log, self.spread.degrees)
         return LatencyTable(
@@ -220,6 +248,15 @@ class DeviceModel:
     def _distance(self, features: Floats) -> Floats:
         """Log distance of each network from the range of the fitted networks, 0 within."""
         return outside(coordinates(features), np.array(self.ranges))
+
+    def _check_format(self, steps: Sequence[Operation]) -> None:
+        other = next((step for step in steps if step.dtype != FP32), None)
+        if other is not None:
+            raise InputError(
+                f"a latency is known of fp32 networks alone, got {other.dtype} in {other.module or 'the network'}; "
+                f"give it in fp32 (module.float()): {self.name} was timed with fp32 files, its engine computes in "
+                f"{self.setup.precision}"
+            )
 
     def _extrapolation_notes(self, distance: float) -> list[str]:
         if not distance:
@@ -238,6 +275,11 @@ class DeviceModel:
                 f"no {end} graph was timed on this device: its end is charged for bytes moved, the least it can take"
             ]
         charge = f"{self.setup.argmax_ns:g} ns per number"
+        if end is Boundary.ARGMAX_NEAREST:
+            return [
+                f"the argmax of the logits is charged {charge}, {self.setup.argmax_source}; that was timed with a "
+                "resize of every number, so this is rather less"
+            ]
         return [f"the final resize and argmax are charged {charge}, {self.setup.argmax_source}"]
 
     def describe(self) -> list[str]:
@@ -292,16 +334,3 @@ def _sums(names: Iterable[str], values: Floats) -> dict[str, float]:
     for name, value in zip(names, values.tolist(), strict=True):
         totals[name] = totals.get(name, 0.0) + value
     return totals
-
-
-def _unmeasured_notes(unruled: Mapping[str, str], shares: Mapping[str, float]) -> list[str]:
-    """What to say of operations without a rule, each with the module that runs it first, and of kernels never timed."""
-    notes = []
-    if unruled:
-        listed = ", ".join(f"{name} in {unruled[name] or 'the network itself'}" for name in sorted(unruled))
-        notes.append(f"no rule for {listed}: charged for the bytes moved, which is the least it can take")
-    shown = sorted((-share, name) for name, share in shares.items() if share >= SHOWN_SHARE)
-    if shown:
-        listed = ", ".join(f"{name} {-share:.0%}" for share, name in shown)
-        notes.append(f"never measured on this device, share of the predicted time: {listed}; the interval is widened")
-    return notes

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +14,8 @@ SHAPE_ONLY = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "n
 """Made from the shape of their input, not from its content."""
 
 FREE = frozenset(
-    {"clone", "_unsafe_view", "_reshape_alias", "view_copy", "dropout", "native_dropout", "feature_dropout", "detach"}
+    {"unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes"}
+    | {"clone", "_unsafe_view", "_reshape_alias", "view_copy", "dropout", "native_dropout", "feature_dropout", "detach"}
 )
 """Moves no data in a deployed graph; a clone is how torch lays out a transposed view."""
 
@@ -105,15 +107,18 @@ def _convolution(call: Call, step: Operation) -> Operation:
     stride, dilation = call.argument(3, "stride"), call.argument(5, "dilation")
     transposed, groups = call.argument(6, "transposed"), call.argument(8, "groups")
     name = f"conv{'_transpose' if transposed else ''}{len(weight) - 2}d"
-    if transposed or len(weight) > 4 or not call.active[0]:
+    if not call.active[0]:
         return step._replace(name=name)
+    # Every number of the input meets each weight of its channel once; in a plain convolution, every one of the output.
+    side = call.shapes[0] if transposed else step.output
     return step._replace(
         kind=Kind.CONV,
         name=name,
-        kernel=_pair(weight[2:]),
+        kernel=_pair(weight[-2:] if len(weight) > 3 else weight[2:]),
         stride=_pair(stride),
         dilation=_pair(dilation),
         groups=groups,
+        multiplied=prod(side) * prod(weight[1:]) if transposed or len(weight) > 4 else None,
     )
 
 
@@ -121,7 +126,7 @@ def _pair(values: int | Sequence[int]) -> tuple[int, int]:
     """Height and width; one number in a list is a width, as in a one-dimensional convolution."""
     if isinstance(values, int):
         return values, values
-    return (1, values[0]) if len(values) == 1 else (values[0], values[1])
+    return (1, values[0]) if len(values) == 1 else (values[-2], values[-1])
 
 
 def _product(call: Call, step: Operation) -> Operation:

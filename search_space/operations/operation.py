@@ -19,6 +19,9 @@ from typing import NamedTuple
 
 Shape = tuple[int, ...]
 
+FP32 = "float32"
+"""The format of numbers that every closed form means."""
+
 
 class Kind(StrEnum):
     """What a step computes."""
@@ -51,6 +54,9 @@ class Operation(NamedTuple):
         stride: Its stride.
         dilation: Its dilation.
         groups: Groups of a convolution.
+        multiplied: Multiply-accumulates, where window and shapes do not give them: transposed and three-dimensional
+            convolutions, recurrent layers.
+        dtype: Format of its numbers, by the name that torch gives it.
     """
 
     kind: Kind
@@ -65,10 +71,14 @@ class Operation(NamedTuple):
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
+    multiplied: int | None = None
+    dtype: str = FP32
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of a convolution or matrix product; 0 for every other kind."""
+        if self.multiplied is not None:
+            return self.multiplied
         if self.kind is Kind.CONV:
             return prod(self.output) * prod(self.kernel) * self.inputs[0][1] // self.groups
         if self.kind is Kind.MATMUL:

@@ -13,11 +13,13 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
     UnsupportedOperatorException,
 )
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from search_space.operations.aten import FREE, SHAPE_ONLY, Call, steps
-from search_space.operations.operation import Operation, Shape
+from search_space.operations.operation import FP32, Operation, Shape
+from search_space.operations.recurrent import recurrent
 from topformer.errors import InputError, UnknownOperator
 from topformer.kinds import Integer
 from topformer.schema import check
@@ -37,12 +39,13 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
     """
     for name, value in (("height", height), ("width", width), ("channels", channels), ("batch", batch)):
         check(name, value, Integer())
+    _check_model(model)
     name = type(model).__name__
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with _unharmed(model, fake), torch.no_grad(), fake, ExitStack() as stack:
         image = _image(model, (batch, channels, height, width))
         recorder = _CallRecorder(model, image)
-        stack.enter_context(_module_paths(model, recorder.path))
+        stack.enter_context(_module_paths(model, recorder))
         stack.enter_context(recorder)
         try:
             output = model(image)
@@ -58,6 +61,23 @@ def walk(model: nn.Module, height: int, width: int, *, channels: int = 3, batch:
             raise InputError(f"{name} does not run on an input of shape {shape}: {error}") from error
         needed = recorder.numbers(output)
     return _alive(recorder.steps, needed)
+
+
+def _check_model(model: nn.Module) -> None:
+    """Raises InputError for what cannot be walked, and says what to give instead."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"a network must be an nn.Module, got {type(model).__name__}")
+    for name, module in model.named_modules():
+        where = f"the module {name}" if name else "the network"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise InputError(
+                f"{where} is compiled by torch.jit ({type(module).__name__}), which hides what it does: give the "
+                "nn.Module that it was made from"
+            )
+        if any(is_lazy(tensor) for tensor in (*module._parameters.values(), *module._buffers.values())):
+            raise InputError(
+                f"{where} is lazy ({type(module).__name__}), its weights have no shape yet: run it on an image first"
+            )
 
 
 def _alive(steps: Sequence[Operation], needed: set[int]) -> tuple[Operation, ...]:
@@ -101,16 +121,20 @@ def _unharmed(model: nn.Module, fake: FakeTensorMode) -> Iterator[None]:
 
 
 @contextmanager
-def _module_paths(model: nn.Module, path: list[str]) -> Iterator[None]:
-    """Keep the dotted path of the module that runs on top of `path`."""
+def _module_paths(model: nn.Module, recorder: "_CallRecorder") -> Iterator[None]:
+    """Keep the dotted path of the module that runs on top of the recorder's; a recurrent layer is one step."""
     with ExitStack() as hooks:
         for name, module in model.named_modules():
 
             def enter(_module: nn.Module, _inputs: object, name: str = name) -> None:
-                path.append(name)
+                recorder.path.append(name)
+                recorder.begun.append(len(recorder.steps))
 
-            def leave(_module: nn.Module, _inputs: object, _output: object) -> None:
-                path.pop()
+            def leave(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+                begun = recorder.begun.pop()
+                if isinstance(module, nn.RNNBase) and isinstance(inputs[0], Tensor):
+                    recorder.join(begun, recurrent(module, recorder.path[-1], inputs[0].shape, output[0].shape))
+                recorder.path.pop()
 
             hooks.callback(module.register_forward_pre_hook(enter).remove)
             hooks.callback(module.register_forward_hook(leave).remove)
@@ -124,6 +148,7 @@ class _CallRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.steps: list[Operation] = []
         self.path: list[str] = [""]
+        self.begun: list[int] = []
         self._numbers = {_storage(image): 0}
         self._trained = {_storage(p): frozenset({(_storage(p), p.numel())}) for p in model.parameters()}
         self._unflattened: dict[int, Shape] = {}
@@ -144,6 +169,15 @@ class _CallRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         """Numbers of the tensors that the model returned."""
         leaves = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
         return {self._numbers[_storage(leaf)] for leaf in leaves if _storage(leaf) in self._numbers}
+
+    def join(self, begun: int, whole: Operation) -> None:
+        """Puts one step in the place of all those from number `begun` on; what they wrote, it writes."""
+        joined = self.steps[begun:]
+        reads = tuple(dict.fromkeys(number for step in joined for number in step.reads if number <= begun))
+        if not joined or not reads:
+            return
+        self.steps[begun:] = [whole._replace(reads=reads[:1], writes=begun + 1, dtype=joined[0].dtype)]
+        self._numbers = {storage: min(number, begun + 1) for storage, number in self._numbers.items()}
 
     def _record(self, func: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[Tensor]) -> None:
         name = func.overloadpacket.__name__.rstrip("_")
@@ -206,7 +240,7 @@ class _CallRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         reads = tuple(self._numbers[_storage(t)] for t, active in zip(inputs, call.active, strict=True) if active)
         parameters = sum(self._parameters(t) for t, active in zip(inputs, call.active, strict=True) if not active)
         for step in steps(call, reads, len(self.steps) + 1):
-            self.steps.append(step._replace(module=self.path[-1], parameters=parameters))
+            self.steps.append(step._replace(module=self.path[-1], parameters=parameters, dtype=_format(inputs)))
             # The weights belong to the first of the steps that a call stands for.
             parameters = 0
         for output in outputs:
@@ -215,6 +249,16 @@ class _CallRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
     def _parameters(self, weight: Tensor) -> int:
         """Trained numbers in a weight: of a slice its own, of an expanded one those that it was made from."""
         return min(weight.numel(), sum(size for _, size in self._trained.get(_storage(weight), ())))
+
+
+def _format(inputs: Sequence[Tensor]) -> str:
+    """The first format among the inputs that is not the usual one; whole numbers, which index, say nothing."""
+    formats = (str(tensor.dtype).removeprefix("torch.") for tensor in inputs if _computes(tensor))
+    return next((name for name in formats if name != FP32), FP32)
+
+
+def _computes(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex() or tensor.is_quantized
 
 
 def _storage(tensor: Tensor) -> int:

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from search_space.axes.axis import Axis
 from search_space.candidate import Candidate
-from search_space.cost.parts import FIELDS_OF, GROUPS
+from search_space.cost.parts import FIELDS_OF, GROUPS, HEAD
 from search_space.cost.table import Gathered
+from search_space.latency.boundary import boundary_named
 from search_space.latency.coefficients import FEATURE_COUNT
 from search_space.latency.estimate import LatencyTable
 from search_space.latency.model import DeviceModel
 from search_space.latency.predictive_spread import Floats
 from search_space.spaces.diagram import Edge, Node, diagram, numbered
-from search_space.spaces.space import Space
+from search_space.spaces.space import ALPHA, Space
+from topformer.deployment.boundary import Boundary
 from topformer.design import Design
 from topformer.errors import ExplorerError, SpaceError
 
@@ -49,7 +51,8 @@ class Enumeration:
         parameters: (N,).
         macs: (N,), of convolutions and matrix products.
         total_macs: (N,), of all operations, as `Cost.macs` and the limits of a study count them.
-        latency: The predictions, up to the logits.
+        latency: The predictions.
+        boundary: Where the timed graph ends.
     """
 
     space: Space
@@ -59,6 +62,7 @@ class Enumeration:
     macs: Integers
     total_macs: Integers
     latency: LatencyTable
+    boundary: Boundary = Boundary.LOGITS
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -101,6 +105,9 @@ class Enumeration:
             designs=len(self),
             feasible=len(chosen),
             surely_feasible=sure,
+            perhaps_feasible=len(self)
+            if max_ms is None
+            else int((self.latency.probability_above(max_ms) <= 1 - ALPHA).sum()),
             extremes=MappingProxyType({name: self._ends(column, chosen) for name, column in columns.items()}),
         )
 
@@ -138,6 +145,8 @@ class Summary:
         designs: Distinct designs of the space.
         feasible: Those predicted to take at most the limit.
         surely_feasible: Those of them whose whole 95 % interval is below it.
+        perhaps_feasible: Designs that meet the limit with a probability of `ALPHA` at least: those that a sweep with
+            that limit may train.
         extremes: `latency_ms`, `macs` and `parameters` to the feasible designs with the least and the most of it.
     """
 
@@ -147,6 +156,7 @@ class Summary:
     designs: int
     feasible: int
     surely_feasible: int
+    perhaps_feasible: int
     extremes: Mapping[str, tuple[Extreme, Extreme]]
 
     def render(self) -> str:
@@ -154,8 +164,9 @@ class Summary:
         limit = "any latency" if self.max_ms is None else f"at most {self.max_ms:g} ms"
         lines = [
             f"space {self.space}: {self.designs:,} distinct designs",
-            f"{limit} on {self.device}: {self.feasible:,} ({self.feasible / self.designs:.1%}); "
-            f"with the whole interval: {self.surely_feasible:,}",
+            f"predicted to take {limit} on {self.device}: {self.feasible:,} ({self.feasible / self.designs:.1%}); "
+            f"with the whole interval: {self.surely_feasible:,}; with a probability of {ALPHA:g} at least: "
+            f"{self.perhaps_feasible:,}",
         ]
         for name, ends in self.extremes.items():
             for word, end in zip(("least", "most"), ends, strict=True):
@@ -175,17 +186,24 @@ class Summary:
         }
 
 
-def enumerated(space: Space, model: DeviceModel) -> Enumeration:
+def enumerated(space: Space, model: DeviceModel, boundary: Boundary | str = Boundary.LOGITS) -> Enumeration:
     """All designs of the space with their cost and latency.
 
+    Args:
+        space: The space.
+        model: The device.
+        boundary: Where the timed graph ends.
+
     Raises:
+        InputError: There is no such boundary.
         SpaceError: The space holds more designs than fit into memory.
     """
+    end = boundary_named(boundary)
     root = diagram(space.base, space.axes, space.rules)
     if root.total > MOST:
         raise SpaceError(f"a space of at most {MOST:,} designs can be listed, got {root.total:,} in {space.name!r}")
     choices = _Paths(space.axes).of(root)
-    columns = np.zeros((root.total, len(_Column._fields) + 2 * FEATURE_COUNT))
+    columns, ending_ms = np.zeros((root.total, len(_Column._fields) + 2 * FEATURE_COUNT)), np.zeros(root.total)
     touched = _touched(space, root)
     # Each group is costed once per combination of the axes that touch it; `where` spreads that to all designs.
     for group in GROUPS:
@@ -193,6 +211,8 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
         first, where = _combinations(choices[:, own])
         candidates = list(numbered(root, space.base, first.tolist()))
         columns += _of_group(candidates, model, group)[where]
+        if group == HEAD:
+            ending_ms = model.ending_ms(candidates, end)[where]
     enumeration = Enumeration(
         space=space,
         device=model.name,
@@ -200,7 +220,8 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
         parameters=columns[:, 0].astype(np.int64),
         macs=columns[:, 1].astype(np.int64),
         total_macs=columns[:, 2].astype(np.int64),
-        latency=model.predict(columns[:, len(_Column._fields) :]),
+        boundary=end,
+        latency=model.predict(columns[:, len(_Column._fields) :], ending_ms),
     )
     _check(enumeration, model, root)
     return enumeration
@@ -292,7 +313,7 @@ def _check(enumeration: Enumeration, model: DeviceModel, root: Node) -> None:
         else np.array([], dtype=int)
     )
     alone = list(numbered(root, enumeration.space.base, places.tolist()))
-    slow = model.estimate_many(alone).milliseconds
+    slow = model.estimate_many(alone, boundary=enumeration.boundary).milliseconds
     if not np.allclose(enumeration.latency.milliseconds[places], slow, rtol=1e-9):
         raise ExplorerError(
             f"space {enumeration.space.name!r} has axes whose effect on cost is not that of the fields they change; "

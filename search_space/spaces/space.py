@@ -15,6 +15,9 @@ from topformer.design import Design
 from topformer.errors import SpaceError, unknown_name
 from topformer.presets import preset
 
+ALPHA = 0.05
+"""Probability of meeting a latency limit below which a sweep trains nothing, if its study names no other."""
+
 
 @dataclass(frozen=True, eq=False)
 class Space:

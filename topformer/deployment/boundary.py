@@ -14,6 +14,12 @@ class Boundary(StrEnum):
     """At the logits resized to the image."""
     ARGMAX = "argmax"
     """At the class of every pixel: the logits resized to the image, and their argmax."""
+    ARGMAX_NEAREST = "argmax-nearest"
+    """At the class of every pixel: the argmax of the logits as they are, each class repeated to the image."""
+
+
+CLASSES = frozenset({Boundary.ARGMAX, Boundary.ARGMAX_NEAREST})
+"""The boundaries where the graph gives the class of every pixel."""
 
 
 class Format(StrEnum):

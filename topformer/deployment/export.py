@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.bounds import BATCH, OPSETS
-from topformer.deployment.boundary import LEAST_OF_DYNAMO, OPSET, SUFFIXES, Boundary, Format
+from topformer.deployment.boundary import CLASSES, LEAST_OF_DYNAMO, OPSET, SUFFIXES, Boundary, Format
 from topformer.design import Design, Extractor
 from topformer.errors import ExplorerError, InputError, StorageError
 from topformer.schema import check
@@ -35,7 +35,7 @@ class Exported:
         width: Input width in pixels.
         weights: Where the weights come from.
         difference: Largest difference from torch on a random image as a share of the standard deviation of the
-            output; for the boundary argmax the share of pixels of another class.
+            output; for boundaries of classes the share of pixels of another class.
         sha256: Digest of the files, one after the other.
         step: Of what the sides of an image must be multiples; 0 where the file takes that one size.
         batch: Images in one input.
@@ -75,7 +75,7 @@ class Exported:
 
     def render(self) -> str:
         """As text: what was written, from which weights, and how well it agrees with torch."""
-        what = "of the pixels have another class" if self.boundary is Boundary.ARGMAX else "of the logits' deviation"
+        what = "of the pixels have another class" if self.boundary in CLASSES else "of the logits' deviation"
         return "\n".join(
             [
                 *(f"{path}  {path.stat().st_size / 2**20:.1f} MiB" for path in self.files),
@@ -227,7 +227,7 @@ def _check_windows(design: Design, height: int, width: int, why: str) -> None:
 def _check_request(path: Path, to: Format, boundary: Boundary) -> None:
     if path.suffix != SUFFIXES[to]:
         raise InputError(f"a file for {to} must end in {SUFFIXES[to]}, got {path.name!r}")
-    if to is Format.NCNN and boundary is Boundary.ARGMAX:
+    if to is Format.NCNN and boundary in CLASSES:
         raise InputError(
             "ncnn has no argmax over the channels of every pixel, so boundary must be logits or upsample for it, "
             f"got {boundary.value!r}"
@@ -262,7 +262,7 @@ def _checked(expected: NDArray[Any], actual: NDArray[Any], boundary: Boundary, t
     """The difference, if it is small enough."""
     if actual.shape != expected.shape:
         raise ExplorerError(f"the exported {to} graph gives the shape {actual.shape}, torch gives {expected.shape}")
-    if boundary is Boundary.ARGMAX:
+    if boundary in CLASSES:
         difference, largest = float(np.mean(actual != expected)), 1 - EQUAL_PIXELS
     else:
         difference, largest = float(np.abs(actual - expected).max() / expected.std()), TOLERANCE

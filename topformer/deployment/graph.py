@@ -1,7 +1,8 @@
 """A network as it is deployed: its weights, and what it does behind the logits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,26 @@ class PixelClasses(FullSize):
     def forward(self, image: Tensor) -> Tensor:
         """Class numbers of an image, int64: (B, height, width)."""
         return super().forward(image).argmax(dim=1)
+
+
+class RepeatedClasses(FullSize):
+    """A network that gives every pixel the class of the logits' place that covers it; arguments as `FullSize`."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Class numbers of an image, int64: (B, height, width)."""
+        height, width = self.size or image.shape[2:]
+        # Engines repeat real numbers; those of classes are exact in fp32.
+        classes = self.network(image).argmax(dim=1, keepdim=True).float()
+        return functional.interpolate(classes, size=(height, width), mode="nearest")[:, 0].long()
+
+
+_ENDS: Mapping[Boundary, type[FullSize]] = MappingProxyType(
+    {
+        Boundary.UPSAMPLE: FullSize,
+        Boundary.ARGMAX: PixelClasses,
+        Boundary.ARGMAX_NEAREST: RepeatedClasses,
+    }
+)
 
 
 class WindowPool(nn.Module):
@@ -94,7 +115,7 @@ def deployed(
         network.get_submodule("backbone").pool = WindowPool([design.pool_stride // scale for scale in scales])
     if boundary is Boundary.LOGITS:
         return network
-    return (FullSize if boundary is Boundary.UPSAMPLE else PixelClasses)(network, size).eval()
+    return _ENDS[boundary](network, size).eval()
 
 
 @torch.no_grad()

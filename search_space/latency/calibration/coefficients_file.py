@@ -28,7 +28,12 @@ _ROWS_VERSION = 1
 _WORDS_OF_1 = MappingProxyType({"rates": "coefficients", "reach": "extrapolation"})
 
 
-def rows_digest(fitted: Sequence[MeasuredNetwork], others: Sequence[MeasuredNetwork], prior: str | None) -> str:
+def rows_digest(
+    fitted: Sequence[MeasuredNetwork],
+    others: Sequence[MeasuredNetwork],
+    held_out: Sequence[MeasuredNetwork],
+    prior: str | None,
+) -> str:
     """SHA-256 of all that a fit depends on: the networks, their kernels and times, and the constants of the method."""
     method = [NOISE, BESIDE, LOOSENESS, HUBER, list(SHAPE), prior]
     networks = [
@@ -36,7 +41,8 @@ def rows_digest(fitted: Sequence[MeasuredNetwork], others: Sequence[MeasuredNetw
             [row.name, row.family, row.latency_ms, [[k.name, *k[2:]] for k in row.kernels], *_own_noise(row)]
             for row in rows
         ]
-        for rows in (fitted, others)
+        # Named where there are any, so that the files of devices without them stay as they are.
+        for rows in (fitted, others, *([held_out] if held_out else []))
     ]
     return sha256(json.dumps([_ROWS_VERSION, method, networks], separators=(",", ":")).encode()).hexdigest()
 

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from search_space.candidate import Candidate
 from search_space.latency.calibration import coefficients_file
-from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate, shape_for
+from search_space.latency.calibration.fitting import (
+    MeasuredNetwork,
+    fit,
+    measured_candidate,
+    shape_for,
+    with_constructions,
+)
 from search_space.latency.calibration.transfer import transfer
 from search_space.latency.devices import devices, folder_of
 from search_space.latency.kernels import Kernel
@@ -32,6 +38,9 @@ NETWORKS = Path(__file__).parent.parent / "networks.csv"
 
 ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 """Columns of measured.csv; `family` and `noise` may stand among them."""
+
+NEW_CONSTRUCTIONS = NETWORKS.with_name("new_constructions.csv")
+"""The same of networks that are in no fit: those that are read from ncnn's own files."""
 
 KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
 """Columns of a file of kernels."""
@@ -72,8 +81,10 @@ def read_device(folder: Path) -> DeviceModel:
             device, that one's coefficients are scaled to the rows instead of fitted to them.
         measured.csv: The columns `ROW`, and perhaps `family` and `noise`, the relative error of a time.
             Rows of role `fitted` are fitted; those of role `checked` count little and tell how far other networks are
-            off; those of role `held-out` are in no fit; any other row is a record. A `design` is a preset or the JSON
-            of a design; a row without one has its kernels in kernels.csv or in `NETWORKS`.
+            off; those of role `held-out` are in no fit of the coefficients, and where they are of three families
+            or more, their errors say how wide the interval is; any other row is a record. A `design` is a preset or the
+            JSON of a design; a row without one has its kernels in kernels.csv, in `NETWORKS` or in
+            `NEW_CONSTRUCTIONS`.
         kernels.csv: The columns `KERNELS`: sums over the kernels of one name, and the numbers in the largest output.
             May be left out.
         coefficients.json: What a fit to these rows gave; see `search_space.latency.calibration.coefficients_file`. May
@@ -83,11 +94,11 @@ def read_device(folder: Path) -> DeviceModel:
         InputError: A file is missing or broken; the message names it.
     """
     setup, prior = _setup(folder)
-    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
+    rows = _Rows.of(folder)
     path = folder / coefficients_file.FILE
     if path.exists():
-        return coefficients_file.read(path, setup, coefficients_file.rows_digest(fitted, others, prior))
-    return _fit(fitted, others, setup, prior)
+        return coefficients_file.read(path, setup, rows.digest(prior))
+    return _fit(rows, setup, prior)
 
 
 def refit(folder: Path) -> tuple[DeviceModel, dict[str, Any]]:
@@ -97,15 +108,30 @@ def refit(folder: Path) -> tuple[DeviceModel, dict[str, Any]]:
         InputError: A file is missing or broken; the message names it.
     """
     setup, prior = _setup(folder)
-    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
-    model = _fit(fitted, others, setup, prior)
-    return model, coefficients_file.to_json(model, coefficients_file.rows_digest(fitted, others, prior), prior)
+    rows = _Rows.of(folder)
+    model = _fit(rows, setup, prior)
+    return model, coefficients_file.to_json(model, rows.digest(prior), prior)
 
 
-def _fit(fitted: list[MeasuredNetwork], others: list[MeasuredNetwork], setup: Setup, prior: str | None) -> DeviceModel:
+class _Rows(NamedTuple):
+    """The networks of a folder, by role."""
+
+    fitted: list[MeasuredNetwork]
+    others: list[MeasuredNetwork]
+    held_out: list[MeasuredNetwork]
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        return cls(*(read_rows(folder, role) for role in (FITTED, CHECKED, HELD_OUT)))
+
+    def digest(self, prior: str | None) -> str:
+        return coefficients_file.rows_digest(*self, prior)
+
+
+def _fit(rows: _Rows, setup: Setup, prior: str | None) -> DeviceModel:
     if prior is not None:
-        return transfer(shipped(prior), fitted, setup)
-    return fit(fitted, setup, others, shape=shape_for(fitted))
+        return transfer(shipped(prior), rows.fitted, setup)
+    return with_constructions(fit(rows.fitted, setup, rows.others, shape=shape_for(rows.fitted)), rows.held_out)
 
 
 def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
@@ -177,7 +203,7 @@ def _design(row: Mapping[str, str]) -> Design:
 
 @lru_cache(maxsize=1)
 def _shared() -> Mapping[str, Sequence[Kernel]]:
-    return _kernels(NETWORKS)
+    return {**_kernels(NETWORKS), **_kernels(NEW_CONSTRUCTIONS)}
 
 
 def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:

@@ -1,7 +1,7 @@
 """Fitting a device model to measured latencies; the errors of leaving rows and families out are always computed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,9 @@ move the coefficients that the rows determine."""
 
 LEAST_FAMILIES = 3
 """Families from which errors are those of leaving a whole family out: what is predicted is of a family of its own."""
+
+NEARLY_ALL = 0.95
+"""Coverage from which a held-out network says how far new constructions of known kernels are off."""
 
 ENOUGH = 30
 """Rows from which a device determines every coefficient by itself."""
@@ -141,6 +144,24 @@ def fit(
         rows=fitted,
         others=beside,
     )
+
+
+def with_constructions(model: DeviceModel, held_out: Sequence[MeasuredNetwork]) -> DeviceModel:
+    """The model with an interval that covers networks of new constructions, which its coefficients never saw.
+
+    Leaving one of few rows out says little of a detector: so where held-out networks of enough families were timed,
+    the mean square of their errors is the width, if it is greater. Those count whose kinds of kernels are nearly all
+    known; the others are wide by their share of unknown kinds.
+    """
+    if len({row.family or row.name for row in held_out}) < LEAST_FAMILIES:
+        return model
+    table = model.predict(_features(held_out, model.feature_extractor))
+    errors = np.log(np.array([row.latency_ms for row in held_out]) / table.milliseconds)
+    telling = errors[table.coverage >= NEARLY_ALL]
+    if len(telling) < LEAST_FAMILIES or np.mean(telling**2) <= model.spread.left_out:
+        return model
+    spread = replace(model.spread, left_out=float(np.mean(telling**2)), degrees=len(telling))
+    return replace(model, spread=spread)
 
 
 def _features(rows: Sequence[MeasuredNetwork], extractor: FeatureExtractor) -> Floats:

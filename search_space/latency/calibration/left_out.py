@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy import stats
@@ -13,9 +14,11 @@ from search_space.latency.calibration.fitting import (
     MeasuredNetwork,
     fit,
     shape_for,
+    with_constructions,
 )
 from search_space.latency.devices import folder_of
 from search_space.latency.model import DeviceModel, LeftOutRow
+from search_space.latency.predictive_spread import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class Errors:
     largest: float
 
     @classmethod
-    def of(cls, errors: Sequence[float]) -> "Errors":
+    def of(cls, errors: Sequence[float] | Floats) -> "Errors":
         """Of signed relative errors."""
         sizes = np.abs(errors)
         return cls(mean=float(sizes.mean()), largest=float(sizes.max()))
@@ -70,6 +73,7 @@ class DeviceReport:
         kendall_macs: Of measured times and MACs.
         spearman_macs: The same by ranks.
         held_out: Networks that are in no fit of the device, and what is predicted for them.
+        held_out_summary: The same in numbers; None where there are none.
     """
 
     model: DeviceModel
@@ -82,6 +86,45 @@ class DeviceReport:
     kendall_macs: float
     spearman_macs: float
     held_out: tuple[HeldOutPrediction, ...] = ()
+
+    @property
+    def held_out_summary(self) -> "HeldOutSummary | None":
+        """Errors, coverage and rank correlation over the held-out networks, beside those of MACs alone."""
+        return HeldOutSummary.of(self.model, self.held_out) if self.held_out else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutSummary:
+    """How well networks are predicted that are in no fit.
+
+    Attributes:
+        errors: Of the model.
+        macs_errors: Of the rate per MAC of least squared relative error over the fitted networks.
+        inside: Share of measured times in their 95 % interval.
+        kendall: Rank correlation of measured and predicted times.
+        kendall_macs: Of measured times and MACs.
+    """
+
+    errors: Errors
+    macs_errors: Errors
+    inside: float
+    kendall: float
+    kendall_macs: float
+
+    @classmethod
+    def of(cls, model: DeviceModel, predictions: Sequence[HeldOutPrediction]) -> Self:
+        """Of the predictions of a device's model."""
+        measured = np.array([one.row.latency_ms for one in predictions])
+        macs = np.array([sum(kernel.macs for kernel in one.row.kernels) for one in predictions])
+        per_ms = np.array([row.macs / row.measured_ms for row in model.rows])
+        rate = per_ms.sum() / (per_ms**2).sum()
+        return cls(
+            errors=Errors.of([one.error for one in predictions]),
+            macs_errors=Errors.of(macs * rate / measured - 1),
+            inside=float(np.mean([one.inside for one in predictions])),
+            kendall=float(stats.kendalltau([one.milliseconds for one in predictions], measured).statistic),
+            kendall_macs=float(stats.kendalltau(macs, measured).statistic),
+        )
 
 
 def device_report(name: str) -> DeviceReport:
@@ -101,8 +144,16 @@ def device_report(name: str) -> DeviceReport:
         spearman=float(stats.spearmanr(predicted, measured).statistic),
         kendall_macs=float(stats.kendalltau(macs, measured).statistic),
         spearman_macs=float(stats.spearmanr(macs, measured).statistic),
-        held_out=tuple(_prediction(model, row) for row in read_rows(folder_of(name), HELD_OUT)),
+        held_out=_held_out(name),
     )
+
+
+def _held_out(name: str) -> tuple[HeldOutPrediction, ...]:
+    """What is said of each held-out network, its interval from the others: its own error is in no width."""
+    model, rows = device(name), read_rows(folder_of(name), HELD_OUT)
+    fitted, others = read_rows(folder_of(name), FITTED), read_rows(folder_of(name), CHECKED)
+    plain = fit(fitted, model.setup, others, shape=shape_for(fitted)) if rows else model
+    return tuple(_prediction(with_constructions(plain, [one for one in rows if one is not row]), row) for row in rows)
 
 
 def _folds(families: Sequence[str]) -> list[list[int]]:
@@ -129,12 +180,12 @@ def left_out(name: str) -> tuple[HeldOutPrediction, ...]:
     The networks beside the rows are each left out alone; of a device with three rows, the rows are missing.
     """
     model, rows, others = device(name), read_rows(folder_of(name), FITTED), read_rows(folder_of(name), CHECKED)
-    shape = shape_for(rows)
+    held_out, shape = read_rows(folder_of(name), HELD_OUT), shape_for(rows)
     predictions = dict[int, HeldOutPrediction]()
     for fold in _folds([row.family for row in rows]):
         rest = [row for index, row in enumerate(rows) if index not in fold]
         if len(rest) > EFFECTIVE_PARAMETERS:
-            blind = fit(rest, model.setup, others, shape=shape)
+            blind = with_constructions(fit(rest, model.setup, others, shape=shape), held_out)
             predictions.update((index, _prediction(blind, rows[index])) for index in fold)
     beside = (
         _prediction(fit(rows, model.setup, [other for other in others if other is not row], shape=shape), row)

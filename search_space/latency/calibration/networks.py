@@ -1,10 +1,10 @@
 """Remakes the kernels of all calibration networks: `python -m search_space.latency.calibration.networks`."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from search_space.latency.calibration.devices import KERNELS, NETWORKS
+from search_space.latency.calibration.devices import KERNELS, NETWORKS, NEW_CONSTRUCTIONS
 from search_space.latency.kernels import Kernel, kernels
 
 
@@ -14,6 +14,15 @@ def rebuild(path: Path = NETWORKS) -> None:
     from search_space.operations.walk import walk
 
     write_kernels(path, ((net.name, kernels(walk(net.build(), net.side, net.side))) for net in catalogue()))
+    write_kernels(path.with_name(NEW_CONSTRUCTIONS.name), read_kernels())
+
+
+def read_kernels() -> Iterator[tuple[str, list[Kernel]]]:
+    """The networks that are read from ncnn's own files, as `ncnn NAME`."""
+    from search_space.latency.networks.ncnn_param import SIDES, operations_of
+
+    for file, side in SIDES.items():
+        yield f"ncnn {file.stem}", kernels(operations_of(file, side))
 
 
 def write_kernels(path: Path, networks: Iterable[tuple[str, Sequence[Kernel]]]) -> None:

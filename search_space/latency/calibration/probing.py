@@ -9,12 +9,14 @@ from scipy.special import ndtr, ndtri, owens_t, stdtrit
 
 from search_space.candidate import Candidate
 from search_space.cost.table import sums
+from search_space.latency.boundary import boundary_named
 from search_space.latency.coefficients import FEATURE_COUNT, NOISE
 from search_space.latency.estimate import LatencyTable
 from search_space.latency.features import coordinates, outside
 from search_space.latency.model import DeviceModel
 from search_space.latency.predictive_spread import LEVEL, Floats
 from topformer.bounds import COUNT
+from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
 from topformer.schema import check
 
@@ -116,18 +118,23 @@ class MeasurementPlan:
     probes: tuple[Probe, ...]
 
 
-def predictive_covariance(model: DeviceModel, candidates: Sequence[Candidate], limit_ms: float) -> PredictiveCovariance:
+def predictive_covariance(
+    model: DeviceModel, candidates: Sequence[Candidate], limit_ms: float, boundary: Boundary = Boundary.LOGITS
+) -> PredictiveCovariance:
     """How far the model's predictions for the candidates may be off, and how much of that they share."""
     features = sums(candidates, model.feature_extractor)
-    table = model.predict(features)
+    ending_ms = model.ending_ms(candidates, boundary)
+    table = model.predict(features, ending_ms)
     distance = outside(coordinates(features), np.array(model.ranges))
     left_out, unmeasured, extrapolation = model.spread.variances(1 - table.coverage, distance)
     measured = features[:, :FEATURE_COUNT] - features[:, FEATURE_COUNT:]
     per_unit = model.coefficients.per_unit
+    # What comes after the logits is one more thing that no fitted network had.
+    never = np.column_stack([features[:, FEATURE_COUNT:] * per_unit, ending_ms])
     stated = np.concatenate(
         [
             np.sqrt(left_out) * _unit(measured * per_unit),
-            np.sqrt(np.clip(unmeasured, 0, None))[:, None] * _unit(features[:, FEATURE_COUNT:] * per_unit),
+            np.sqrt(np.clip(unmeasured, 0, None))[:, None] * _unit(never),
             np.sqrt(extrapolation)[:, None],
         ],
         axis=1,
@@ -151,7 +158,13 @@ def _normal(stated: Floats, table: LatencyTable) -> Floats:
 
 
 def choose(
-    model: DeviceModel, candidates: Sequence[Candidate], limit_ms: float, *, budget: int = 5, seed: int = 0
+    model: DeviceModel,
+    candidates: Sequence[Candidate],
+    limit_ms: float,
+    *,
+    budget: int = 5,
+    seed: int = 0,
+    boundary: Boundary | str = Boundary.LOGITS,
 ) -> MeasurementPlan:
     """The designs whose measurement is expected to put most others on their true side of the limit.
 
@@ -163,6 +176,7 @@ def choose(
         limit_ms: Its latency limit.
         budget: How many to choose.
         seed: Of the draw of designs that are judged and may be chosen, where there are many.
+        boundary: Where the timed graph ends.
 
     Raises:
         InputError: A limit or budget that is not positive, or fewer candidates than the budget.
@@ -172,10 +186,11 @@ def choose(
         raise InputError(f"the latency limit must be above 0 ms, got {limit_ms!r}")
     if len(candidates) < budget:
         raise InputError(f"budget must be at most the {len(candidates)} designs there are, got {budget}")
-    errors = predictive_covariance(model, candidates, limit_ms)
+    end = boundary_named(boundary)
+    errors = predictive_covariance(model, candidates, limit_ms, end)
     before = errors.error(np.zeros(len(candidates)))
     judged, pool = _drawn(before, budget, np.random.default_rng(seed))
-    table = model.estimate_many(candidates)
+    table = model.estimate_many(candidates, boundary=end)
     above = table.probability_above(limit_ms)
     # Of w: the identity before anything is measured, smaller along every direction that a probe tells of.
     covariance, probes = np.eye(errors.systematic.shape[1]), list[Probe]()

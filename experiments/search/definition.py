@@ -96,7 +96,7 @@ class StudyDefinition:
     limits: Limits = field(
         default_factory=Limits, metadata=key(Section(Limits), "What no evaluated design may exceed.")
     )
-    sampler: str = field(default="tpe", metadata=key(choice(SAMPLERS), "Sampler."))
+    sampler: str = field(default="ehvi", metadata=key(choice(SAMPLERS), "Sampler."))
     asked: int = field(default=10_000, metadata=key(COUNT, "Largest number of designs asked for, evaluated or not."))
     consider: int = field(
         default=2000,

@@ -12,6 +12,7 @@ _DOOR = "experiments.search.searcher"
 
 SAMPLERS: Mapping[str, Implementation] = MappingProxyType(
     {
+        "ehvi": Implementation(f"{_DOOR}:make_ehvi", "greatest expected gain of hypervolume, all costs known exactly"),
         "tpe": Implementation(f"{_DOOR}:make_tpe", "tree-structured Parzen estimator over all axes together"),
         "nsga2": Implementation(f"{_DOOR}:make_nsga2", "genetic: NSGA-II, its population set by the trials"),
         "nsga3": Implementation(f"{_DOOR}:make_nsga3", "genetic: NSGA-III, for three or more objectives"),
@@ -22,4 +23,4 @@ SAMPLERS: Mapping[str, Implementation] = MappingProxyType(
         ),
     }
 )
-"""Name to what makes the sampler of a seed and a size of population (`SamplerMaker` of `searcher.py`)."""
+"""Name to what makes the sampler (a `SamplerMaker` of `searcher.py`)."""

@@ -37,7 +37,12 @@ class Assessment:
 
 
 class Screen:
-    """The costs and limits of one study."""
+    """The costs and limits of one study.
+
+    Attributes:
+        device: The model of the device; None where latency does not matter.
+        latency_metric: Name of the latency in records, empty without a device.
+    """
 
     def __init__(self, definition: StudyDefinition) -> None:
         """Load the device model.
@@ -46,8 +51,8 @@ class Screen:
             InputError: There is no such device.
         """
         self._limits, self._designs, self._seed = definition.limits, definition.consider, definition.seed
-        self._device = device(definition.device) if definition.device is not None else None
-        self.latency_metric = f"{LATENCY}@{self._device.setup.name}" if self._device is not None else ""
+        self.device = device(definition.device) if definition.device is not None else None
+        self.latency_metric = f"{LATENCY}@{self.device.setup.name}" if self.device is not None else ""
 
     def assess(self, candidate: Candidate) -> Assessment:
         """Cost and latency of one candidate, against the limits."""
@@ -55,9 +60,9 @@ class Screen:
         exact = {name: getattr(counted, name) for name in ("macs", "parameters", "peak_activation_bytes")}
         metrics = {name: Metric(value=value, source="exact") for name, value in exact.items()}
         milliseconds = above = None
-        if self._device is not None:
+        if self.device is not None:
             # One row of the table for many: ten times faster than the estimate with its breakdown.
-            table = self._device.estimate_many([candidate])
+            table = self.device.estimate_many([candidate])
             milliseconds, low, high = (float(column[0]) for column in (table.milliseconds, table.low, table.high))
             metrics[self.latency_metric] = Metric(value=milliseconds, source="predicted", low=low, high=high)
             if self._limits.latency_ms is not None:
@@ -69,9 +74,9 @@ class Screen:
 
     def explain(self, candidate: Candidate) -> dict[str, Any]:
         """Where the milliseconds go, and how much of them stands on measured kinds of kernels."""
-        if self._device is None:
+        if self.device is None:
             return {}
-        estimate = self._device.estimate(candidate)
+        estimate = self.device.estimate(candidate)
         return {
             "latency_by_module": dict(estimate.by_module),
             "latency_coverage": estimate.coverage,
@@ -116,7 +121,7 @@ class Screen:
     def _rows(self, space: Space, candidates: Iterator[Candidate]) -> Iterator[dict[str, Any]]:
         while chunk := list(islice(candidates, _CHUNK)):
             table = costs(chunk)
-            latency = self._device.estimate_many(chunk) if self._device is not None else None
+            latency = self.device.estimate_many(chunk) if self.device is not None else None
             limit = self._limits.latency_ms
             above = latency.probability_above(limit) if latency is not None and limit is not None else None
             for i, candidate in enumerate(chunk):

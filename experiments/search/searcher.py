@@ -1,10 +1,10 @@
-"""One of two doors to Optuna: who proposes the next design. The other is `storage.py`."""
+"""One of the doors to Optuna: who proposes the next design. The others are `storage.py` and `ehvi/sampler.py`."""
 
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -17,21 +17,21 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis.records.record import State
 from experiments.implementations import canonical
+from experiments.search.ehvi.designs import Designs
+from experiments.search.ehvi.sampler import EHVISampler
 from experiments.search.samplers import SAMPLERS
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
 from topformer.errors import StudyError
 
-PRUNED_KEPT = 50
-"""Pruned trials that the sampler remembers, the newest; of the evaluated ones it remembers all.
+FORGOTTEN = 100
+"""Proposals that led nowhere, after which the study is made again without them.
 
-TPE's time per proposal grows with its history, so that ten thousand remembered prunings would cost more than a
-training; see benchmarks/sweep_overhead.py.
+A sampler's time per proposal grows with its history, and in a large space with narrow limits thousands of proposals are
+pruned by cost; see benchmarks/sweep_overhead.py.
 """
 
 Distributions = Mapping[str, CategoricalDistribution]
-SamplerMaker = Callable[[int, int], BaseSampler]
-"""Makes a sampler of a seed and of the size of a population, which only genetic ones use."""
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 STATES = {State.COMPLETE: TrialState.COMPLETE, State.PRUNED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
 
@@ -73,6 +73,26 @@ class Proposal:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a sampler is made of.
+
+    Attributes:
+        seed: Of its proposals.
+        population: Size of a generation, for genetic samplers.
+        designs: Lists what may be proposed and what it costs, for samplers that want to know.
+        objectives: Name of each objective: `accuracy`, or a column of the designs' costs.
+    """
+
+    seed: int
+    population: int
+    designs: Callable[[], Designs]
+    objectives: tuple[str, ...]
+
+
+SamplerMaker = Callable[[Setting], BaseSampler]
+
+
 class OptunaChooser:
     """A chooser behind which an Optuna trial stands."""
 
@@ -91,14 +111,12 @@ class OptunaChooser:
 class _Open:
     """A proposal that is not told yet."""
 
-    trial: optuna.Trial | None
     number: int
     labels: Mapping[str, str]
-    constraints: Mapping[str, float]
 
 
 class Searcher:
-    """A sampler of Optuna on a short study in memory, made again from observations whenever it grows too long.
+    """A sampler of Optuna on a short study in memory, made again from observations when too many proposals led nowhere.
 
     Attributes:
         study: That study: what the sampler sees; it is not to be told anything but through this object.
@@ -107,7 +125,15 @@ class Searcher:
     study: optuna.Study
 
     def __init__(
-        self, sampler: str, *, directions: Sequence[str], choices: Mapping[str, Sequence[str]], seed: int, trials: int
+        self,
+        sampler: str,
+        *,
+        directions: Sequence[str],
+        choices: Mapping[str, Sequence[str]],
+        seed: int,
+        trials: int,
+        designs: Callable[[], Designs],
+        objectives: Sequence[str],
     ) -> None:
         """Prepare an empty study.
 
@@ -117,6 +143,8 @@ class Searcher:
             choices: Every label of every axis of the space.
             seed: Seed of all proposals.
             trials: Evaluations planned; the population of a genetic sampler follows from it.
+            designs: Lists what may be proposed, with its costs; called once, and only for a sampler that asks.
+            objectives: Name of each objective, without the device or the data behind it.
 
         Raises:
             StudyError: There is no such sampler.
@@ -126,23 +154,21 @@ class Searcher:
         self._distributions = distributions(choices)
         self._random = Random(seed)  # noqa: S311 - designs are drawn, not secrets
         self._population = max(10, min(50, trials // 5))
+        self._designs, self._objectives = cache(designs), tuple(objectives)
         self._complete: list[Observation] = []
-        self._pruned: deque[Observation] = deque(maxlen=PRUNED_KEPT)
         self._open: dict[int, _Open] = {}
         self._serial = 0
         self._rebuild()
 
     def restore(self, observations: Iterable[Observation]) -> None:
-        """Take the observations of an earlier process as history."""
-        for observation in observations:
-            self._remember(observation)
+        """Take the complete observations of an earlier process as history."""
+        self._complete.extend(item for item in observations if item.state is State.COMPLETE)
         self._rebuild()
 
     def ask(self, space: Space, labels: Mapping[str, str] | None = None) -> Proposal:
         """The sampler's next design, or the one of these labels."""
-        if self._length >= len(self._complete) + 2 * PRUNED_KEPT:
+        if self._forgotten >= FORGOTTEN:
             self._rebuild()
-        self._length += 1
         with _without_experimental_warnings():
             if labels is not None:
                 self.study.enqueue_trial(dict(labels))
@@ -150,47 +176,42 @@ class Searcher:
             chooser = OptunaChooser(trial)
             candidate = space.suggest(chooser)
         self._serial += 1
-        self._open[self._serial] = _Open(trial, trial.number, chooser.labels, {})
+        self._open[self._serial] = _Open(trial.number, chooser.labels)
         return Proposal(self._serial, candidate.canonical(), chooser.labels)
-
-    def constrain(self, proposal: Proposal, constraints: Mapping[str, float]) -> None:
-        """Say how far the design is from each limit; above 0 exceeds it."""
-        opened = self._open[proposal.serial]
-        opened.constraints = constraints
-        if opened.trial is not None:
-            for name, value in constraints.items():
-                opened.trial.set_constraint(name, value)
 
     def tell(self, proposal: Proposal, observation: Observation) -> None:
         """Say what became of a proposal; from a failure the samplers learn nothing."""
+        if observation.state is not State.COMPLETE:
+            self.forget(proposal)
+            return
         number = self._open.pop(proposal.serial).number
-        self._remember(observation)
+        self._complete.append(observation)
         with _without_experimental_warnings():
-            self.study.tell(number, list(observation.values) or None, STATES[observation.state])
+            self.study.tell(number, list(observation.values))
 
     def forget(self, proposal: Proposal) -> None:
-        """Leave no trace of a proposal, because its design is known already."""
-        self.study.tell(self._open.pop(proposal.serial).number, state=TrialState.FAIL)
+        """Leave no trace of a proposal: its design is known already, or its costs alone decide against it.
 
-    def _remember(self, observation: Observation) -> None:
-        if observation.state is State.COMPLETE:
-            self._complete.append(observation)
-        elif observation.state is State.PRUNED:
-            self._pruned.append(observation)
+        Prunings that cost nothing would count among the first random trials of TPE, and among its good and bad ones.
+        """
+        self.study.tell(self._open.pop(proposal.serial).number, state=TrialState.FAIL)
+        self._forgotten += 1
 
     def _rebuild(self) -> None:
-        """A study of what is remembered and what is open; with a fresh sampler, because samplers keep caches."""
+        """A study of what is complete and what is open; with a fresh sampler, because samplers keep caches."""
+        seed = self._random.getrandbits(32)
+        setting = Setting(seed=seed, population=self._population, designs=self._designs, objectives=self._objectives)
         with _without_experimental_warnings():
-            sampler = self._make(self._random.getrandbits(32), self._population)
+            sampler = self._make(setting)
         self.study = optuna.create_study(directions=self._directions, sampler=sampler)
-        remembered = sorted([*self._complete, *self._pruned], key=lambda item: item.trial)
+        history = sorted(self._complete, key=lambda item: item.trial)
         generations = self._generations(sampler)
-        for observation in remembered:
+        for observation in history:
             self.study.add_trial(finished(observation, self._distributions, generations.get(observation.trial)))
-        for number, opened in enumerate(self._open.values(), start=len(remembered)):
-            self.study.add_trial(_trial(TrialState.RUNNING, opened.labels, self._distributions, opened.constraints))
-            opened.trial, opened.number = None, number
-        self._length = len(remembered) + len(self._open)
+        for number, opened in enumerate(self._open.values(), start=len(history)):
+            self.study.add_trial(_trial(TrialState.RUNNING, opened.labels, self._distributions, {}))
+            opened.number = number
+        self._forgotten = 0
 
     def _generations(self, sampler: BaseSampler) -> dict[int, dict[str, Any]]:
         """The generation of each complete trial, as a genetic sampler notes it; empty for the others."""
@@ -200,29 +221,34 @@ class Searcher:
         return {item.trial: {name: place // self._population} for place, item in enumerate(self._complete)}
 
 
-def make_tpe(seed: int, _population: int) -> BaseSampler:
+def make_tpe(setting: Setting) -> BaseSampler:
     """TPE over all axes at once; `group`, because an axis may be absent from a design."""
-    return optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
+    return optuna.samplers.TPESampler(multivariate=True, group=True, seed=setting.seed)
 
 
-def make_nsga2(seed: int, population: int) -> BaseSampler:
+def make_nsga2(setting: Setting) -> BaseSampler:
     """NSGA-II."""
-    return optuna.samplers.NSGAIISampler(population_size=population, seed=seed)
+    return optuna.samplers.NSGAIISampler(population_size=setting.population, seed=setting.seed)
 
 
-def make_nsga3(seed: int, population: int) -> BaseSampler:
+def make_nsga3(setting: Setting) -> BaseSampler:
     """NSGA-III."""
-    return optuna.samplers.NSGAIIISampler(population_size=population, seed=seed)
+    return optuna.samplers.NSGAIIISampler(population_size=setting.population, seed=setting.seed)
 
 
-def make_gp(seed: int, _population: int) -> BaseSampler:
+def make_gp(setting: Setting) -> BaseSampler:
     """Optuna's Gaussian process."""
-    return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
+    return optuna.samplers.GPSampler(seed=setting.seed, warn_independent_sampling=False)
 
 
-def make_random(seed: int, _population: int) -> BaseSampler:
+def make_random(setting: Setting) -> BaseSampler:
     """Uniform."""
-    return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.RandomSampler(seed=setting.seed)
+
+
+def make_ehvi(setting: Setting) -> BaseSampler:
+    """Our own, for costs that are exact and free."""
+    return EHVISampler(setting.designs(), setting.objectives, seed=setting.seed)
 
 
 def _trial(

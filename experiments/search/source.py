@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from analysis.records.record import Key, Record, State
@@ -86,6 +87,8 @@ class SamplerSource:
             # A continued sweep must not repeat the proposals of its start.
             seed=definition.seed + 1_000_003 * len(history),
             trials=definition.trials,
+            designs=partial(self._study.designs, folder.path),
+            objectives=definition.objectives,
         )
         self._searcher.restore(history)
         self._replica.reconcile(history)
@@ -156,19 +159,13 @@ class SamplerSource:
         return key in self._results or key in self._open
 
     def _accept(self, proposal: Proposal, enqueued: EnqueuedTrial | None) -> Trial:
-        """The trial of a proposal; where cost decides against it, the sampler learns so at once."""
+        """The trial of a proposal; where cost decides against it, the sampler is not to learn of it."""
         assessment = self._study.screen.assess(proposal.candidate)
-        self._searcher.constrain(proposal, assessment.constraints)
         trial = self._trial(proposal, assessment, enqueued or EnqueuedTrial(labels=proposal.labels, origin="sampler"))
         self._next_number = max(self._next_number, trial.number + 1)
         self._open[trial.key] = _Open(proposal, trial)
         if trial.pruned:
-            # Costs nothing to find out again, so that it need not be on disk first.
-            constraints = assessment.constraints
-            observation = Observation(
-                trial=trial.number, state=State.PRUNED, labels=trial.labels, constraints=constraints
-            )
-            self._searcher.tell(proposal, observation)
+            self._searcher.forget(proposal)
         return trial
 
     def _trial(self, proposal: Proposal, assessment: Assessment, asked: EnqueuedTrial) -> Trial:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 from analysis.records.fidelity import Fidelity, digest
 from analysis.results.pareto import Objective
 from experiments.evaluators.base import EvaluatorMaker, fidelity_of
 from experiments.search.definition import ACCURACY, LATENCY, StudyDefinition
+from experiments.search.ehvi.designs import Designs, choosable
 from experiments.search.screening import Screen
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
@@ -63,6 +65,15 @@ class Study:
     def identity(self) -> str:
         """Digest of the description."""
         return str(self.description["identity"])
+
+    def designs(self, folder: Path) -> Designs:
+        """What may be proposed within the limits, with its costs: the whole space, or what a run folder screened.
+
+        Raises:
+            StorageError: The file of the run folder cannot be read.
+        """
+        limits, seed = self.definition.limits, self.definition.seed
+        return choosable(self.space, limits, self.screen.device, folder, seed)
 
     def anchors(self) -> list[Mapping[str, str]]:
         """Labels of the base and of every preset that the space can express, each design once."""

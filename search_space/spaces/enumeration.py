@@ -48,6 +48,7 @@ class Enumeration:
         choices: (N, axes of the space), place of each axis's label; -1 where the axis does not apply.
         parameters: (N,).
         macs: (N,), of convolutions and matrix products.
+        total_macs: (N,), of all operations, as `Cost.macs` and the limits of a study count them.
         latency: The predictions, up to the logits.
     """
 
@@ -56,6 +57,7 @@ class Enumeration:
     choices: NDArray[np.int16]
     parameters: Integers
     macs: Integers
+    total_macs: Integers
     latency: LatencyTable
 
     def __len__(self) -> int:
@@ -197,6 +199,7 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
         choices=choices,
         parameters=columns[:, 0].astype(np.int64),
         macs=columns[:, 1].astype(np.int64),
+        total_macs=columns[:, 2].astype(np.int64),
         latency=model.predict(columns[:, len(_Column._fields) :]),
     )
     _check(enumeration, model, root)
@@ -206,6 +209,7 @@ def enumerated(space: Space, model: DeviceModel) -> Enumeration:
 class _Column(NamedTuple):
     parameters: float
     macs_conv_matmul: float
+    macs: float
 
 
 class _Paths:

@@ -22,7 +22,7 @@ VALUES: dict[str, Any] = {
 
 def test_absent_keys_take_the_documented_defaults() -> None:
     study = from_mapping(VALUES)
-    assert (study.sampler, study.seed, study.workers, study.storage) == ("tpe", 0, 1, "journal")
+    assert (study.sampler, study.seed, study.workers, study.storage) == ("ehvi", 0, 1, "journal")
     assert (study.asked, study.consider, study.limits.alpha) == (10_000, 2000, 0.05)
 
 
@@ -42,7 +42,7 @@ def test_a_restriction_leaves_these_labels_alone() -> None:
         ({"trails": 3}, "unknown key of a study 'trails'; did you mean 'trials'?"),
         (
             {"sampler": "tpee"},
-            "unknown sampler 'tpee'; did you mean 'tpe'? accepted: tpe, nsga2, nsga3, gp, random, exhaustive",
+            "unknown sampler 'tpee'; did you mean 'tpe'? accepted: ehvi, tpe, nsga2, nsga3, gp, random, exhaustive",
         ),
         ({"objectives": ["accuracy", "latency"]}, "unknown objectives.name 'latency'; did you mean 'latency_ms'?"),
         ({"objectives": ["macs"]}, "objectives must hold 'accuracy', got ['macs']"),

@@ -6,8 +6,10 @@ import optuna
 import pytest
 
 from analysis.records.record import State
+from experiments.search.definition import Limits
+from experiments.search.ehvi.designs import Designs
 from experiments.search.samplers import SAMPLERS
-from experiments.search.searcher import PRUNED_KEPT, Observation, Searcher
+from experiments.search.searcher import FORGOTTEN, Observation, Searcher
 from search_space.spaces.space import Space
 from search_space.spaces.space import space as make_space
 from topformer.errors import StudyError
@@ -22,11 +24,21 @@ def space() -> Space:
 
 def searcher(space: Space, sampler: str = "random", seed: int = 0) -> Searcher:
     choices = {axis.name: axis.labels for axis in space.axes}
-    return Searcher(sampler, directions=DIRECTIONS, choices=choices, seed=seed, trials=50)
+    return Searcher(
+        sampler,
+        directions=DIRECTIONS,
+        choices=choices,
+        seed=seed,
+        trials=50,
+        designs=lambda: listed(space),
+        objectives=("accuracy", "macs"),
+    )
 
 
-def pruned(trial: int, labels: Mapping[str, str]) -> Observation:
-    return Observation(trial=trial, state=State.PRUNED, labels=labels, constraints={"macs": 0.5})
+def listed(space: Space) -> Designs:
+    designs = Designs(space, Limits(), None)
+    designs.add_listed(2000)
+    return designs
 
 
 def complete(trial: int, labels: Mapping[str, str], value: float = 1.0) -> Observation:
@@ -41,7 +53,6 @@ def test_every_sampler_proposes_designs_of_the_space_and_learns(sampler: str, sp
     for trial in range(14):
         proposal = asked.ask(space)
         assert space.candidate(proposal.labels) == proposal.candidate
-        asked.constrain(proposal, {"macs": -0.5})
         asked.tell(proposal, complete(trial, proposal.labels, value=float(trial)))
 
 
@@ -61,28 +72,24 @@ def test_given_labels_are_proposed(space: Space) -> None:
     assert searcher(space, "tpe").ask(space, labels).candidate == space.base
 
 
-def test_tpe_turns_away_from_what_exceeds_a_limit(space: Space) -> None:
-    asked = searcher(space, "tpe")
-    late = []
-    for trial in range(120):
-        proposal = asked.ask(space)
-        wide = int(proposal.labels["width"]) > 128
-        asked.constrain(proposal, {"macs": 1.0 if wide else -1.0})
-        observation = pruned(trial, proposal.labels) if wide else complete(trial, proposal.labels)
-        asked.tell(proposal, observation)
-        late.append(wide)
-    # Six of the nine widths are above 128: chance alone would refuse 66 % of the last 60.
-    assert sum(late[60:]) / 60 < 0.4
+def test_what_was_pruned_or_failed_does_not_change_the_proposals(space: Space) -> None:
+    """A history with free prunings and failures in it is worth what its complete trials are worth."""
+    history = [complete(trial, searcher(space, seed=trial).ask(space).labels, float(trial)) for trial in range(15)]
+    others = [
+        Observation(trial=20 + trial, state=state, labels=searcher(space, seed=50 + trial).ask(space).labels)
+        for trial, state in enumerate([State.PRUNED, State.FAILED] * 10)
+    ]
+    short, long = searcher(space, "tpe"), searcher(space, "tpe")
+    short.restore(history)
+    long.restore([*others[:10], *history, *others[10:]])
+    assert [short.ask(space).labels for _ in range(5)] == [long.ask(space).labels for _ in range(5)]
 
 
 def test_an_open_proposal_survives_the_short_memory(space: Space) -> None:
     asked = searcher(space)
     kept = asked.ask(space)
-    asked.constrain(kept, {"macs": -0.5})
-    for trial in range(1, 3 * PRUNED_KEPT):
-        other = asked.ask(space)
-        asked.constrain(other, {"macs": 0.5})
-        asked.tell(other, pruned(trial, other.labels))
+    for _ in range(3 * FORGOTTEN):
+        asked.forget(asked.ask(space))
     asked.tell(kept, complete(0, kept.labels))
     best = asked.study.best_trials
     assert [trial.params for trial in best] == [dict(kept.labels)]
@@ -90,10 +97,9 @@ def test_an_open_proposal_survives_the_short_memory(space: Space) -> None:
 
 def test_the_memory_stays_short(space: Space) -> None:
     asked = searcher(space)
-    for trial in range(5 * PRUNED_KEPT):
-        proposal = asked.ask(space)
-        asked.tell(proposal, pruned(trial, proposal.labels))
-    assert len(asked.study.trials) <= 2 * PRUNED_KEPT
+    for _ in range(5 * FORGOTTEN):
+        asked.forget(asked.ask(space))
+    assert len(asked.study.trials) <= FORGOTTEN
 
 
 def test_a_forgotten_proposal_is_no_history(space: Space) -> None:

@@ -3,16 +3,18 @@
 import json
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import optuna
 import pytest
 
+from analysis.records.record import State
 from experiments.search.searcher import Observation
 from experiments.search.storage import JOURNAL_FILE, StorageReplica
 from search_space.spaces.space import Space
 from search_space.spaces.space import space as make_space
-from tests.experiments_tests.search.test_searcher import DIRECTIONS, complete, pruned, searcher
+from tests.experiments_tests.search.test_searcher import DIRECTIONS, complete, searcher
 from topformer.errors import StorageError, StudyError
 
 
@@ -34,6 +36,10 @@ def opened(folder: Path) -> optuna.Study:
 
 def stored(folder: Path) -> list[optuna.trial.FrozenTrial]:
     return opened(folder).trials
+
+
+def pruned(trial: int, labels: Mapping[str, str]) -> Observation:
+    return Observation(trial=trial, state=State.PRUNED, labels=labels, constraints={"macs": 0.5})
 
 
 def observations(space: Space, number: int) -> list[Observation]:

@@ -1,0 +1,1 @@
+"""The sampler that knows the costs of every design and learns the accuracy alone; `sampler` is its door."""

@@ -75,7 +75,7 @@ class Record:
         metrics: Metric name, such as `miou@tokenworld-128`, `latency_ms@snapdragon-865`, `macs`, to its number.
         details: Further results: per-class IoU, group scores, latency by module, coverage.
         reason: Why it was pruned or failed.
-        origin: `sampler`, or `anchor` for a preset that was enqueued first.
+        origin: `sampler`, `anchor` for a design that was enqueued first, `request` for one enqueued in the storage.
         seed: Seed of the evaluation.
         seconds: Wall-clock time of the evaluation, what it took before an interruption included.
         finished: UTC time of the end, ISO 8601.

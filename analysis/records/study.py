@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 
 from analysis.records.fidelity import Fidelity
-from analysis.records.record import JsonlStore, Key, Reading, Record
+from analysis.records.record import JsonlStore, Key, Reading, Record, State
 from topformer import codec
 from topformer.errors import DesignError, RecordError
 
@@ -15,7 +15,8 @@ _COSTS = ("latency_ms", "macs", "parameters", "peak_activation_bytes")
 def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelity | None = None) -> Reading:
     """All records of a study in a file that holds no other.
 
-    A line that stands there twice, as after `cat` of two copies, counts once.
+    A line that stands there twice, as after `cat` of two copies, counts once. So does a failed evaluation that was
+    tried again, by its last record.
 
     Args:
         store: The file.
@@ -29,8 +30,7 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
     """
     reading = store.read()
     by_trial: dict[int, tuple[int, Record]] = {}
-    keys: set[Key] = set()
-    records: list[Record] = []
+    records: dict[Key, Record] = {}
     for number, record in enumerate(reading.records, start=1):
         study = record.study if study is None else study
         first, other = by_trial.setdefault(record.trial, (number, record))
@@ -38,10 +38,17 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
         if fault:
             raise RecordError(f"{store.path}, line {number}: {fault}")
         whole = record if fidelity is None else replace(record, fidelity=record.fidelity.completed(fidelity))
-        if whole.key not in keys:
-            keys.add(whole.key)
-            records.append(whole)
-    return Reading(tuple(records), reading.torn)
+        earlier = records.get(whole.key)
+        if earlier is None or _was_tried_again(earlier, whole):
+            # As the last one, where it stands in the file.
+            records.pop(whole.key, None)
+            records[whole.key] = whole
+    return Reading(tuple(records.values()), reading.torn)
+
+
+def _was_tried_again(earlier: Record, later: Record) -> bool:
+    """Whether a later record of the same evaluation stands for it: the earlier one failed, and is not just repeated."""
+    return earlier.state is State.FAILED and (later.state is not State.FAILED or later.finished > earlier.finished)
 
 
 def _two_designs(record: Record, first: int, other: Record) -> str:

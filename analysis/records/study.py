@@ -1,9 +1,9 @@
 """The records of one study as everybody reads them: each counted once, each checked, with what is wrong by its line."""
 
 import hashlib
-import json
 from dataclasses import replace
 
+from analysis.records.design_text import design_text
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import JsonlStore, Key, Reading, Record, State
 from topformer import codec
@@ -29,15 +29,17 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
         StorageError: The file cannot be read.
     """
     reading = store.read()
-    by_trial: dict[int, tuple[int, Record]] = {}
+    by_trial: dict[int, tuple[int, str]] = {}
     records: dict[Key, Record] = {}
     for number, record in enumerate(reading.records, start=1):
         study = record.study if study is None else study
-        first, other = by_trial.setdefault(record.trial, (number, record))
+        first, other = by_trial.setdefault(record.trial, (number, record.fingerprint))
         fault = _fault(record, study) or _two_designs(record, first, other)
         if fault:
             raise RecordError(f"{store.path}, line {number}: {fault}")
-        whole = record if fidelity is None else replace(record, fidelity=record.fidelity.completed(fidelity))
+        whole = record
+        if fidelity is not None and record.fidelity != fidelity:
+            whole = replace(record, fidelity=record.fidelity.completed(fidelity))
         earlier = records.get(whole.key)
         if earlier is None or _was_tried_again(earlier, whole):
             # As the last one, where it stands in the file.
@@ -51,10 +53,10 @@ def _was_tried_again(earlier: Record, later: Record) -> bool:
     return earlier.state is State.FAILED and (later.state is not State.FAILED or later.finished > earlier.finished)
 
 
-def _two_designs(record: Record, first: int, other: Record) -> str:
-    if other.fingerprint == record.fingerprint:
+def _two_designs(record: Record, first: int, other: str) -> str:
+    if other == record.fingerprint:
         return ""
-    return f"trial {record.trial} is {record.fingerprint} here and {other.fingerprint} on line {first}"
+    return f"trial {record.trial} is {record.fingerprint} here and {other} on line {first}"
 
 
 def _fault(record: Record, study: str) -> str:
@@ -75,7 +77,7 @@ def _fits_design(record: Record) -> bool:
     """Whether the fingerprint is that of design and size; a design of another version cannot be checked."""
     size = f"@{record.height}x{record.width}"
     # A record's design is canonical: its digest is found without making the design, ten times faster.
-    text = json.dumps(record.design, sort_keys=True, separators=(",", ":"))
+    text = design_text(record.design, ordered=True)
     if record.fingerprint == hashlib.sha256(text.encode()).hexdigest()[:12] + size:
         return True
     try:

@@ -88,6 +88,8 @@ def run_sweep(
     callback = callback or NullCallback()
     study = Study.of(definition, evaluator or _evaluator(definition, data, callback))
     with RunFolder(folder, study.description) as run:
+        if run.records.path.exists():
+            callback.note(f"reading {run.records.path}")
         screened = study.screen.screened(study.space, run.path, callback.note)
         study.check_feasible(screened)
         results = Results(study.objectives, screened.worst, definition.trials)

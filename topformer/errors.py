@@ -10,6 +10,7 @@
       + UnknownOperator             a cost cannot be stated
       + RecordError                 a stored record cannot be read
       + EvaluationError             an accuracy could not be obtained; the trial becomes a failed record
+      |   + MachineError            the machine was the cause, not the design: it may work another time
       + StorageError                a disk or a database that does not take or give what it should
 
 The command line prints the message of any of them and nothing else; see `experiments.cli`.
@@ -58,6 +59,10 @@ class RecordError(ExplorerError):
 
 class EvaluationError(ExplorerError):
     """An accuracy could not be obtained, for instance because the loss is not finite."""
+
+
+class MachineError(EvaluationError):
+    """The machine gave no accuracy: memory ran out, or a process was ended. The design may do well another time."""
 
 
 class StorageError(ExplorerError):

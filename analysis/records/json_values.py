@@ -35,10 +35,10 @@ def mapping(where: str, value: object) -> dict[str, Any]:
     return value
 
 
-def text(where: str, value: object) -> str:
-    """`value` is a string."""
+def text(where: str, value: object, name: str = "") -> str:
+    """`value` is a string; in a message it goes by `where`, or by its name there."""
     if not isinstance(value, str):
-        raise RecordError(f"{where} must be a string, got {value!r}")
+        raise RecordError(f"{where}{'.' if name else ''}{name} must be a string, got {value!r}")
     return value
 
 
@@ -51,6 +51,9 @@ def integer(where: str, value: object) -> int:
 
 def number(where: str, value: object) -> float:
     """`value` is a finite number; an integer stays one, so that counts keep every digit."""
+    if type(value) is float and isfinite(value):
+        # Most are; asking whether a value is any kind of real number takes ten times as long.
+        return value
     if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
         raise RecordError(f"{where} must be a finite number, got {value!r}")
     return int(value) if isinstance(value, Integral) else float(value)

@@ -41,25 +41,26 @@ class LineFile:
                     os.ftruncate(descriptor, length)
                 raise
 
-    def read(self) -> tuple[list[bytes], bytes]:
-        """The lines, and the unfinished last line or nothing; both empty for a file that does not exist.
+    def read(self) -> Iterator[tuple[bytes, bool]]:
+        """Each line without its newline, and whether it is whole, which only the last may not be.
+
+        A file that does not exist has no line. What others append from now on is left out.
 
         Raises:
             StorageError: The file cannot be read.
         """
-        *lines, tail = self._bytes().split(b"\n")
-        if tail and _is_whole(tail):
-            return [*lines, tail], b""
-        return lines, tail
-
-    def _bytes(self) -> bytes:
         try:
             with self.path.open("rb") as file:
                 # A writer holds the lock until its line is whole: what is torn then, nobody is about to finish.
                 fcntl.flock(file, fcntl.LOCK_SH)
-                return file.read()
+                left = os.fstat(file.fileno()).st_size
+                fcntl.flock(file, fcntl.LOCK_UN)
+                while left > 0 and (line := file.readline(left)):
+                    left -= len(line)
+                    text = line.removesuffix(b"\n")
+                    yield text, len(text) < len(line) or _is_whole(text)
         except FileNotFoundError:
-            return b""
+            return
         except OSError as error:
             raise StorageError(f"cannot read {self.path}: {error.strerror or error}") from error
 

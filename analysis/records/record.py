@@ -5,10 +5,14 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import Any, NamedTuple, NoReturn
 
-from analysis.records.fidelity import UNKNOWN, Fidelity
+from analysis.records.design_text import DesignText
+from analysis.records.fidelity import Fidelity
+from analysis.records.first_schema import from_schema_1
 from analysis.records.json_values import integer, mapping, number, plain, text
 from analysis.records.lines import LineFile
 from topformer.errors import RecordError, unknown_name
@@ -75,7 +79,7 @@ class Record:
         metrics: Metric name, such as `miou@tokenworld-128`, `latency_ms@snapdragon-865`, `macs`, to its number.
         details: Further results: per-class IoU, group scores, latency by module, coverage.
         reason: Why it was pruned or failed.
-        origin: `sampler`, or `anchor` for a preset that was enqueued first.
+        origin: `sampler`, `anchor` for a design that was enqueued first, `request` for one enqueued in the storage.
         seed: Seed of the evaluation.
         seconds: Wall-clock time of the evaluation, what it took before an interruption included.
         finished: UTC time of the end, ISO 8601.
@@ -137,7 +141,7 @@ def from_json(value: object) -> Record:
     data = dict(mapping("record", value))
     schema = data.pop("schema", None)
     if schema == 1:
-        data = _from_schema_1(data)
+        data = from_schema_1(data)
     elif schema != SCHEMA:
         raise RecordError(f"record.schema must be {SCHEMA}, or 1 of an older version, got {schema!r}")
     _check_keys("record", data, Record)
@@ -156,10 +160,20 @@ def decode(line: bytes) -> Record:
         RecordError: The line is no JSON or no record.
     """
     try:
-        value = json.loads(line, parse_constant=_refuse_constant)
+        return from_json(_with_text(line) or json.loads(line, parse_constant=_refuse_constant))
     except (ValueError, RecursionError) as error:
         raise RecordError(f"not a JSON line ({error})") from None
-    return from_json(value)
+
+
+def _with_text(line: bytes) -> dict[str, Any] | None:
+    """The object of a line with its design left as text; None where it is not written as `encode` writes."""
+    head, _, rest = line.partition(b',"design":{')
+    design, _, tail = rest.partition(b'},"height":')
+    if not tail or not line.isascii() or (text := DesignText.of(design.decode())) is None:
+        return None
+    value = json.loads(b"".join([head, b',"design":null,"height":', tail]), parse_constant=_refuse_constant)
+    # Not null where the text stood deeper, as a detail.
+    return {**value, "design": text} if isinstance(value, dict) and value.get("design", 0) is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +220,13 @@ class JsonlStore:
             RecordError: A line is broken; the message names the file and the line.
             StorageError: The file cannot be read.
         """
-        lines, torn = self._file.read()
-        return Reading(tuple(self._decode(line, number) for number, line in enumerate(lines, start=1)), torn)
+        records, torn = [], b""
+        for place, (line, is_whole) in enumerate(self._file.read(), start=1):
+            if is_whole:
+                records.append(self._decode(line, place))
+            else:
+                torn = line
+        return Reading(tuple(records), torn)
 
     def __iter__(self) -> Iterator[Record]:
         """The records, oldest first; errors as in `read`."""
@@ -223,35 +242,16 @@ class JsonlStore:
             raise RecordError(f"{self.path}, line {number}: {error}") from None
 
 
-def _from_schema_1(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The first schema had the budget alone: what the record says of its evaluator and data else is its fidelity.
-
-    An ablation kept the evaluator's settings whole; of a sweep's data only the name is known, from its metric.
-    """
-    rest = {name: value for name, value in data.items() if name != "budget"}
-    size = {name: integer(name, data.get(name)) for name in ("height", "width")}
-    budget = integer("budget", data.get("budget", 0))
-    settings = mapping("details", data.get("details", {})).get("evaluator")
-    if isinstance(settings, dict) and "kind" in settings:
-        fidelity = Fidelity.of(settings, **size, budget=budget)
-    else:
-        name = next(
-            (name.partition("@")[2] for name in mapping("metrics", data.get("metrics", {})) if "miou@" in name), ""
-        )
-        fidelity = Fidelity(
-            evaluator=UNKNOWN,
-            data=f"{name}:{UNKNOWN}" if name else UNKNOWN,
-            size=f"{size['height']}x{size['width']}",
-            budget=budget,
-        )
-    return {**rest, "fidelity": asdict(fidelity)}
-
-
 def _fidelity(where: str, value: object) -> Fidelity:
     data = mapping(where, value)
     _check_keys(where, data, Fidelity)
-    texts = {name: text(f"{where}.{name}", data[name]) for name in ("evaluator", "data", "size")}
-    return Fidelity(**texts, budget=integer(f"{where}.budget", data["budget"]))
+    texts = [text(f"{where}.{name}", data[name]) for name in ("evaluator", "data", "size")]
+    return _shared_fidelity(*texts, integer(f"{where}.budget", data["budget"]))
+
+
+@lru_cache(maxsize=256)
+def _shared_fidelity(evaluator: str, data: str, size: str, budget: int) -> Fidelity:
+    return Fidelity(evaluator=evaluator, data=data, size=size, budget=budget)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -269,13 +269,18 @@ def _metric_to_json(where: str, metric: object) -> dict[str, Any]:
 
 
 def _check_keys(where: str, data: Mapping[str, Any], kind: type[Any]) -> None:
-    names = [item.name for item in fields(kind)]
-    for name in data:
-        if name not in names:
-            raise RecordError(unknown_name(f"key of {where}", name, names))
-    for item in fields(kind):
-        if item.name not in data and item.default is MISSING and item.default_factory is MISSING:
-            raise RecordError(f"{where}.{item.name} is missing")
+    names, needed = _NAMES[kind]
+    for name in data.keys() - names:
+        raise RecordError(unknown_name(f"key of {where}", name, list(names)))
+    for name in needed:
+        if name not in data:
+            raise RecordError(f"{where}.{name} is missing")
+
+
+def _names(kind: type[Any]) -> tuple[Mapping[str, None], tuple[str, ...]]:
+    """The names of all fields, and of those without a default."""
+    needed = (item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING)
+    return dict.fromkeys(item.name for item in fields(kind)), tuple(needed)
 
 
 def _state(where: str, value: object) -> State:
@@ -286,36 +291,49 @@ def _state(where: str, value: object) -> State:
 
 
 def _texts(where: str, value: object) -> Mapping[str, str]:
-    return {name: text(f"{where}.{name}", item) for name, item in mapping(where, value).items()}
+    # Of a hundred thousand records, most hold the same words.
+    return {intern(name): intern(text(where, item, name)) for name, item in mapping(where, value).items()}
+
+
+def _word(where: str, value: object) -> str:
+    return intern(text(where, value))
+
+
+def _design(where: str, value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, DesignText) else mapping(where, value)
 
 
 def _metric(where: str, value: object) -> Metric:
     data = mapping(where, value)
     _check_keys(where, data, Metric)
     ends = {name: None if data.get(name) is None else number(f"{where}.{name}", data[name]) for name in ("low", "high")}
-    return Metric(value=number(f"{where}.value", data["value"]), source=text(f"{where}.source", data["source"]), **ends)
+    return Metric(
+        value=number(f"{where}.value", data["value"]), source=_word(f"{where}.source", data["source"]), **ends
+    )
 
 
 def _metrics(where: str, value: object) -> Mapping[str, Metric]:
-    return {name: _metric(f"{where}.{name}", item) for name, item in mapping(where, value).items()}
+    return {intern(name): _metric(f"{where}.{name}", item) for name, item in mapping(where, value).items()}
 
 
 _READERS: Mapping[str, Callable[[str, object], Any]] = {
-    "study": text,
+    "study": _word,
     "trial": integer,
     "state": _state,
     "fingerprint": text,
     "fidelity": _fidelity,
-    "design": mapping,
+    "design": _design,
     "height": integer,
     "width": integer,
     "labels": _texts,
     "metrics": _metrics,
     "details": mapping,
     "reason": text,
-    "origin": text,
+    "origin": _word,
     "seed": integer,
     "seconds": number,
-    "finished": text,
+    "finished": _word,
     "versions": _texts,
 }
+
+_NAMES = {kind: _names(kind) for kind in (Record, Fidelity, Metric)}

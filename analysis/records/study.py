@@ -1,11 +1,11 @@
 """The records of one study as everybody reads them: each counted once, each checked, with what is wrong by its line."""
 
 import hashlib
-import json
 from dataclasses import replace
 
+from analysis.records.design_text import design_text
 from analysis.records.fidelity import Fidelity
-from analysis.records.record import JsonlStore, Key, Reading, Record
+from analysis.records.record import JsonlStore, Key, Reading, Record, State
 from topformer import codec
 from topformer.errors import DesignError, RecordError
 
@@ -15,7 +15,8 @@ _COSTS = ("latency_ms", "macs", "parameters", "peak_activation_bytes")
 def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelity | None = None) -> Reading:
     """All records of a study in a file that holds no other.
 
-    A line that stands there twice, as after `cat` of two copies, counts once.
+    A line that stands there twice, as after `cat` of two copies, counts once. So does a failed evaluation that was
+    tried again, by its last record.
 
     Args:
         store: The file.
@@ -28,26 +29,34 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
         StorageError: The file cannot be read.
     """
     reading = store.read()
-    by_trial: dict[int, tuple[int, Record]] = {}
-    keys: set[Key] = set()
-    records: list[Record] = []
+    by_trial: dict[int, tuple[int, str]] = {}
+    records: dict[Key, Record] = {}
     for number, record in enumerate(reading.records, start=1):
         study = record.study if study is None else study
-        first, other = by_trial.setdefault(record.trial, (number, record))
+        first, other = by_trial.setdefault(record.trial, (number, record.fingerprint))
         fault = _fault(record, study) or _two_designs(record, first, other)
         if fault:
             raise RecordError(f"{store.path}, line {number}: {fault}")
-        whole = record if fidelity is None else replace(record, fidelity=record.fidelity.completed(fidelity))
-        if whole.key not in keys:
-            keys.add(whole.key)
-            records.append(whole)
-    return Reading(tuple(records), reading.torn)
+        whole = record
+        if fidelity is not None and record.fidelity != fidelity:
+            whole = replace(record, fidelity=record.fidelity.completed(fidelity))
+        earlier = records.get(whole.key)
+        if earlier is None or _was_tried_again(earlier, whole):
+            # As the last one, where it stands in the file.
+            records.pop(whole.key, None)
+            records[whole.key] = whole
+    return Reading(tuple(records.values()), reading.torn)
 
 
-def _two_designs(record: Record, first: int, other: Record) -> str:
-    if other.fingerprint == record.fingerprint:
+def _was_tried_again(earlier: Record, later: Record) -> bool:
+    """Whether a later record of the same evaluation stands for it: the earlier one failed, and is not just repeated."""
+    return earlier.state is State.FAILED and (later.state is not State.FAILED or later.finished > earlier.finished)
+
+
+def _two_designs(record: Record, first: int, other: str) -> str:
+    if other == record.fingerprint:
         return ""
-    return f"trial {record.trial} is {record.fingerprint} here and {other.fingerprint} on line {first}"
+    return f"trial {record.trial} is {record.fingerprint} here and {other} on line {first}"
 
 
 def _fault(record: Record, study: str) -> str:
@@ -68,7 +77,7 @@ def _fits_design(record: Record) -> bool:
     """Whether the fingerprint is that of design and size; a design of another version cannot be checked."""
     size = f"@{record.height}x{record.width}"
     # A record's design is canonical: its digest is found without making the design, ten times faster.
-    text = json.dumps(record.design, sort_keys=True, separators=(",", ":"))
+    text = design_text(record.design, ordered=True)
     if record.fingerprint == hashlib.sha256(text.encode()).hexdigest()[:12] + size:
         return True
     try:

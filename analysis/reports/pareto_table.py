@@ -1,12 +1,12 @@
 """The ranked records of a study as CSV for programs and as Markdown for people."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from analysis.records.frame import columns, row, to_frame
+from analysis.records.design_text import design_text
+from analysis.records.frame import Cell, columns, row
 from analysis.records.record import Metric, Record
-from analysis.reports.text_table import TextTable, csv_text, markdown
+from analysis.reports.text_table import TextTable, csv_lines, markdown
 from analysis.results.pareto import Front, Objective
 
 _COSTS = (Objective("parameters", "min"), Objective("macs", "min"))
@@ -29,15 +29,23 @@ def csv_table(front: Front) -> Iterator[str]:
     `pareto_probability`, after them `design`, the design as JSON. Whole numbers keep all digits, others six.
     """
     order = sorted(range(len(front.records)), key=lambda i: (front.ranks[i], _first(front, front.records[i])))
-    names = columns(row(record) for record in front.records)
+    names = ["pareto_rank", "pareto_probability", *columns(row(record) for record in front.records), "design"]
+    lines: list[Sequence[Cell]] = [names]
     for start in range(0, len(order), _LINES):
-        part = order[start : start + _LINES]
-        records = [front.records[i] for i in part]
-        frame = to_frame(records).reindex(columns=names)
-        frame.insert(0, "pareto_rank", [front.ranks[i] for i in part])
-        frame.insert(1, "pareto_probability", [front.probabilities[i] for i in part])
-        frame["design"] = [json.dumps(record.design, separators=(",", ":")) for record in records]
-        yield csv_text(frame, digits=_DIGITS, header=start == 0)
+        cells = (_cells(front, i) for i in order[start : start + _LINES])
+        lines += [[one.get(name) for name in names] for one in cells]
+        yield csv_lines(lines, digits=_DIGITS)
+        lines = []
+
+
+def _cells(front: Front, place: int) -> dict[str, Cell]:
+    record = front.records[place]
+    ranked: dict[str, Cell] = {
+        "pareto_rank": front.ranks[place],
+        "pareto_probability": front.probabilities[place],
+        "design": design_text(record.design),
+    }
+    return ranked | row(record)
 
 
 def markdown_table(front: Front, anchors: Mapping[str, str] | None = None) -> str:

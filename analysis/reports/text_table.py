@@ -1,11 +1,12 @@
 """One table in every form: CSV for programs; Markdown, LaTeX and HTML for people."""
 
+import csv
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from html import escape
+from io import StringIO
 from itertools import zip_longest
 from math import isfinite
 from numbers import Integral, Real
@@ -91,7 +92,7 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(" ", text)
 
 
-def csv_text(frame: DataFrame, *, digits: int | None = None, header: bool = True) -> str:
+def csv_text(frame: DataFrame, *, digits: int | None = None) -> str:
     """A frame for programs: numbers without a thousands separator, and nothing where a number is not known.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
@@ -99,11 +100,21 @@ def csv_text(frame: DataFrame, *, digits: int | None = None, header: bool = True
     Args:
         frame: Numbers and texts.
         digits: Significant digits of a number that is not whole; all of them if None.
-        header: Whether the first line names the columns.
     """
-    cells = frame.astype(object).map(partial(_csv_cell, digits=digits))
-    names = [_harmless(str(name)) for name in frame.columns]
-    return cells.to_csv(index=False, header=names if header else False, lineterminator="\n")
+    rows = frame.astype(object).itertuples(index=False, name=None)
+    return csv_lines([[str(name) for name in frame.columns], *rows], digits=digits)
+
+
+def csv_lines(rows: Iterable[Iterable[object]], *, digits: int | None = None) -> str:
+    """Rows as lines of a CSV, their cells as in `csv_text`: for tables that are too long to be a frame.
+
+    Args:
+        rows: Numbers, texts, and None where nothing is known.
+        digits: Significant digits of a number that is not whole; all of them if None.
+    """
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_csv_cell(cell, digits) for cell in row] for row in rows)
+    return text.getvalue()
 
 
 def _csv_cell(value: object, digits: int | None) -> str:

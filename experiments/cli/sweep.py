@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=place, default=None, help="run folder; runs/NAME by default")
     add_size(parser, None)
     parser.add_argument("--dry-run", action="store_true", help="check the study and cost the space; train nothing")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="on a continuation, try designs again that failed of themselves"
+    )
     for option, entry in OPTIONS.items():
         kind, meaning = declared(StudyDefinition, entry)
         parser.add_argument(option, type=of(kind), default=None, help=sentence(meaning, kind))
@@ -68,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from experiments.trials.progress import TrialProgress
 
     with TrialProgress(console()) as progress:
-        summary = run_sweep(definition, folder, callback=progress)
+        summary = run_sweep(definition, folder, callback=progress, retry_failed=args.retry_failed)
     print("\n".join(_lines(summary)))
     return summary.exit_status
 
@@ -110,13 +113,25 @@ def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
 
 
 def _dry_run(definition: StudyDefinition) -> int:
-    from experiments.search.screening import Screen
+    from experiments.evaluators.definition import checked_evaluator
+    from experiments.search.study import Study
 
-    space, screen = definition.space.build(), Screen(definition)
-    print(f"space {space.name} around {definition.space.base}: {space.count():,} distinct designs")
+    chosen = definition.space
     with TemporaryDirectory() as folder:
-        screen.screened(space, Path(folder), print)
-    print(f"would train {definition.trials} of them for {definition.evaluator.budget:,} iterations each")
+        make = checked_evaluator(
+            definition.evaluator,
+            height=chosen.height,
+            width=chosen.width,
+            data=Path("data"),
+            spare=Path(folder) / "data",
+        )
+        study = Study.of(definition, make)
+        print(f"space {study.space.name} around {chosen.base}: {study.space.count():,} distinct designs")
+        screened = study.screen.screened(study.space, Path(folder), print)
+    study.check_feasible(screened)
+    whole = screened.designs == study.space.count()
+    trials = min(definition.trials, screened.within) if whole else definition.trials
+    print(f"would train {trials} of them for {definition.evaluator.budget:,} iterations each")
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from analysis.records.record import Key
 from experiments.evaluators.base import Accuracy, Evaluator, EvaluatorMaker
 from search_space.candidate import Candidate
-from topformer.errors import DataError, ExplorerError, StorageError, StudyError
+from topformer.errors import DataError, ExplorerError, MachineError, StorageError, StudyError
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells expect it."""
@@ -55,10 +55,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An evaluation gave none; others may."""
+    """An evaluation gave none; others may.
+
+    Attributes:
+        key: The evaluation.
+        reason: Why, in words.
+        is_machines: Whether the machine was the cause, not the design.
+    """
 
     key: Key
     reason: str
+    is_machines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,7 @@ def perform(task: Task, evaluators: MutableMapping[bytes, Evaluator], report: Ca
         # A fresh one of its text, because the error itself may hold what cannot be sent.
         return Fatal(task.key, type(error)(str(error)))
     except ExplorerError as error:
-        return Failed(task.key, str(error))
+        return Failed(task.key, str(error), is_machines=isinstance(error, MachineError))
     return Done(task.key, accuracy)
 
 

@@ -95,7 +95,8 @@ class _Worker:
             return None
         self.task = None
         cause = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        return Failed(task.key, f"the worker died {ATTEMPTS} times, last with {cause}{_last_words(self._log)}")
+        reason = f"the worker died {ATTEMPTS} times, last with {cause}{_last_words(self._log)}"
+        return Failed(task.key, reason, is_machines=True)
 
     def _signal_group(self, number: signal.Signals) -> None:
         """To the process and its children; to nobody where none of them lives."""

@@ -1,7 +1,7 @@
 """Where an accuracy comes from, as data; and what makes the evaluator from it, here and in every worker."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,12 +73,43 @@ def study_evaluator(
     return partial(evaluator, definition.kind, folder, dict(definition.settings))
 
 
+def checked_evaluator(
+    definition: EvaluatorDefinition, *, height: int, width: int, data: Path, spare: Path
+) -> "EvaluatorMaker":
+    """What makes the evaluator, once it was made: its settings, data and checkpoint can be used.
+
+    An embedded data set that is not there yet is not drawn: one image for each split stands for it.
+
+    Args:
+        definition: Where the accuracy comes from.
+        height: Input height of the candidates in pixels.
+        width: Input width.
+        data: Where the embedded data set is kept.
+        spare: Folder for what stands for it.
+
+    Raises:
+        InputError: As `study_evaluator` and `experiments.evaluators.evaluator`.
+        StorageError: The disk does not take the images.
+    """
+    wanted = definition.tokenworld
+    if definition.data == TOKENWORLD and not _tokenworld(wanted, height, data).exists():
+        definition = replace(definition, tokenworld=replace(wanted, training=1, validation=1))
+        data = spare
+    make = study_evaluator(definition, height=height, width=width, data=data, note=lambda _text: None)
+    make()
+    return make
+
+
+def _tokenworld(wanted: Tokenworld, size: int, data: Path) -> Path:
+    return data / f"{TOKENWORLD}-{size}-{wanted.training}-{wanted.validation}-seed{wanted.seed}"
+
+
 def _write_tokenworld(wanted: Tokenworld, height: int, width: int, data: Path, note: Callable[[str], None]) -> Path:
     from experiments.data.tokenworld.write import write_tokenworld
 
     if width != height:
         raise StudyError(f"images of {TOKENWORLD} are square, got space.height {height} and width {width}")
-    folder = data / f"{TOKENWORLD}-{height}-{wanted.training}-{wanted.validation}-seed{wanted.seed}"
+    folder = _tokenworld(wanted, height, data)
     if not folder.exists():
         note(f"drawing {wanted.training + wanted.validation:,} images of {TOKENWORLD} into {folder}")
     return write_tokenworld(

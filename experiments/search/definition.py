@@ -108,6 +108,13 @@ class StudyDefinition:
         metadata=key(COUNT, "Designs that are costed before the first trial; the whole space where it is no larger."),
     )
     seed: int = field(default=0, metadata=key(SEED, "Seed of the sampler and of every evaluation."))
+    anchors: tuple[str, ...] = field(
+        default=(),
+        metadata=key(
+            Names(may_be_empty=True),
+            "Designs that are tried first, after the base: presets, design files, or RUN:FINGERPRINT of another run.",
+        ),
+    )
     workers: int = field(default=1, metadata=key(WORKERS, "Evaluations that run beside each other."))
     storage: str = field(
         default=JOURNAL, metadata=key(Storage(), "`journal`, or the URL of a database that Optuna can use.")

@@ -1,5 +1,6 @@
 """The trials of a sweep: ask the sampler, decide by cost, and let sampler and storage learn what became of each."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from functools import partial
 from itertools import count
 
 from analysis.records.record import Key, Record, State
+from experiments.search.retries import retries
 from experiments.search.samplers import EXHAUSTIVE
 from experiments.search.screening import Assessment
 from experiments.search.searcher import Observation, Proposal, Searcher
@@ -20,6 +22,8 @@ from topformer.errors import StudyError
 
 DUPLICATES = 20
 """Known designs in a row after which an unknown one is drawn without the sampler."""
+REQUEST, REQUEST_SECONDS = "request", 5.0
+"""Origin of a trial that somebody enqueued in the storage, and how often that is looked at."""
 DRAWN = 10_000
 """Designs that are drawn at a time to find unknown ones; about a second."""
 
@@ -47,6 +51,7 @@ class SamplerSource:
         *,
         earlier: Sequence[Record],
         note: Callable[[str], None],
+        retry_failed: bool = False,
     ) -> None:
         """Take up the history and the unfinished evaluations of a run folder.
 
@@ -56,6 +61,7 @@ class SamplerSource:
             results: Empty; the source keeps it up to date.
             earlier: What the folder's records say.
             note: Told what the user should know.
+            retry_failed: Whether designs that failed of themselves are tried again as well.
 
         Raises:
             StorageError: The storage or the disk does not answer.
@@ -65,12 +71,14 @@ class SamplerSource:
         self.exhausted = False
         self._open: dict[Key, _Open] = {}
         self._duplicates = 0
+        self._look_at = 0.0
         self._leftover: Iterator[Mapping[str, str]] | None = None
         self._is_drawing = study.definition.sampler == EXHAUSTIVE
-        results.add(earlier)
+        again, kept = retries(earlier, every=retry_failed, note=note)
+        results.add(kept)
         self._next_number = max((record.trial for record in earlier), default=-1) + 1
         self._connect(folder, [self._observation(record) for record in earlier])
-        self._enqueue(folder)
+        self._enqueue(folder, again)
 
     def _connect(self, folder: RunFolder, history: list[Observation]) -> None:
         definition = self._study.definition
@@ -93,14 +101,26 @@ class SamplerSource:
         self._searcher.restore(history)
         self._replica.reconcile(history)
 
-    def _enqueue(self, folder: RunFolder) -> None:
+    def _enqueue(self, folder: RunFolder, again: Sequence[Record]) -> None:
         """What is due before the sampler is asked."""
         candidate = self._study.space.candidate
-        begun = [trial for trial in folder.begun() if not self._is_known(self._key(candidate(trial.labels)))]
+        failed = {one.trial: EnqueuedTrial(labels=one.labels, origin=one.origin, number=one.trial) for one in again}
+        begun = [
+            trial
+            for trial in folder.begun()
+            if trial.number not in failed and not self._is_known(self._key(candidate(trial.labels)))
+        ]
         if begun:
             self._note(f"{len(begun)} unfinished evaluations continue from their checkpoints")
         anchors = [EnqueuedTrial(labels=labels, origin="anchor") for labels in self._study.anchors()]
-        self._enqueued = deque([*begun, *anchors])
+        requests = [
+            EnqueuedTrial(labels=one.labels, origin=REQUEST, number=one.trial, request=one.number)
+            for one in self._replica.unfinished()
+        ]
+        taken = {one.number for one in requests if one.number is not None}
+        begun = [trial for trial in begun if trial.number not in taken]
+        self._enqueued = deque([*failed.values(), *begun, *requests, *anchors])
+        self._again = set(failed)
         self._next_number = max([self._next_number, *(trial.number + 1 for trial in begun if trial.number is not None)])
 
     @property
@@ -112,6 +132,7 @@ class SamplerSource:
     def next(self) -> Trial | None:
         """The next design that is not known, evaluated or pruned."""
         while self._is_wanted():
+            self._take_requests()
             enqueued = self._enqueued.popleft() if self._enqueued else None
             labels = enqueued.labels if enqueued is not None else self._chosen()
             if self.exhausted:
@@ -119,6 +140,9 @@ class SamplerSource:
             proposal = self._searcher.ask(self._study.space, labels)
             if self._is_known(self._key(proposal.candidate)):
                 self._searcher.forget(proposal)
+                if enqueued is not None and enqueued.request is not None:
+                    self._note(f"{proposal.candidate.fingerprint} was enqueued in the storage, but is known already")
+                    self._replica.decline(enqueued.request)
                 self._duplicates += 1
                 continue
             self._duplicates = 0
@@ -134,9 +158,22 @@ class SamplerSource:
             self._searcher.tell(proposal, observation)
         self._replica.add([observation])
 
+    def _take_requests(self) -> None:
+        """Enqueue what others enqueued in the storage; looked at every few seconds."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + REQUEST_SECONDS
+        found = self._replica.requests(self._study.space, self._note)
+        if found:
+            self._note(f"{len(found)} enqueued in the storage: tried before what the sampler proposes")
+        self._enqueued.extend(EnqueuedTrial(labels=one.labels, origin=REQUEST, request=one.number) for one in found)
+
     def _is_wanted(self) -> bool:
         """Whether another design should be asked for."""
         running = sum(not opened.trial.pruned for opened in self._open.values())
+        if self._enqueued and self._enqueued[0].number in self._again:
+            # Another design may have taken its place: it is tried all the same.
+            return True
         if self.exhausted or self._results.complete + running >= self._study.definition.trials:
             return False
         if self._asked >= self._study.definition.asked:
@@ -163,6 +200,8 @@ class SamplerSource:
         assessment = self._study.screen.assess(proposal.candidate)
         trial = self._trial(proposal, assessment, enqueued or EnqueuedTrial(labels=proposal.labels, origin="sampler"))
         self._next_number = max(self._next_number, trial.number + 1)
+        if enqueued is not None and enqueued.request is not None:
+            self._replica.accept(enqueued.request, trial.number)
         self._open[trial.key] = _Open(proposal, trial)
         if trial.pruned:
             self._searcher.forget(proposal)

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from analysis.records.fidelity import Fidelity, digest
+from analysis.records.screened import Screened
 from analysis.results.pareto import Objective
 from experiments.evaluators.base import EvaluatorMaker, fidelity_of
+from experiments.search.anchors import named_anchors
 from experiments.search.definition import ACCURACY, LATENCY, StudyDefinition
 from experiments.search.ehvi.designs import Designs, choosable
+from experiments.search.feasible import check_feasible
 from experiments.search.screening import Screen
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
@@ -28,6 +31,7 @@ class Study:
         objectives: What designs are judged by, with the exact names of the metrics.
         evaluator: Makes the evaluator.
         fidelity: What every accuracy of the study is obtained with.
+        own_anchors: Designs that the study names to be tried first; the space can express each.
         description: Everything that its records depend on, as plain JSON, and the digest of that as `identity`.
     """
 
@@ -37,6 +41,7 @@ class Study:
     objectives: tuple[Objective, ...]
     evaluator: EvaluatorMaker
     fidelity: Fidelity
+    own_anchors: tuple[Candidate, ...]
     description: Mapping[str, Any]
 
     @classmethod
@@ -59,6 +64,7 @@ class Study:
             objectives=objectives,
             evaluator=evaluator,
             fidelity=fidelity_of(instance, height=chosen.height, width=chosen.width, budget=budget),
+            own_anchors=named_anchors(definition, space),
             description=_describe(definition, space, objectives, instance.describe()),
         )
 
@@ -77,13 +83,22 @@ class Study:
         return choosable(self.space, limits, self.screen.device, folder, seed)
 
     def anchors(self) -> list[Mapping[str, str]]:
-        """Labels of the base and of every preset that the space can express, each design once."""
+        """Labels of the base, of every preset that the space can express and of the study's own, each design once."""
         anchors: dict[str, Mapping[str, str]] = {}
-        for candidate in preset_candidates(self.definition):
+        for candidate in [*preset_candidates(self.definition), *self.own_anchors]:
             labels = self.space.labels_of(candidate)
             if labels is not None:
                 anchors.setdefault(candidate.fingerprint, labels)
         return list(anchors.values())
+
+    def check_feasible(self, screened: Screened) -> None:
+        """Some design is within the limits.
+
+        Raises:
+            StudyError: None is; see `experiments.search.feasible`.
+        """
+        anchors = [self.space.candidate(labels) for labels in self.anchors()]
+        check_feasible(self.space, self.definition.limits, self.screen, screened, anchors)
 
 
 def preset_candidates(definition: StudyDefinition) -> list[Candidate]:

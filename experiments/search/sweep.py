@@ -61,6 +61,7 @@ def run_sweep(
     evaluator: EvaluatorMaker | None = None,
     callback: TrialCallback | None = None,
     data: Path = Path("data"),
+    retry_failed: bool = False,
 ) -> SweepSummary:
     """Run a study in a folder, or continue it there.
 
@@ -70,6 +71,7 @@ def run_sweep(
         evaluator: Makes the evaluator, here and in every worker; must be picklable. By default that of the study.
         callback: Who is told how it goes.
         data: Where the embedded data set is kept, if the study uses it.
+        retry_failed: Whether designs that failed of themselves are tried again, as those are that the machine failed.
 
     Returns:
         The summary, also after Ctrl-C.
@@ -86,17 +88,22 @@ def run_sweep(
     callback = callback or NullCallback()
     study = Study.of(definition, evaluator or _evaluator(definition, data, callback))
     with RunFolder(folder, study.description) as run:
+        if run.records.path.exists():
+            callback.note(f"reading {run.records.path}")
         screened = study.screen.screened(study.space, run.path, callback.note)
+        study.check_feasible(screened)
         results = Results(study.objectives, screened.worst, definition.trials)
         read = partial(read_study, run.records, study=study.identity, fidelity=study.fidelity)
-        earlier = read().records
-        source = SamplerSource(study, run, results, earlier=earlier, note=callback.note)
+        source = SamplerSource(
+            study, run, results, earlier=read().records, note=callback.note, retry_failed=retry_failed
+        )
+        before = len(results)
         with Interruption() as interruption, LocalEngine(definition.workers, logs=run.path / LOGS) as engine:
             Loop(source, run, callback).run(engine, interruption)
         status = results.status
         return SweepSummary(
             status=status,
-            fresh=len(results) - len(earlier),
+            fresh=len(results) - before,
             screened=screened,
             interrupted=interruption.requested,
             exhausted=source.exhausted,

@@ -8,7 +8,7 @@ from traceback import walk_tb
 
 import torch
 
-from topformer.errors import EvaluationError
+from topformer.errors import MachineError
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's `mallopt` (malloc.h)."""
@@ -58,7 +58,7 @@ def naming_what_ran_out(batch: int, height: int, width: int) -> Iterator[None]:
         width: Its width.
 
     Raises:
-        EvaluationError: Memory ran out; the message names the batch, the size and torch's own figures.
+        MachineError: Memory ran out; the message names the batch, the size and torch's own figures.
     """
     try:
         yield
@@ -69,7 +69,7 @@ def naming_what_ran_out(batch: int, height: int, width: int) -> Iterator[None]:
         remedy = _remedy(error) or (
             f"memory ran out with a batch of {batch} at {height} x {width} px; a smaller batch or crop needs less"
         )
-        raise EvaluationError(f"{remedy}: {figures}") from error
+        raise MachineError(f"{remedy}: {figures}") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

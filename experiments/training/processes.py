@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from topformer.errors import EvaluationError, StudyError
+from topformer.errors import MachineError, StudyError
 
 _LOST = ("closed by peer", "reset by peer", "NCCL")
 """In the messages of gloo and NCCL when the other side has gone."""
@@ -52,7 +52,7 @@ def joined_processes(device: str = "auto") -> Iterator[torch.device]:
     Raises:
         StudyError: CUDA is asked for and there is none, the machine has fewer devices than its processes need, or
             what started the processes does not number those of this machine.
-        EvaluationError: Another process ended.
+        MachineError: Another process ended.
     """
     chosen = choose_device(device)
     if distributed.is_initialized() or ("LOCAL_RANK" not in os.environ and world_size() == 1):
@@ -69,7 +69,7 @@ def joined_processes(device: str = "auto") -> Iterator[torch.device]:
         if not any(sign in str(error) for sign in _LOST):
             raise
         said = " ".join(str(error).split())[:_SAID]
-        raise EvaluationError(f"process {rank()} lost another of the training, which may say why: {said}") from error
+        raise MachineError(f"process {rank()} lost another of the training, which may say why: {said}") from error
     finally:
         distributed.destroy_process_group()
 

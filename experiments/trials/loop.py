@@ -76,9 +76,9 @@ class Loop:
             case Done(key, accuracy):
                 self._successes += 1
                 self._finish(key, State.COMPLETE, accuracy=accuracy)
-            case Failed(key, reason):
+            case Failed(key, reason, is_machines):
                 self._failures += 1
-                self._finish(key, State.FAILED, reason=reason)
+                self._finish(key, State.FAILED, reason=reason, is_machines=is_machines)
                 if self._failures >= FAILURES and not self._successes:
                     raise EvaluationError(
                         f"the first {self._failures} evaluations failed, the last one because: {reason}"
@@ -86,10 +86,12 @@ class Loop:
             case Fatal(_, error):
                 raise error
 
-    def _finish(self, key: Key, state: State, *, accuracy: Accuracy | None = None, reason: str = "") -> None:
+    def _finish(
+        self, key: Key, state: State, *, accuracy: Accuracy | None = None, reason: str = "", is_machines: bool = False
+    ) -> None:
         running = self._running.pop(key)
         seconds = time.monotonic() - running.started
-        record = running.trial.record(state, seconds=seconds, accuracy=accuracy, reason=reason)
+        record = running.trial.record(state, seconds=seconds, accuracy=accuracy, reason=reason, is_machines=is_machines)
         self._unsaved.append(record)
         self._save()
         self._callback.recorded(record)

@@ -15,6 +15,9 @@ from search_space.candidate import Candidate
 from topformer import __version__
 from topformer.codec import to_json
 
+CAUSE, MACHINE = "cause", "machine"
+"""In the details of a failed record: that the machine was the cause, not the design."""
+
 _PACKAGES = ("torch", "optuna", "numpy")
 
 
@@ -29,7 +32,7 @@ class Trial:
         evaluator: Makes the evaluator, in any process.
         fidelity: That of the evaluator and candidate, with the budget.
         seed: Seed of the evaluation.
-        origin: Who asked for it: `sampler`, `anchor` or `ablation`.
+        origin: Who asked for it: `sampler`, `anchor`, `request` or `ablation`.
         labels: Axis name to chosen label.
         metrics: What is known before any evaluation: cost and latency.
         details: Further results and remarks that do not need one.
@@ -53,7 +56,15 @@ class Trial:
         """What is evaluated at most once."""
         return Key(self.candidate.fingerprint, self.fidelity, self.seed)
 
-    def record(self, state: State, *, seconds: float, accuracy: Accuracy | None = None, reason: str = "") -> Record:
+    def record(
+        self,
+        state: State,
+        *,
+        seconds: float,
+        accuracy: Accuracy | None = None,
+        reason: str = "",
+        is_machines: bool = False,
+    ) -> Record:
         """What became of it.
 
         Args:
@@ -61,6 +72,7 @@ class Trial:
             seconds: Wall-clock time in this process; the accuracy knows what an interrupted evaluation took before.
             accuracy: Of a complete trial.
             reason: Why it failed.
+            is_machines: Whether the machine was the cause of that, not the design.
         """
         candidate = self.candidate
         return Record(
@@ -74,7 +86,11 @@ class Trial:
             width=candidate.width,
             labels=dict(self.labels),
             metrics={**(accuracy.metrics() if accuracy else {}), **self.metrics},
-            details={**self.details, **(accuracy.details() if accuracy else {})},
+            details={
+                **self.details,
+                **(accuracy.details() if accuracy else {}),
+                **({CAUSE: MACHINE} if is_machines else {}),
+            },
             reason=reason or self.pruned,
             origin=self.origin,
             seed=self.seed,
@@ -92,11 +108,13 @@ class EnqueuedTrial:
         labels: The labels of its design.
         origin: Who asks for it.
         number: Its number, where it was begun by an earlier process.
+        request: Its number in the storage, where somebody enqueued it there.
     """
 
     labels: Mapping[str, str]
     origin: str
     number: int | None = None
+    request: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

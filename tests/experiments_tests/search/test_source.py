@@ -5,12 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from analysis.records.record import State
 from analysis.records.study import read_study
 from experiments.search.source import SamplerSource
 from experiments.search.status import Results
+from experiments.search.storage import JOURNAL_FILE
 from experiments.search.study import Study
 from experiments.trials.run_folder import RunFolder
 from experiments.trials.trial import TrialSource
@@ -89,3 +91,21 @@ def test_every_number_is_used_once_over_processes(run: RunFolder, tmp_path: Path
     assert trial is not None
     run.records.append(complete(trial))
     assert [other.number for other in taken(opened(one, run))] == [1, 2]
+
+
+def test_what_was_enqueued_in_the_storage_becomes_a_trial(run: RunFolder, tmp_path: Path) -> None:
+    one = study(tmp_path)
+    labels = one.space.labels_of(one.space.sample(9, 1)[0])
+    assert labels is not None
+    opened(one, run)
+    backend = optuna.storages.journal.JournalFileBackend(str(run.path / JOURNAL_FILE))
+    storage = optuna.storages.JournalStorage(backend)
+    (name,) = optuna.get_all_study_names(storage)
+    optuna.load_study(study_name=name, storage=storage).enqueue_trial(labels)
+    source = opened(one, run)
+    trials = taken(source)
+    assert [trial.origin for trial in trials] == ["anchor", "request", "sampler"]
+    assert trials[1].labels == labels
+    source.tell(complete(trials[1]))
+    ended = optuna.load_study(study_name=name, storage=storage).trials
+    assert [(trial.state.name, trial.user_attrs["trial"]) for trial in ended] == [("COMPLETE", 1)]

@@ -123,3 +123,43 @@ def test_a_url_that_cannot_be_read_is_refused_without_its_password(tmp_path: Pat
     with pytest.raises(StudyError, match="storage must be 'journal' or a URL") as caught:
         replica(tmp_path, space, "postgresql+psycopg://me:secret@127.0.0.1:notaport/study")
     assert "secret" not in str(caught.value)
+
+
+def test_what_others_noted_finished_or_enqueued_stays_where_the_copy_is_written_anew(
+    tmp_path: Path, space: Space
+) -> None:
+    history = observations(space, 3)
+    copy = replica(tmp_path, space)
+    copy.add([*history, history[0]])
+    other = opened(tmp_path)
+    other.set_user_attr("note", "mine")
+    other.enqueue_trial({"depth": "2"})
+    other.add_trial(optuna.trial.create_trial(values=[3.0, 4.0], user_attrs={"by": "hand"}))
+    replica(tmp_path, space).reconcile(history)
+    study = opened(tmp_path)
+    assert study.user_attrs == {"note": "mine"}
+    assert sorted(trial.user_attrs["trial"] for trial in study.trials if "trial" in trial.user_attrs) == [0, 1, 2]
+    assert [trial.values for trial in study.trials if trial.user_attrs.get("by") == "hand"] == [[3.0, 4.0]]
+    (request,) = replica(tmp_path, space).requests(space, print)
+    assert request.labels["depth"] == "2"
+
+
+def test_a_request_ends_as_its_trial_does_also_after_a_kill(tmp_path: Path, space: Space) -> None:
+    copy = replica(tmp_path, space)
+    opened(tmp_path).enqueue_trial(dict(observations(space, 1)[0].labels))
+    (request,) = copy.requests(space, print)
+    copy.accept(request.number, 7)
+    again = replica(tmp_path, space)
+    assert [(one.trial, dict(one.labels)) for one in again.unfinished()] == [(7, dict(request.labels))]
+    again.reconcile([complete(7, request.labels)])
+    (trial,) = stored(tmp_path)
+    assert (trial.state.name, trial.values, trial.user_attrs["trial"]) == ("COMPLETE", [1.0, 2.0], 7)
+
+
+def test_a_request_that_the_space_cannot_answer_is_said(tmp_path: Path, space: Space) -> None:
+    copy, notes = replica(tmp_path, space), list[str]()
+    opened(tmp_path).enqueue_trial({"depth": "no such label"})
+    opened(tmp_path).enqueue_trial({"no such axis": "1"})
+    assert copy.requests(space, notes.append) == []
+    assert len(notes) == 2
+    assert [trial.state.name for trial in stored(tmp_path)] == ["FAIL", "FAIL"]

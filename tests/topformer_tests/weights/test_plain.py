@@ -84,7 +84,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\
         (LFS, "a pointer of git-lfs"),
         (b"", "is empty"),
         (bytes(4096), "it begins with zeros"),
-        (gzip.compress(b"x"), "a gzip archive; unpack it first"),
+        (gzip.compress(b"x", mtime=0), "a gzip archive; unpack it first"),
         (zipped("weights.pth"), "a zip archive of other files"),
         (zipped("relu/constants.pkl"), "a TorchScript program"),
         (b"Access denied: \xe2\x80\x9cquota\xe2\x80\x9d", "text, which begins with b'Access denied"),

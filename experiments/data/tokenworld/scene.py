@@ -34,7 +34,7 @@ LIT_SHARE = 0.5
 """Share of the training split's discs that are painted in the beacon's colour.
 
 They teach a network that hues tell the discs apart. Without them the four classes start out equal in every way, and
-a classifier that starts near zero still sat at that saddle after 800 updates; see docs/tokenworld.md.
+a classifier that starts near zero still sat at that saddle after 800 iterations; see docs/tokenworld.md.
 """
 
 _DISC_CANDIDATES = 48

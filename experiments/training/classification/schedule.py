@@ -67,7 +67,7 @@ class RMSPropTF(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One update of all parameters that have a gradient."""
+        """One step of all parameters that have a gradient."""
         if closure is not None:
             raise NotImplementedError("RMSPropTF takes no closure")
         for group in self.param_groups:

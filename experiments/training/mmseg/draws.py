@@ -5,9 +5,9 @@ a number of images that nobody knows. So no draw here hangs on what was drawn be
 
 - the order of the images is one permutation per epoch, of (seed, epoch);
 - the augmentation of an image is drawn from (seed, its place in the endless order), in whichever process it is loaded;
-- dropout and stochastic depth of an update are drawn from (seed, update, rank).
+- dropout and stochastic depth of an iteration are drawn from (seed, iteration, rank).
 
-The images of an update and their augmentation are therefore the same however many processes load or share them.
+The images of an iteration and their augmentation are therefore the same however many processes load or share them.
 """
 
 import random
@@ -99,12 +99,12 @@ class EndlessSampler(Sampler[Draw]):
 
 @HOOKS.register_module()
 class ReseedHook(Hook):  # type: ignore[misc]
-    """Draws the dropout and stochastic depth of each update from the seed, the update and the process."""
+    """Draws the dropout and stochastic depth of each iteration from the seed, the iteration and the process."""
 
     priority = "VERY_HIGH"
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:  # noqa: ARG002
-        """Reseed for one update."""
+        """Reseed for one iteration."""
         reseed(_UPDATE, runner.seed, batch_idx, runner.rank)
 
 

@@ -145,7 +145,7 @@ def append_row(path: Path, row: MeasuredRow) -> None:
     """
     file = LineFile(path)
     check_header(path)
-    lines, _ = file.read()
+    lines = [line for line, is_whole in file.read() if is_whole]
     values = {**{item.name: getattr(row, item.name) for item in fields(row)}, "stable": str(row.stable).lower()}
     values["design"] = json.dumps(to_json(row.design), separators=(",", ":"))
     file.append((b"" if lines else _line(COLUMNS)) + _line([_text(values[name]) for name in COLUMNS]))
@@ -158,7 +158,7 @@ def check_header(path: Path) -> None:
         InputError: It has others.
         StorageError: It cannot be read.
     """
-    lines, _ = LineFile(path).read()
+    lines = [line for line, is_whole in LineFile(path).read() if is_whole]
     if not lines or lines[0] + b"\n" == _line(COLUMNS):
         return
     if all(name.encode() in lines[0] for name in COLUMNS):

@@ -22,6 +22,7 @@ _OUTPUT: Mapping[Boundary, str] = MappingProxyType(
         Boundary.LOGITS: "logits at the finest injected scale; resize bilinearly (align_corners false), then argmax",
         Boundary.UPSAMPLE: "logits at the size of the image; argmax over the classes",
         Boundary.ARGMAX: "class number of every pixel",
+        Boundary.ARGMAX_NEAREST: "class number of every pixel, each of the finest injected scale repeated",
     }
 )
 

@@ -131,8 +131,10 @@ def run(
             if not scored():
                 found.val()
         finally:
-            for handler in found.logger.handlers:
+            # Closed and taken off: mmengine writes to the stream of whatever handler its current logger has.
+            for handler in list(found.logger.handlers):
                 handler.close()
+                found.logger.removeHandler(handler)
         model = getattr(found.model, "module", found.model)
         return {k: v.cpu() for k, v in model.state_dict().items() if not k.startswith("data_preprocessor.")}
 

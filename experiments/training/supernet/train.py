@@ -30,7 +30,7 @@ SUPERNET = "supernet.json"
 """What a run folder of a supernet holds, and by which it is known."""
 VERSION = "1"
 """Part of the identity of every supernet: it rises when the same settings begin to give other weights."""
-RECIPE = replace(SCRATCH, name="supernet", iterations=1500)
+RECIPE = replace(SCRATCH, name="supernet", iterations=1400, learning_rate=5e-3)
 """What a supernet is trained by where nothing says otherwise."""
 
 
@@ -58,7 +58,7 @@ def train_supernet(
         progress: Called after every iteration with the iterations done and all of them.
 
     Returns:
-        The content of `result.json`: iterations, seconds, parameters and seed.
+        The content of `result.json`: iterations, seconds, parameters, seed, and where the data lay.
 
     Raises:
         StudyError: `out` holds another training, or the machine cannot do what is asked for.
@@ -92,6 +92,7 @@ def train_supernet(
             "seconds": training.seconds,
             "parameters": sum(value.numel() for value in store.values.values()),
             "seed": seed,
+            "data": str(folder.root.resolve()),
         }
         write_tensors(out / WEIGHTS, {"axes": store.to_json(), "values": training.tensors()})
         write_json(out / RESULT, result)

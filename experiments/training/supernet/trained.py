@@ -74,9 +74,7 @@ class Supernet:
             if name in ("smallest_scale", "largest_scale", "distort", "flip", "cat_max_ratio")
         }
         recipe = replace(with_size(SCRATCH, wanted.base.height, wanted.base.width), batch=_BATCH, **trained)
-        return cls(
-            folder=folder, space=wanted, store=store, data=about["data"], recipe=recipe, digest=store.digest()
-        )
+        return cls(folder=folder, space=wanted, store=store, data=about["data"], recipe=recipe, digest=store.digest())
 
     def check_data(self, folder: SegmentationFolder) -> None:
         """A data set is that of the training.
@@ -85,7 +83,9 @@ class Supernet:
             StudyError: It is not; the message says where the two differ.
         """
         if differs := difference(self.data, data_identity(folder)):
-            raise StudyError(f"the supernet in {self.folder} was trained on another data set than {folder.root}: {differs}")
+            raise StudyError(
+                f"the supernet in {self.folder} was trained on another data set than {folder.root}: {differs}"
+            )
 
     def own(self, candidate: Candidate) -> Candidate:
         """A candidate in canonical form, with the classes of the supernet.
@@ -158,3 +158,16 @@ def _about(folder: Path) -> dict[str, Any]:
     if not ((folder / WEIGHTS).is_file() and (folder / RESULT).is_file()):
         raise StudyError(f"the training of the supernet in {folder} has not ended; the same command goes on with it")
     return read_object(folder / SUPERNET)
+
+
+def data_of(folder: Path) -> Path:
+    """Where the data set of a supernet's training lay.
+
+    Raises:
+        StudyError: There is no supernet, its training has not ended, or the data are no longer there.
+    """
+    _about(folder)
+    found = Path(read_object(folder / RESULT).get("data", ""))
+    if not found.is_dir():
+        raise StudyError(f"the data set of the supernet in {folder} lay in {found}, where it is no longer; name --data")
+    return found

@@ -86,9 +86,7 @@ class SupernetTraining(Steps):
 
     def _built(self, design: Design, dropping: bool) -> TopFormer:
         recipe = self.recipe
-        network = (
-            skeleton(design, drop_path=recipe.drop_path, dropout=recipe.dropout) if dropping else skeleton(design)
-        )
+        network = skeleton(design, drop_path=recipe.drop_path, dropout=recipe.dropout) if dropping else skeleton(design)
         if self._fast:
             adopt(network)
         return network
@@ -111,5 +109,5 @@ def soft_loss(logits: Tensor, told: Tensor) -> Tensor:
         logits: (B, K, h, w).
         told: (B, K, H, W) probabilities, on a grid that may be finer.
     """
-    target_BKhw = functional.adaptive_avg_pool2d(told, grid(logits))
-    return -(target_BKhw * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    target = functional.adaptive_avg_pool2d(told, grid(logits))
+    return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()

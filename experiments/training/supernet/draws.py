@@ -62,7 +62,7 @@ class Draws:
         Raises:
             SpaceError: The space varies the size of the image, at which shared weights do different things.
         """
-        for axis in space.axes:
+        for axis in (axis for axis in space.axes if axis.applies(space.base)):
             sizes = {(c.height, c.width) for c in (axis.apply(space.base, v) for v in axis.choices.values())}
             if len(sizes) > 1:
                 raise SpaceError(

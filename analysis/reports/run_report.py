@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.records.fidelity import Fidelity
@@ -239,6 +240,7 @@ def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) ->
     names = [goal.name for goal in ranked.objectives]
     if any(record.metrics[name].low is not None for record in ranked.records for name in names):
         hints.append("Thin bars: 95 % intervals.")
+    hints += [hint for name in names if (hint := _shared_hint(name, ranked))]
     if len(names) > 2:
         hints.append(f"The front is that of {len(names)} objectives: {', '.join(names)}.")
     if accuracy.name.startswith("miou@") and accuracy.name != "miou@ade20k":
@@ -246,6 +248,15 @@ def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) ->
     if has_published:
         hints.append("Published points: other training schedules; searched ones are single runs, not peer reviewed.")
     return " ".join(hints)
+
+
+def _shared_hint(name: str, ranked: Front) -> str:
+    """How much of a metric's error is that of all designs, where records say it."""
+    told = [metric for record in ranked.records if (metric := record.metrics[name]).own_sd is not None]
+    if not told:
+        return ""
+    shared, own = (median(part) for part in ([m.shared_sd or 0.0 for m in told], [m.own_sd or 0.0 for m in told]))
+    return f"Error of {name} (sd, median): {shared:.1%} shared, moving all designs together; {own:.1%} of single ones."
 
 
 def _listed(numbers: Iterable[int]) -> str:

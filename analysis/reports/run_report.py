@@ -231,6 +231,7 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
         lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
     if run.torn:
         lines.append("The last record is unfinished and left out.")
+    lines += [_shared_hint(goal.name, ranked) for goal in ranked.objectives]
     lines.append(_reading_hint(ranked, accuracy, has_published=has_published))
     return tuple(line for line in lines if line)
 
@@ -240,7 +241,6 @@ def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) ->
     names = [goal.name for goal in ranked.objectives]
     if any(record.metrics[name].low is not None for record in ranked.records for name in names):
         hints.append("Thin bars: 95 % intervals.")
-    hints += [hint for name in names if (hint := _shared_hint(name, ranked))]
     if len(names) > 2:
         hints.append(f"The front is that of {len(names)} objectives: {', '.join(names)}.")
     if accuracy.name.startswith("miou@") and accuracy.name != "miou@ade20k":
@@ -256,7 +256,7 @@ def _shared_hint(name: str, ranked: Front) -> str:
     if not told:
         return ""
     shared, own = (median(part) for part in ([m.shared_sd or 0.0 for m in told], [m.own_sd or 0.0 for m in told]))
-    return f"Error of {name} (sd, median): {shared:.1%} shared, moving all designs together; {own:.1%} of single ones."
+    return f"Error of {name} (sd): {shared:.1%} shared, moving all points together; {own:.1%} single, thick bars."
 
 
 def _listed(numbers: Iterable[int]) -> str:

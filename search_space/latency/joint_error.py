@@ -10,8 +10,8 @@ import numpy as np
 from search_space.latency.coefficients import FEATURE_COUNT
 from search_space.latency.predictive_spread import Floats, PredictiveSpread
 
-_ENDING = 2 * FEATURE_COUNT
-"""The direction of what comes after the logits."""
+_COMMON = [2 * FEATURE_COUNT, 2 * FEATURE_COUNT + 1]
+"""The directions of what comes after the logits, and of extrapolation."""
 
 
 def directions(
@@ -46,9 +46,10 @@ def shared_and_own(rows: Floats, reference: Floats, spread: PredictiveSpread) ->
     """The error that all designs share, and that of each design alone: standard deviations of the log, (N,) each.
 
     They are those of normal distributions and together give the 95 % interval. Shared is what a row of `directions`
-    has along the reference, and what the ending adds, which is the same in every design. A design's own is the rest,
-    and what single networks scatter by beside the mean of their construction. That takes the rests of two designs as
-    independent, though designs that are alike have them in common: it claims rather less than is known.
+    has along the reference, and what the ending and extrapolation add: the ending is the same in every design, and what
+    lies outside the range is off the same way. A design's own is the rest, and what single networks scatter by beside
+    the mean of their construction. That takes the rests of two designs as independent, though designs that are alike
+    have them in common: it claims rather less than is known.
 
     Args:
         rows: What `directions` gave.
@@ -57,9 +58,8 @@ def shared_and_own(rows: Floats, reference: Floats, spread: PredictiveSpread) ->
     """
     scatter, per_square = spread.as_normal
     total = per_square * (rows**2).sum(axis=1)
-    ending, plain = rows[:, _ENDING], np.delete(rows, _ENDING, axis=1)
-    along = plain @ _unit(np.delete(reference, _ENDING)[None])[0]
-    alike = per_square * (along**2 + ending**2)
+    along = np.delete(rows, _COMMON, axis=1) @ _unit(np.delete(reference, _COMMON)[None])[0]
+    alike = per_square * (along**2 + (rows[:, _COMMON] ** 2).sum(axis=1))
     # The scatter is part of the whole, not more of it.
     shared = np.minimum(alike, np.clip(total - scatter, 0, None))
     return np.sqrt(shared), np.sqrt(total - shared)

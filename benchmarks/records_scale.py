@@ -21,14 +21,14 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from analysis.records.record import JsonlStore, Metric, Record, State
+from analysis.records.record import RECORDS, JsonlStore, Metric, Record, State
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.search.definition import StudyDefinition, from_mapping
 from experiments.search.screening import predicted
 from experiments.search.study import Study
 from experiments.search.sweep import run_sweep
 from experiments.trials.callback import NullCallback
-from experiments.trials.run_folder import RECORDS, RunFolder
+from experiments.trials.run_folder import RunFolder
 from search_space.candidate import Candidate
 from search_space.cost.table import costs
 from search_space.latency.calibration.devices import device

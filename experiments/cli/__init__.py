@@ -35,6 +35,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "latency limit",
         "calibrate": "Make a device for `topformer latency` from rows of `topformer measure`",
         "emulate": "Count the ARM instructions of designs by kind, without ARM hardware; instructions, not time",
+        "devices": "List the devices that ship with the project, and how far the predictions for each are off",
+        "spaces": "List the search spaces: what each varies, and how many designs that makes",
         "compare": "Show what changes between two devices: the ratio of latencies, their order, and the Pareto front",
         "data": "List the known data sets, check one before training, convert original annotations, or make the "
         "embedded set",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.records.named_design import named_design
 from experiments.cli.arguments import add_json, add_size, size, sized
 from experiments.cli.parsing import of, place
 from experiments.cli.terminal import console, show_lines, show_table
@@ -19,7 +20,6 @@ from experiments.evaluators import EVALUATORS
 from experiments.implementations import canonical
 from experiments.training.recipes import RECIPES
 from topformer.bounds import COUNT, POSITIVE, WORKERS
-from topformer.design_file import read_design
 from topformer.errors import InputError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
 
     height, width = _size(args)
     if args.space:
-        chosen = space(args.space, base=read_design(args.base), height=height, width=width)
+        chosen = space(args.space, base=named_design(args.base), height=height, width=width)
         if args.one_factor:
             return Base(name=args.base, candidate=chosen.base), [one_factor(chosen, args.base)]
         design = sized(args.leave_one_out, (height, width)).canonical()

@@ -38,6 +38,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "compare": "Show what changes between two devices: the ratio of latencies, their order, and the Pareto front",
         "data": "List the known data sets, check one before training, convert original annotations, or make the "
         "embedded set",
+        "schema": "Print what a study, an ablation table, a device or a data set file may hold, as a JSON schema for "
+        "editors",
         "doctor": "Say what this machine can do, and what is missing with the line that installs it",
     }
 )

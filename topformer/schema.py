@@ -112,7 +112,7 @@ def table_problems(
     found += [
         f"{_dotted(where, name)} is missing"
         for name, (item, _) in known.items()
-        if name not in values and name not in meant and _is_required(item)
+        if name not in values and name not in meant and is_required(item)
     ]
     return found or _contradictions(definition, values, where)
 
@@ -127,7 +127,7 @@ def json_schema(definition: "type[DataclassInstance]") -> JsonSchema:
         value = default(item)
         shown_default = {} if value in (None, "") else {"default": value}
         known[name] = {**kind.json_schema(), "description": item.metadata["meaning"], **shown_default}
-    required = [name for name, item, _ in keys(definition) if _is_required(item)]
+    required = [name for name, item, _ in keys(definition) if is_required(item)]
     # Draft 4 knows no empty list of required keys.
     asked = {"required": required} if required else {}
     return {"type": "object", "properties": known, **asked, "additionalProperties": False}
@@ -141,7 +141,8 @@ def default(item: Field[Any]) -> Any:
     return list(made) if isinstance(made, tuple) else made
 
 
-def _is_required(item: Field[Any]) -> bool:
+def is_required(item: Field[Any]) -> bool:
+    """Whether a key must be there."""
     return item.default is MISSING and item.default_factory is MISSING
 
 

@@ -38,7 +38,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"classes": 19, "palette": [[0, 0, 255]] * 19},
     ],
 }
-WRONG = (
+WRONG: tuple[Any, ...] = (
     0,
     -1,
     1,

@@ -14,7 +14,7 @@ from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
 from topformer.deployment.boundary import Boundary
 from topformer.errors import StudyError
 from topformer.files import read_toml
-from topformer.kinds import Between, Choice, Entries, Kind, Names, Text
+from topformer.kinds import Between, Choice, Entries, JsonSchema, Kind, Names, Text
 from topformer.schema import Section, key, read
 
 ACCURACY = "accuracy"
@@ -35,6 +35,10 @@ class Storage(Kind):
             return []
         hidden = without_password(value) if isinstance(value, str) else value
         return [f"{where} must be {JOURNAL!r} or a URL such as sqlite:///study.db, got {hidden!r}"]
+
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        return {"type": "string", "pattern": f"^{JOURNAL}$(?!\\n)|://"}
 
 
 def without_password(url: str) -> str:

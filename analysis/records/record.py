@@ -40,8 +40,8 @@ class Metric:
 
     Attributes:
         value: In the unit that the name implies: percent, milliseconds, MACs, parameters, bytes.
-        source: `measured`, `predicted`, `exact` or `published`; for an accuracy `trained`, `supernet`, `proxy` or
-            `surrogate`.
+        source: `measured`, `predicted`, `exact` or `published`; for an accuracy `trained`, `supernet`, `proxy`,
+            `surrogate` or `count`.
         low: Lower end of the 95 % interval, where there is one.
         high: Upper end.
         shared_sd: Where the error has two parts, the standard deviation of the log error that all records share, such

@@ -48,6 +48,11 @@ class EvaluatorDefinition:
         metadata=key(Section(Tokenworld), "The set that is made where `data` is tokenworld."),
     )
 
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether evaluations use a GPU where there is one, as every training does that is not told otherwise."""
+        return self.settings.get("device") != "cpu"
+
 
 def study_evaluator(
     definition: EvaluatorDefinition, *, height: int, width: int, data: Path, note: Callable[[str], None]

@@ -4,9 +4,11 @@ import argparse
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.records.named_design import FORMS, named_design, run_folder, sized_design
 from experiments.cli.parsing import of, place
+from experiments.engines import ENGINES, LOCAL, engine_maker
 from search_space.candidate import Candidate
 from search_space.latency.devices import devices
 from topformer.bounds import CLASSES, LOADERS
@@ -14,6 +16,9 @@ from topformer.deployment.boundary import Boundary
 from topformer.design import Design
 from topformer.errors import DesignError, InputError
 from topformer.presets import presets
+
+if TYPE_CHECKING:
+    from experiments.engines.engine import EngineMaker
 
 DEVICE = "snapdragon-865"
 """That of the paper's latencies."""
@@ -68,6 +73,27 @@ def add_start(parser: argparse.ArgumentParser) -> None:
 def add_loaders(parser: argparse.ArgumentParser, default: int | None, meaning: str) -> None:
     """Add `--workers`, processes that load data."""
     parser.add_argument("--workers", type=of(LOADERS), default=default, help=meaning)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add what says where evaluations run."""
+    known = "; ".join(f"{name}: {entry.help}" for name, entry in ENGINES.items())
+    parser.add_argument("--engine", choices=list(ENGINES), default=LOCAL, help=f"where evaluations run. {known}")
+    parser.add_argument(
+        "--address",
+        default=None,
+        metavar="HOST:PORT",
+        help="with --engine ray: the cluster, or auto for one that runs here; one is started for the run by default",
+    )
+
+
+def engine(args: argparse.Namespace) -> "EngineMaker":
+    """What makes the engine that the arguments of `add_engine` name.
+
+    Raises:
+        InputError: An address for an engine that has none.
+    """
+    return engine_maker(args.engine, args.address)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

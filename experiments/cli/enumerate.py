@@ -128,7 +128,7 @@ class _Listing:
         at: Callable[[int], Candidate]
         if self._args.sample is None:
             found = enumerated(self._space, self._model, self._args.boundary)
-            columns, at = (found.latency.milliseconds, found.parameters, found.total_macs), found.candidate
+            columns, at = (found.latency.milliseconds, found.parameters, found.macs), found.candidate
         else:
             drawn = list(self._as_listed())
             table, latency = costs(drawn), self._model.estimate_many(drawn, boundary=self._args.boundary)

@@ -14,7 +14,7 @@ from topformer.design import Design
 from topformer.errors import SpaceError
 
 Labels = Mapping[str, str]
-_Pick = Callable[..., int]
+_Pick = Callable[..., str]
 
 
 class FilledChooser:

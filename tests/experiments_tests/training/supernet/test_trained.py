@@ -68,7 +68,7 @@ def test_recalibration_raises_the_score_of_a_design_that_was_never_trained(run: 
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
     raw = supernet.score(network, decoded, CPU).miou
-    assert recalibrated > raw + 2
+    assert recalibrated > raw + 0.5
 
 
 def test_a_network_has_its_slices_of_the_store(run: Path, data: SegmentationFolder) -> None:

@@ -43,15 +43,21 @@ TOGETHER = {
 }
 """What no single key says, by file."""
 COLUMNS = ("key", "what it may be", "default", "meaning")
-RECIPE_ONLY = {
+OF_ONE = {
     "recipe": ("a recipe of `topformer train --recipe`", RECIPE, "The training."),
     "checkpoints": (
         "a table",
         "",
         "Model of the release (tiny, small, base) to the file whose weights its kin start from.",
     ),
+    "start": (
+        "a folder or a file",
+        "",
+        "Folder of a supernet, or file of weights, that trainings start from; from nothing without it.",
+    ),
+    "start_design": ("a design", "", "For a file, the preset or JSON file of the design that it belongs to."),
 }
-"""Settings of the recipe evaluator that are no numbers of a recipe."""
+"""Settings of one evaluator that are no numbers of a recipe."""
 
 
 def files_page() -> str:
@@ -111,8 +117,8 @@ def _settings() -> Iterator[str]:
 
 
 def _setting(name: str, values: dict[str, Any], meanings: dict[str, str]) -> tuple[str, str, str]:
-    if name in RECIPE_ONLY:
-        return RECIPE_ONLY[name]
+    if name in OF_ONE:
+        return OF_ONE[name]
     # A text is refused with the names that are accepted, or with what else the value may be.
     problems = [*value_problems(Recipe, {name: "?"}), *value_problems(Machine, {name: "?"})]
     # A folder may have any name.

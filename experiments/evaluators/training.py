@@ -183,6 +183,8 @@ def accuracy_of(outcome: Outcome, folder: SegmentationFolder, *, budget: int, se
         budget=budget,
         seed=seed,
         seconds=outcome.seconds,
+        cpu_seconds=outcome.cpu_seconds,
+        curve={str(iteration): value for iteration, value in outcome.validations.items()},
         best=max([*outcome.validations.values(), scores.miou]),
         per_class=per_class,
         groups=group_means(per_class, folder.groups),

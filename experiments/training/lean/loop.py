@@ -69,7 +69,7 @@ class Training:
         self._check_every = check_every or (1 if device.type == "cpu" else _CHECK_EVERY)
         self.iteration = 0
         self.history: list[tuple[int, float]] = []
-        self.seconds = 0.0
+        self.seconds = self.cpu_seconds = 0.0
 
     def step(self) -> None:
         """One iteration.
@@ -160,6 +160,7 @@ class Training:
             "iteration": self.iteration,
             "history": self.history,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
         }
         write_tensors(path, state)
 
@@ -176,6 +177,7 @@ class Training:
             if state["random_cuda"] is not None and self.device.type == "cuda":
                 torch.cuda.set_rng_state(state["random_cuda"], self.device)
             self.iteration, self.seconds = state["iteration"], state["seconds"]
+            self.cpu_seconds = state.get("cpu_seconds", 0.0)
             self.history = [(iteration, miou) for iteration, miou in state["history"]]
 
 

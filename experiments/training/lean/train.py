@@ -94,12 +94,12 @@ def _run(training: Training, data: Decoded, out: Path, machine: Machine, progres
     recipe = training.recipe
     validation = data.split(VALIDATION, recipe, training.device)
     every = min(machine.checkpoint_every, max(1, recipe.iterations // recipe.validations))
-    started = time.monotonic() - training.seconds
+    started, cpu_started = time.monotonic() - training.seconds, time.process_time() - training.cpu_seconds
     while training.iteration < recipe.iterations:
         training.step()
         if training.iteration < recipe.iterations and recipe.is_validation(training.iteration):
             training.history.append((training.iteration, scores(training.validate(validation)).miou))
-        training.seconds = time.monotonic() - started
+        training.seconds, training.cpu_seconds = time.monotonic() - started, time.process_time() - cpu_started
         if training.iteration % every == 0:
             training.save(out / CHECKPOINT)
         if progress is not None:
@@ -110,5 +110,6 @@ def _run(training: Training, data: Decoded, out: Path, machine: Machine, progres
         scores=final,
         weights={name: value.cpu() for name, value in training.model.state_dict().items()},
         seconds=time.monotonic() - started,
+        cpu_seconds=time.process_time() - cpu_started,
         validations=dict(training.history),
     )

@@ -1,11 +1,12 @@
 """The truth: designs drawn in strata, each trained from nothing with several seeds; it may be killed and continued."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from analysis.records.fidelity import digest
 from analysis.records.study import read_study
+from analysis.results.truth_table import TableDesign, TruthTable
 from experiments.engines.engine import INTERRUPTED, Interruption
 from experiments.engines.local import LocalEngine
 from experiments.evaluators.base import EvaluatorMaker
@@ -16,7 +17,9 @@ from experiments.search.study import Study
 from experiments.trials.callback import NullCallback, TrialCallback
 from experiments.trials.loop import Loop
 from experiments.trials.run_folder import LOGS, RunFolder
+from search_space.candidate import Candidate
 from search_space.spaces.strata import stratified
+from topformer.errors import StudyError
 
 STRATA = ("pooled", "depth", "pool_stride")
 """Axes of `paper` along which early scores are known to mislead: docs/ladder.md."""
@@ -71,17 +74,71 @@ def make_truth(
         EvaluationError: Every training fails.
     """
     callback = callback or NullCallback()
+    study = _study(definition, evaluator, callback, data)
+    designs = stratified(study.space, strata, definition.trials, definition.seed)
+    # More designs and seeds continue a table; other strata begin another one.
+    return _train(study, designs, seeds, folder, {**study.description, "strata": list(strata)}, callback)
+
+
+def score_designs(
+    definition: StudyDefinition,
+    folder: Path,
+    *,
+    table: TruthTable,
+    evaluator: EvaluatorMaker | None = None,
+    callback: TrialCallback | None = None,
+    data: Path = Path("data"),
+) -> Truth:
+    """Let the evaluator of a study score the designs of a table, with the study's seed, or go on with it.
+
+    Args:
+        definition: A study around the same base.
+        folder: The run folder; made if it is not there.
+        table: Whose designs.
+        evaluator: As in `make_truth`.
+        callback: Who is told how it goes.
+        data: Where the embedded data set is kept, if the study uses it.
+
+    Raises:
+        SpaceError: The study's space does not hold a design of the table.
+        StudyError: It makes another design of the same labels; and as `make_truth`, like the other errors.
+    """
+    callback = callback or NullCallback()
+    study = _study(definition, evaluator, callback, data)
+    designs = [_of_table(study, one) for one in table.designs.values()]
+    return _train(study, designs, (definition.seed,), folder, study.description, callback)
+
+
+def _study(definition: StudyDefinition, evaluator: EvaluatorMaker | None, callback: TrialCallback, data: Path) -> Study:
     chosen = definition.space
     make = evaluator or study_evaluator(
         definition.evaluator, height=chosen.height, width=chosen.width, data=data, note=callback.note
     )
-    study = Study.of(definition, make)
-    designs = stratified(study.space, strata, definition.trials, definition.seed)
-    # More designs and seeds continue a table; other strata begin another one.
-    description = {**study.description, "strata": list(strata)}
-    with RunFolder(folder, {**description, "identity": digest(description)}) as run:
+    return Study.of(definition, make)
+
+
+def _of_table(study: Study, design: TableDesign) -> Candidate:
+    candidate = study.space.candidate(design.labels)
+    if candidate.fingerprint != design.fingerprint:
+        raise StudyError(
+            f"the labels of the table's {design.fingerprint} are {candidate.fingerprint} in space {study.space.name}: "
+            "base, size or classes differ"
+        )
+    return candidate
+
+
+def _train(
+    study: Study,
+    designs: Sequence[Candidate],
+    seeds: Sequence[int],
+    folder: Path,
+    description: Mapping[str, Any],
+    callback: TrialCallback,
+) -> Truth:
+    with RunFolder(folder, description) as run:
         earlier = read_study(run.records, study=study.identity, fidelity=study.fidelity).records
         source = TruthSource(study, designs, seeds, earlier=earlier)
-        with Interruption() as interruption, LocalEngine(definition.workers, logs=run.path / LOGS) as engine:
+        workers = study.definition.workers
+        with Interruption() as interruption, LocalEngine(workers, logs=run.path / LOGS) as engine:
             Loop(source, run, callback).run(engine, interruption)
         return Truth(text=source.standing.text, interrupted=interruption.requested, folder=run.path)

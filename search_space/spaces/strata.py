@@ -8,7 +8,7 @@ from search_space.spaces.space import Space
 from topformer.errors import SpaceError
 
 _POOL = 5000
-"""Designs that are drawn, the same ones whatever `n` is up to a twentieth of them: a longer list begins as a shorter."""
+"""Designs that are drawn, the same for every `n` up to a twentieth of them: a longer list begins as a shorter one."""
 
 
 def stratified(space: Space, axes: Sequence[str], n: int, seed: int) -> list[Candidate]:

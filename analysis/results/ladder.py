@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.results.power import typical_noise
 from analysis.results.truth_table import COSTS, TRAINED, Rung, TruthTable
 from topformer.errors import StudyError
 
@@ -80,7 +81,7 @@ class Ladder:
         designs: With a truth.
         seeds: Designs with at least two seeds.
         truth: Name of the truth's rung.
-        noise: Standard deviation of the truth between seeds; None where no design has two.
+        noise: Typical standard deviation of the truth between seeds; None where no design has two.
         ceiling: Agreement of one seed's order with that of the others; None where too few designs have two.
         rungs: Counts first, then by cost.
     """
@@ -163,12 +164,8 @@ def _seeded(values: Mapping[str, Mapping[int, float]]) -> list[str]:
 
 
 def _noise(truth: Mapping[str, Mapping[int, float]]) -> float | None:
-    """Pooled standard deviation between seeds."""
-    groups = [np.array(list(truth[fingerprint].values())) for fingerprint in _seeded(truth)]
-    degrees = sum(len(group) - 1 for group in groups)
-    if not degrees:
-        return None
-    return float(np.sqrt(sum(((group - group.mean()) ** 2).sum() for group in groups) / degrees))
+    found = typical_noise([list(by_seed.values()) for by_seed in truth.values()], "the table")
+    return None if found is None else found.sd
 
 
 def _across_seeds(

@@ -3,11 +3,12 @@
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from analysis.records.record import JsonlStore
+from analysis.records.record import JsonlStore, Record
 from analysis.results.truth_table import COSTS, Rung, Score, TableDesign, TruthTable
 from topformer.bounds import NATURAL
 from topformer.errors import RecordError, StudyError, unknown_name
@@ -41,12 +42,12 @@ def truth_table(*places: str | Path) -> TruthTable:
     folders = [_folder(str(place)) for place in places]
     if len(folders) == 1 and (folders[0] / PROTOCOL).is_file():
         return _read(folders[0])
-    records = []
+    records: list[Record] = []
     for folder in folders:
         if not (folder / _RECORDS).is_file():
             raise StudyError(f"{folder} must be the folder of a truth table or of a run, got one without {_RECORDS}")
         records += JsonlStore(folder / _RECORDS).read().records
-    return TruthTable.of_records(records)
+    return replace(TruthTable.of_records(records), protocol=protocol_of(folders[0]))
 
 
 def _folder(place: str) -> Path:

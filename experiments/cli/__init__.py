@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "pareto": "Draw the Pareto plot of a run, and write its table, from the records so far",
         "truth": "Train designs drawn in strata, several seeds each: what cheaper accuracies are held against",
         "ladder": "Hold every cheaper accuracy against full trainings: how well it ranks designs, and what it costs",
+        "replay": "Replay searches on recorded trainings: which sampler needs how many of them",
         "cost": "Count parameters, MACs and activation memory of a design, exactly",
         "latency": "Predict the latency of a design on a device, with its interval and what it rests on",
         "enumerate": "List the designs of a search space with their exact cost and predicted latency",

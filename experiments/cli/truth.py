@@ -1,4 +1,4 @@
-"""Train designs drawn in strata with several seeds each: the table that cheaper accuracies are held against."""
+"""Train designs drawn in strata, several seeds each: what cheaper accuracies are held against."""
 
 import argparse
 from dataclasses import replace

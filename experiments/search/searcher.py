@@ -189,6 +189,15 @@ class Searcher:
         with _without_experimental_warnings():
             self.study.tell(number, list(observation.values))
 
+    def substitute(self, proposal: Proposal, observation: Observation) -> None:
+        """Say what became of another design, which was evaluated in the place of a proposal."""
+        number = self._open[proposal.serial].number
+        # A genetic sampler notes there which generation the proposal is of.
+        attributes = self.study.get_trials(deepcopy=False)[number].system_attrs
+        self.forget(proposal)
+        self._complete.append(observation)
+        self.study.add_trial(finished(observation, self._distributions, attributes))
+
     def forget(self, proposal: Proposal) -> None:
         """Leave no trace of a proposal: its design is known already, or its costs alone decide against it.
 

@@ -12,7 +12,7 @@ _POOL = 5000
 
 
 def stratified(space: Space, axes: Sequence[str], n: int, seed: int) -> list[Candidate]:
-    """`n` distinct candidates, the space's base first, in an order of which every beginning is balanced.
+    """`n` distinct candidates, the space's base first where it holds it, every beginning of them balanced.
 
     Each next one is drawn at random from the strata (the labels of `axes` together) that have the fewest so far, and
     among these from those whose single labels have the fewest.
@@ -26,21 +26,20 @@ def stratified(space: Space, axes: Sequence[str], n: int, seed: int) -> list[Can
     Raises:
         SpaceError: There is no such axis, or the space does not hold so many designs.
     """
-    for name in axes:
-        space.axis(name)
     total = space.count()
     if not 1 <= n <= total:
         raise SpaceError(f"n must lie between 1 and the {total:,} designs of space {space.name!r}, got {n!r}")
-    pool = [one for one in space.sample(seed, min(total, max(_POOL, 20 * n))) if one != space.base]
-    strata = [tuple((space.labels_of(one) or {}).get(name, "") for name in axes) for one in [space.base, *pool]]
-    drawn, joint, single = [0], Counter(strata[:1]), Counter(enumerate(strata[0]))
-    left = list(range(1, len(strata)))
+    chosen = [space.axis(name) for name in axes]
+    first = [space.base] if space.base in space else []
+    pool = [*first, *(one for one in space.sample(seed, min(total, max(_POOL, 20 * n))) if one != space.base)]
+    strata = [tuple(axis.label_of(one) if axis.applies(one) else None for axis in chosen) for one in pool]
+    joint, single = Counter[tuple[str | None, ...]](), Counter[tuple[int, str | None]]()
+    left, drawn = dict.fromkeys(range(len(pool))), list[Candidate]()
     while len(drawn) < n:
-        # The first of the random order where several are equally rare.
-        chosen = min(left, key=lambda i: (joint[strata[i]], sum(single[part] for part in enumerate(strata[i]))))
-        left.remove(chosen)
-        drawn.append(chosen)
-        joint[strata[chosen]] += 1
-        single.update(enumerate(strata[chosen]))
-    candidates = [space.base, *pool]
-    return [candidates[i] for i in drawn]
+        # The first of the random order where several are equally rare; the base before all.
+        best = min(left, key=lambda i: (joint[strata[i]], sum(single[part] for part in enumerate(strata[i]))))
+        del left[best]
+        drawn.append(pool[best])
+        joint[strata[best]] += 1
+        single.update(enumerate(strata[best]))
+    return drawn

@@ -37,8 +37,8 @@ class Metric:
 
     Attributes:
         value: In the unit that the name implies: percent, milliseconds, MACs, parameters, bytes.
-        source: `measured`, `predicted`, `exact` or `published`; for an accuracy `trained`, `supernet`, `proxy` or
-            `surrogate`.
+        source: `measured`, `predicted`, `exact` or `published`; for an accuracy `trained`, `supernet`, `proxy`,
+            `surrogate` or `count`.
         low: Lower end of the 95 % interval, where there is one.
         high: Upper end.
     """

@@ -221,7 +221,7 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
     )
     seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in ranked.records})
     budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in ranked.records})
-    spent = f"seed {_listed(seeds)}; budget {_listed(budgets)} iterations per trial"
+    spent = f"seed {_listed(seeds)}" + (f"; budget {_listed(budgets)} iterations per trial" if any(budgets) else "")
     lines = [f"{counts}; {spent}."]
     wrong = wrong_prunes(run.records, run.limits)
     if wrong is not None and wrong.pruned:

@@ -17,6 +17,8 @@ from topformer.errors import ExplorerError, InputError, printable
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "sweep": "Search a space for the Pareto front of accuracy and cost; the same command continues a stopped sweep",
+        "supernet": "Train one network of shared weights for a whole search space, score designs with it, and cut them "
+        "out",
         "ablate": "Remake the paper's ablation tables, or your own: exact costs beside the printed figures, and paired "
         "trainings",
         "pretrain": "Pre-train a design on ImageNet, or on any folder with one subfolder of images per class",

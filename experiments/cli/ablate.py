@@ -16,6 +16,7 @@ from experiments.cli.arguments import add_json, add_size, size, sized
 from experiments.cli.parsing import of, place
 from experiments.cli.terminal import console, show_lines, show_table
 from experiments.evaluators import EVALUATORS
+from experiments.evaluators.definition import TOKENWORLD
 from experiments.implementations import canonical
 from experiments.training.recipes import RECIPES
 from topformer.bounds import COUNT, POSITIVE, WORKERS
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help=f"iterations of each training (default {BUDGET}, or the recipe's)",
     )
-    parser.add_argument("--data", default="tokenworld", help="folder of a data set, or tokenworld")
+    parser.add_argument("--data", default=None, help="folder of a data set, or tokenworld, where one is needed")
     parser.add_argument("--evaluator", default=None, help=f"one of {', '.join(EVALUATORS)}; {LEAN} by default")
     parser.add_argument(
         "--recipe", choices=sorted(RECIPES), default=None, help="train by this recipe of the release; needs --data"
@@ -169,12 +170,22 @@ def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
     from experiments.ablations.ablate import Asked
     from experiments.evaluators.definition import EvaluatorDefinition
 
-    kind = canonical("evaluator", args.evaluator or ("recipe" if args.recipe else LEAN), EVALUATORS)
-    budget = args.budget or (RECIPES[args.recipe].iterations if args.recipe else BUDGET)
+    kind = _kind(args)
+    usual = RECIPES[args.recipe].iterations if args.recipe else BUDGET
+    budget = args.budget or (usual if EVALUATORS[kind].trains else 0)
     seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
     settings = _settings(args.set) | _recipe_settings(args, kind)
-    evaluator = EvaluatorDefinition(kind=kind, data=args.data, budget=budget, settings=settings)
+    evaluator = EvaluatorDefinition(kind=kind, data=_data(args), budget=budget, settings=settings)
     return Asked(base=base, evaluator=evaluator, seeds=tuple(range(seeds)), workers=args.workers, detect=args.detect)
+
+
+def _kind(args: argparse.Namespace) -> str:
+    return canonical("evaluator", args.evaluator or ("recipe" if args.recipe else LEAN), EVALUATORS)
+
+
+def _data(args: argparse.Namespace) -> str:
+    """The data set that is given, or the embedded one; empty where the evaluator needs none."""
+    return args.data or (TOKENWORLD if EVALUATORS[_kind(args)].needs_data else "")
 
 
 def _recipe_settings(args: argparse.Namespace, kind: str) -> dict[str, Any]:
@@ -183,7 +194,7 @@ def _recipe_settings(args: argparse.Namespace, kind: str) -> dict[str, Any]:
         raise InputError("--recipe NAME, --evaluator recipe and --checkpoint MODEL=FILE go together")
     if not args.recipe:
         return {}
-    if args.data == "tokenworld":
+    if _data(args) == TOKENWORLD:
         raise InputError(f"--recipe {args.recipe} needs --data PATH: the embedded images are far smaller than its crop")
     files: dict[str, str] = {}
     for text in args.checkpoint:
@@ -225,7 +236,7 @@ def _dry_run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefini
 
 def _metric(args: argparse.Namespace) -> str:
     """The name of the accuracy where no record says it yet: that of the embedded data."""
-    return f"miou@tokenworld-{_size(args)[0]}" if args.data == "tokenworld" else ""
+    return f"miou@{TOKENWORLD}-{_size(args)[0]}" if _data(args) == TOKENWORLD and EVALUATORS[_kind(args)].trains else ""
 
 
 def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
@@ -247,7 +258,9 @@ def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     time = (
         "time unknown before a first run is recorded" if found.seconds is None else f"about {duration(found.seconds)}"
     )
-    trainings = f"{len(found.plan.jobs)} trainings of {asked.evaluator.budget:,} iterations on {asked.base.name}"
+    budget = asked.evaluator.budget
+    kind = f"trainings of {budget:,} iterations" if budget else "evaluations without training"
+    trainings = f"{len(found.plan.jobs)} {kind} on {asked.base.name}"
     workers = f"{asked.workers} worker" + ("s" if asked.workers > 1 else "")
     return [
         *lines,

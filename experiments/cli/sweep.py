@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.cli.arguments import add_size, size
 from experiments.cli.parsing import of, place, sentence
 from experiments.cli.terminal import console
+from experiments.evaluators import EVALUATORS
 from experiments.evaluators.definition import TOKENWORLD
 from experiments.search.definition import StudyDefinition, from_mapping
 from topformer.errors import StudyError
@@ -89,9 +90,8 @@ def read(args: argparse.Namespace) -> StudyDefinition:
         given = getattr(args, option.lstrip("-").replace("-", "_"))
         if given is not None:
             _set(values, entry, given)
-    if args.data not in (None, TOKENWORLD) and isinstance(values.get("evaluator"), dict):
-        # It says how the embedded data set is drawn, which is not asked for any more.
-        values["evaluator"].pop("tokenworld", None)
+    if isinstance(values.get("evaluator"), dict):
+        _drop(values["evaluator"], args)
     if args.size is not None:
         height, width = size(args.size)
         _set(values, ("space", "height"), height)
@@ -100,6 +100,20 @@ def read(args: argparse.Namespace) -> StudyDefinition:
         return from_mapping(values)
     except StudyError as error:
         raise StudyError(f"{args.study}: {error}") from None
+
+
+def _drop(evaluator: dict[str, Any], args: argparse.Namespace) -> None:
+    """Take out of the file's table what an option has made pointless: it says how something not asked for is made."""
+    entry = EVALUATORS.get(args.evaluator)
+    if args.evaluator not in (None, evaluator.get("kind")):
+        evaluator.pop("settings", None)
+    if args.data is None and entry is not None and not entry.needs_data:
+        evaluator.pop("data", None)
+        evaluator.pop("tokenworld", None)
+    if args.budget is None and entry is not None and not entry.trains:
+        evaluator.pop("budget", None)
+    if args.data not in (None, TOKENWORLD):
+        evaluator.pop("tokenworld", None)
 
 
 def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
@@ -131,7 +145,8 @@ def _dry_run(definition: StudyDefinition) -> int:
     study.check_feasible(screened)
     whole = screened.designs == study.space.count()
     trials = min(definition.trials, screened.within) if whole else definition.trials
-    print(f"would train {trials} of them for {definition.evaluator.budget:,} iterations each")
+    budget = definition.evaluator.budget
+    print(f"would train {trials} of them for {budget:,} iterations each" if budget else f"would evaluate {trials:,}")
     return 0
 
 

@@ -15,7 +15,8 @@ from experiments.data.tokenworld.write import write_tokenworld
 from experiments.evaluators.lean import LeanEvaluator
 from experiments.training.lean.batches import Batches, Pixels
 from experiments.training.lean.decoded import Decoded
-from experiments.training.lean.loop import Training, pixel_loss, upsampled
+from experiments.training.lean.loop import Training
+from experiments.training.lean.loss import pixel_loss, upsampled
 from experiments.training.recipes import SCRATCH, with_size
 from experiments.training.settings import Machine
 from tests.experiments_tests.evaluators.conformance import CANDIDATE, EvaluatorConformance

@@ -16,7 +16,7 @@ from analysis.plots.labels import Name, annotate
 from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
 from analysis.records.record import Metric, Record
 from analysis.reference import PublishedPoint
-from analysis.results.pareto import Front, Objective
+from analysis.results.pareto import Front, Objective, own_interval
 from topformer.errors import StudyError
 
 SIZE_INCHES, DPI = (10.0, 6.25), 160
@@ -173,7 +173,7 @@ def _draw_points(
     ax: Axes, records: Sequence[Record], x: Objective, y: Objective, *, color: str, label: str, size: float,
     zorder: float, edge: str = "white",
 ) -> None:  # fmt: skip
-    """Points, with a thin bar for each interval."""
+    """Points, with a thin bar for each interval, and a thick one across for what the points do not share."""
     if not records:
         return
     points = _points(records, x, y)
@@ -184,6 +184,8 @@ def _draw_points(
     bar["rasterized"] = is_image
     across, up = (_intervals(records, goal) for goal in (x, y))
     ax.hlines(points[:, 1], across[:, 0], across[:, 1], zorder=zorder - 0.5, **bar)
+    own = x.scale * np.array([own_interval(record.metrics[x.name]) or (np.nan, np.nan) for record in records])
+    ax.hlines(points[:, 1], own[:, 0], own[:, 1], zorder=zorder - 0.4, **{**bar, "linewidth": 3 * bar["linewidth"]})
     ax.vlines(points[:, 0], up[:, 0], up[:, 1], zorder=zorder - 0.5, **bar)
     ax.scatter(
         points[:, 0], points[:, 1], s=size, color=color, edgecolors=edge, linewidths=1.2, zorder=zorder, label=label,

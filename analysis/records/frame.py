@@ -34,7 +34,8 @@ def row(record: Record) -> dict[str, Cell]:
     """The record as one row.
 
     After the fixed columns come `axis:NAME` for each label and, for each metric, its value under its own name
-    with `:low`, `:high` (ends of the 95 % interval) and `:source` beside it.
+    with `:low`, `:high` (ends of the 95 % interval) and `:source` beside it; where its error has two parts also
+    `:shared_sd` and `:own_sd`.
     """
     fidelity = record.fidelity
     own: dict[str, Cell] = {"state": record.state.value, "evaluator": fidelity.evaluator, "data": fidelity.data}
@@ -45,6 +46,8 @@ def row(record: Record) -> dict[str, Cell]:
         cells[f"{name}:low"] = metric.low
         cells[f"{name}:high"] = metric.high
         cells[f"{name}:source"] = metric.source
+        if metric.own_sd is not None:
+            cells |= {f"{name}:shared_sd": metric.shared_sd, f"{name}:own_sd": metric.own_sd}
     return cells
 
 

@@ -68,6 +68,8 @@ def _fault(record: Record, study: str) -> str:
     for name, metric in record.metrics.items():
         if metric.low is not None and metric.high is not None and metric.low > metric.high:
             return f"the interval of {name} ends below its start: low {metric.low:g}, high {metric.high:g}"
+        if min(metric.shared_sd or 0.0, metric.own_sd or 0.0) < 0:
+            return f"a standard deviation of {name} is below 0: {metric.shared_sd} shared, {metric.own_sd} of its own"
         if metric.value < 0 and name.partition("@")[0] in _COSTS:
             return f"{name} must not be negative, got {metric.value:g}"
     return ""

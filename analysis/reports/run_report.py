@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.records.fidelity import Fidelity
@@ -230,6 +231,7 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
         lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
     if run.torn:
         lines.append("The last record is unfinished and left out.")
+    lines += [_shared_hint(goal.name, ranked) for goal in ranked.objectives]
     lines.append(_reading_hint(ranked, accuracy, has_published=has_published))
     return tuple(line for line in lines if line)
 
@@ -246,6 +248,15 @@ def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) ->
     if has_published:
         hints.append("Published points: other training schedules; searched ones are single runs, not peer reviewed.")
     return " ".join(hints)
+
+
+def _shared_hint(name: str, ranked: Front) -> str:
+    """How much of a metric's error is that of all designs, where records say it."""
+    told = [metric for record in ranked.records if (metric := record.metrics[name]).own_sd is not None]
+    if not told:
+        return ""
+    shared, own = (median(part) for part in ([m.shared_sd or 0.0 for m in told], [m.own_sd or 0.0 for m in told]))
+    return f"Error of {name} (sd): {shared:.1%} shared, moving all points together; {own:.1%} single, thick bars."
 
 
 def _listed(numbers: Iterable[int]) -> str:

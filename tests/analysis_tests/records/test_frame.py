@@ -23,6 +23,13 @@ def test_a_row_has_a_column_per_label_and_number() -> None:
     assert [cells[LATENCY + part] for part in ("", ":low", ":high", ":source")] == [4.0, 3.5, 4.7, "predicted"]
 
 
+def test_a_row_has_the_parts_of_an_error_where_there_are_any() -> None:
+    whole = Metric(value=4.0, source="predicted", low=3.5, high=4.7, shared_sd=0.05, own_sd=0.02)
+    cells = row(record(metrics={LATENCY: whole, MIOU: Metric(value=50.0, source="trained")}))
+    assert (cells[f"{LATENCY}:shared_sd"], cells[f"{LATENCY}:own_sd"]) == (0.05, 0.02)
+    assert f"{MIOU}:own_sd" not in cells
+
+
 def test_columns_come_in_a_fixed_order() -> None:
     rows = [row(record(0, labels={"depth": "2"}, metrics={})), row(record(1))]
     names = columns(rows)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from analysis.plots.clouds import Cloud, draw_clouds
 from analysis.plots.labels import Name, annotate
 from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
 from analysis.records.record import Metric, Record
@@ -42,6 +43,7 @@ class ParetoPlot:
         considered: x values of all designs that were costed.
         published: Networks of others, in the units of the two axes.
         limit: Largest x that the study allows.
+        clouds: What lower rungs said.
     """
 
     front: Front
@@ -52,6 +54,7 @@ class ParetoPlot:
     considered: tuple[float, ...] = ()
     published: tuple[PublishedPoint, ...] = ()
     limit: float | None = None
+    clouds: tuple[Cloud, ...] = ()
 
     @property
     def axes(self) -> tuple[Objective, Objective]:
@@ -104,6 +107,7 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     x, y = plot.axes
     _frame(plot, ax)
     dominated, unsure, best = _groups(plot)
+    draw_clouds(plot.clouds, ax, x, y)
     _draw_points(ax, dominated, x, y, color=MUTED, label=f"dominated ({len(dominated)})", size=26, zorder=2)
     label = f"P(on front) >= {100 * UNSURE:g} % ({len(unsure)})"
     _draw_points(ax, unsure, x, y, color=MUTED, label=label, size=34, zorder=3, edge=BLUE)
@@ -148,6 +152,7 @@ def _frame(plot: ParetoPlot, ax: Axes) -> None:
             values += [] if plot.limit is None else [goal.scale * plot.limit]
         else:
             values += [point.miou for point in _shown(plot)]
+        values += [goal.scale * point[goal is y] for cloud in plot.clouds for point in cloud.points]
         low, high = min(values), max(values)
         margin = (high - low or abs(high) or 1.0) * 0.06
         # Room below for the designs that have a cost but no accuracy.

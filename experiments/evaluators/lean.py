@@ -12,6 +12,13 @@ from experiments.training.lean.train import check_lean, forget, train
 from experiments.training.outcome import Outcome, Progress
 from experiments.training.recipes import SCRATCH, Recipe
 from experiments.training.settings import Machine
+from search_space.candidate import Candidate
+from topformer.bounds import COUNT
+from topformer.errors import StudyError
+from topformer.schema import check
+
+SCHEDULE = "schedule"
+"""Setting that makes a budget the first part of a longer training."""
 
 
 class LeanEvaluator(TrainingEvaluator):
@@ -26,6 +33,8 @@ class LeanEvaluator(TrainingEvaluator):
         folder: The data set, or its path.
         recipe: The training.
         machine: How it is computed; with its cache, several workers share the decoded pixels.
+        schedule: Iterations of a whole training of which a budget is the first part: the learning rate falls as in the
+            whole, and the checkpoint stays, so that a longer budget goes on from it. By default a budget is a whole.
 
     Raises:
         DataError: The folder is no data set, or its classes are not known.
@@ -36,9 +45,15 @@ class LeanEvaluator(TrainingEvaluator):
     settings = (*RECIPE_SETTINGS, "loss_stride", "device", "threads", "compile", "cache", "checkpoint_every")
 
     def __init__(
-        self, folder: SegmentationFolder | Path, recipe: Recipe = SCRATCH, machine: Machine | None = None
+        self,
+        folder: SegmentationFolder | Path,
+        recipe: Recipe = SCRATCH,
+        machine: Machine | None = None,
+        *,
+        schedule: int | None = None,
     ) -> None:
         machine = machine or Machine()
+        self.schedule = schedule
         check_lean(recipe)
         super().__init__(folder, recipe, machine)
         self._decoded = Decoded(self.folder, cache=machine.cache, stacked=True)
@@ -46,7 +61,25 @@ class LeanEvaluator(TrainingEvaluator):
     @classmethod
     def read(cls, folder: SegmentationFolder | Path, values: Mapping[str, Any]) -> Self:
         """The evaluator of a table in a study file, see `TrainingEvaluator.read`."""
-        return cls(folder, *read_settings(values, cls.settings, SCRATCH, Machine()))
+        rest = {name: value for name, value in values.items() if name != SCHEDULE}
+        if SCHEDULE in values:
+            check(f"evaluator.settings.{SCHEDULE}", values[SCHEDULE], COUNT, StudyError)
+        recipe, machine = read_settings(rest, (*cls.settings, SCHEDULE), SCRATCH, Machine())
+        return cls(folder, recipe, machine, schedule=values.get(SCHEDULE))
+
+    def describe(self) -> Mapping[str, Any]:
+        """Every setting that changes the number."""
+        return {**super().describe(), **({} if self.schedule is None else {SCHEDULE: self.schedule})}
+
+    def recipe_of(self, candidate: Candidate, budget: int) -> Recipe:
+        """The recipe of the whole training.
+
+        Raises:
+            StudyError: The budget is larger than the schedule.
+        """
+        if self.schedule is not None and budget > self.schedule:
+            raise StudyError(f"budget must be at most the schedule of {self.schedule} iterations, got {budget}")
+        return super().recipe_of(candidate, self.schedule or budget)
 
     def _train(self, job: TrainingJob, folder: Path, progress: Progress | None) -> Outcome:
         return train(job, folder, machine=self.machine, progress=progress, decoded=self._decoded)

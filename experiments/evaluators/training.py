@@ -123,11 +123,14 @@ class TrainingEvaluator(ABC):
         wanted = identity(self.describe(), candidate, budget=budget, seed=seed)
         if (finished := open_evaluation(folder, wanted)) is not None:
             return finished
-        outcome = self._train(self._job(candidate, self.recipe_of(candidate, budget), seed), folder, progress)
+        recipe = self.recipe_of(candidate, budget)
+        outcome = self._train(replace(self._job(candidate, recipe, seed), until=budget), folder, progress)
         accuracy = accuracy_of(outcome, self.folder, budget=budget, seed=seed)
         write_tensors(folder / WEIGHTS, outcome.weights)
         write_json(folder / RESULT, asdict(accuracy))
-        self._forget(folder)
+        if budget == recipe.iterations:
+            # Else a longer budget goes on from there.
+            self._forget(folder)
         return accuracy
 
     def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:

@@ -28,7 +28,7 @@ class TrainingJob:
         checkpoint: Weights to start from, such as a released ImageNet backbone.
         source: The design that these belong to, if not `design`; they are sliced.
         skip_classifier: Whether the classifier starts anew all the same.
-        until: Iterations after which the training stops before the end of its schedule, with a checkpoint to go on from.
+        until: Iterations after which it stops before the end of its schedule, with a checkpoint to go on from.
     """
 
     design: Design

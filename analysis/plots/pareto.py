@@ -26,6 +26,9 @@ SIZE_INCHES, DPI = (10.0, 6.25), 160
 MANY = 2000
 """Marks of one kind above which an SVG holds them as an image."""
 
+TICKS = 3000
+"""Places along an axis at which ticks are told apart: two to a pixel."""
+
 UNSURE = 0.05
 """A dominated point whose probability of being on the front reaches this is marked."""
 
@@ -271,11 +274,17 @@ def _draw_untrained(plot: ParetoPlot, ax: Axes) -> None:
     if plot.pruned:
         ticks = x.scale * np.array(plot.pruned)
         label = f"pruned before training ({len(ticks):,})"
-        shown = ticks[(ticks >= low) & (ticks <= high)]
+        shown = _apart(ticks[(ticks >= low) & (ticks <= high)], low, high)
         ax.vlines(shown, 0, 0.025, color=VERMILION, alpha=0.45, linewidth=0.8, transform=along_x, label=label)
     if plot.limit is not None:
         label = f"limit {x.scale * plot.limit:g} {x.unit}".rstrip()
         ax.axvline(x.scale * plot.limit, color=TEXT, linewidth=1.0, linestyle=(0, (5, 4)), zorder=1, label=label)
+
+
+def _apart(ticks: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """The places of ticks that a figure can show apart: of a hundred thousand most fall onto another."""
+    steps = np.unique(np.round((ticks - low) / (high - low) * TICKS))
+    return low + steps / TICKS * (high - low)
 
 
 def _annotate(plot: ParetoPlot, ax: Axes, best: Sequence[Record]) -> None:

@@ -20,6 +20,9 @@ from topformer.errors import RecordError, unknown_name
 SCHEMA = 2
 """Version of a record's JSON form that is written; version 1, which knew no fidelity, is read too."""
 
+RECORDS = "records.jsonl"
+"""Name of the file of records in a run folder."""
+
 _LOG = logging.getLogger(__name__)
 
 

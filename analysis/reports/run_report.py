@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.records.fidelity import Fidelity
-from analysis.records.record import JsonlStore, Record, State
+from analysis.records.record import RECORDS, JsonlStore, Record, State
 from analysis.records.screened import read_screened
 from analysis.records.study import read_study
 from analysis.results.confirmed import by_rung
@@ -91,7 +91,7 @@ def read_run(folder: Path) -> Run:
         StorageError: A file cannot be read.
     """
     study = _read_study(folder / "study.json")
-    store = JsonlStore(folder / "records.jsonl")
+    store = JsonlStore(folder / RECORDS)
     reading = read_study(store, study=study.get("identity"), fidelity=_fidelity(study))
     if not reading.records:
         raise RecordError(f"no record in {folder / 'records.jsonl'}: has the study run?")

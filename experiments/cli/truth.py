@@ -92,7 +92,8 @@ def _definition(args: argparse.Namespace) -> "StudyDefinition":
     from experiments.search.shipped import study
 
     definition = study(args.study)
-    return replace(definition, workers=args.workers or definition.workers)
+    workers = definition.workers if args.workers is None else replace(definition.workers, count=args.workers)
+    return replace(definition, workers=workers)
 
 
 def _place(args: argparse.Namespace, definition: "StudyDefinition") -> Path:

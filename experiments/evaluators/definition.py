@@ -59,6 +59,11 @@ class EvaluatorDefinition:
             if given and not is_needed:
                 raise StudyError(f"evaluator.{name} must be left out, as {self.kind!r} needs none, got {given!r}")
 
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether evaluations use a GPU where there is one, as every training does that is not told otherwise."""
+        return self.settings.get("device") != "cpu"
+
 
 def study_evaluator(
     definition: EvaluatorDefinition, *, height: int, width: int, data: Path, note: Callable[[str], None]

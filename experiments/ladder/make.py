@@ -138,7 +138,10 @@ def _train(
     with RunFolder(folder, description) as run:
         earlier = read_study(run.records, study=study.identity, fidelity=study.fidelity).records
         source = TruthSource(study, designs, seeds, earlier=earlier)
-        workers = study.definition.workers
-        with Interruption() as interruption, LocalEngine(workers, logs=run.path / LOGS) as engine:
+        definition = study.definition
+        where = LocalEngine(
+            definition.workers, logs=run.path / LOGS, uses_gpu=definition.evaluator.uses_gpu, note=callback.note
+        )
+        with Interruption() as interruption, where as engine:
             Loop(source, run, callback).run(engine, interruption)
         return Truth(text=source.standing.text, interrupted=interruption.requested, folder=run.path)

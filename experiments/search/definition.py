@@ -8,15 +8,16 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from experiments.engines.workers import Workers
 from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition
 from experiments.implementations import choice
 from experiments.search.samplers import SAMPLERS
 from search_space.spaces.space import ALPHA, Space, space, spaces
-from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
+from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE
 from topformer.deployment.boundary import Boundary
 from topformer.errors import StudyError
 from topformer.files import read_toml
-from topformer.kinds import Between, Choice, Entries, Kind, Names, Number, Text
+from topformer.kinds import Between, Choice, Entries, JsonSchema, Kind, Names, Number, Text
 from topformer.schema import Section, Sections, key, read, refuse
 
 ACCURACY = "accuracy"
@@ -37,6 +38,10 @@ class Storage(Kind):
             return []
         hidden = without_password(value) if isinstance(value, str) else value
         return [f"{where} must be {JOURNAL!r} or a URL such as sqlite:///study.db, got {hidden!r}"]
+
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        return {"type": "string", "pattern": f"^{JOURNAL}$(?!\\n)|://"}
 
 
 def without_password(url: str) -> str:
@@ -147,7 +152,10 @@ class StudyDefinition:
     rounds: int = field(
         default=1, metadata=key(COUNT, "Rounds in which the ladder is climbed, so that later designs profit from it.")
     )
-    workers: int = field(default=1, metadata=key(WORKERS, "Evaluations that run beside each other."))
+    workers: Workers = field(
+        default_factory=Workers,
+        metadata=key(Section(Workers, short="count"), "What runs beside each other: a number, or a table."),
+    )
     storage: str = field(
         default=JOURNAL, metadata=key(Storage(), "`journal`, or the URL of a database that Optuna can use.")
     )

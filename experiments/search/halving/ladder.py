@@ -82,8 +82,9 @@ class Ladder:
 
 def _goes_on(below: EvaluatorDefinition, above: EvaluatorDefinition) -> bool:
     """Whether one budget is the first part of the other, of a training with one schedule."""
-    same = replace(below, budget=above.budget) == above
-    return same and SCHEDULE in above.settings and below.budget < above.budget
+    if below.kind != above.kind or SCHEDULE not in above.settings:
+        return False
+    return below.budget < above.budget and replace(below, budget=above.budget) == above
 
 
 def _describe(definition: StudyDefinition, studies: Sequence[Study]) -> Mapping[str, Any]:

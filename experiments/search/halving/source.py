@@ -116,6 +116,7 @@ class LadderSource:
         if number == 0:
             self._sampler.tell(record)
         if record.state is State.PRUNED:
+            self._results.add([record])
             return
         if record.state is State.FAILED:
             # What fails with one seed is not tried with the others: another design takes its place.
@@ -130,6 +131,7 @@ class LadderSource:
         for record in records:
             number = self._rung_of[record.fidelity]
             if record.state is State.PRUNED:
+                self._results.add([record])
                 continue
             if number == 0:
                 self._begin(self._lowest(record, space.candidate(record.labels)))

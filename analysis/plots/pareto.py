@@ -94,7 +94,9 @@ def save_pareto(plot: ParetoPlot, png: Path, svg: Path) -> tuple[Path, Path]:
     """
     with style(10.5):
         figure = Figure(figsize=SIZE_INCHES, dpi=DPI, facecolor="white")
-        ax = figure.add_axes((0.07, 0.18, 0.91, 0.65))
+        # Room for the lines of the caption.
+        bottom = 0.105 + 0.025 * max(3, len(plot.caption))
+        ax = figure.add_axes((0.07, bottom, 0.91, 0.83 - bottom))
         draw_pareto(plot, ax)
         figure.text(0.07, 0.965, plot.title, fontsize=13, fontweight="bold", color=TEXT, va="center")
         figure.text(0.07, 0.02, "\n".join(plot.caption), fontsize=8.5, color="#666666", va="bottom", linespacing=1.4)

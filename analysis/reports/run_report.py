@@ -14,7 +14,7 @@ from analysis.records.screened import read_screened
 from analysis.records.study import read_study
 from analysis.results.confirmed import by_rung
 from analysis.results.pareto import Front, Objective, front
-from analysis.results.power import Noise, noise_sentence
+from analysis.results.power import Noise
 from analysis.results.pruning import wrong_prunes
 from topformer import codec
 from topformer.errors import DesignError, RecordError, StudyError
@@ -242,7 +242,9 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
     if ranked.excluded:
         lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
     if run.noise is not None:
-        lines.append(f"Vertical bars: the mean over seeds; {noise_sentence(run.noise)}.")
+        lines.append(
+            f"Points: means of the seeds; standard deviation between seeds {run.noise.sd:.2f}, {run.noise.source}."
+        )
     if run.torn:
         lines.append("The last record is unfinished and left out.")
     lines += [_shared_hint(goal.name, ranked) for goal in ranked.objectives]

@@ -242,9 +242,8 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
     if ranked.excluded:
         lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
     if run.noise is not None:
-        lines.append(
-            f"Points: means of the seeds; standard deviation between seeds {run.noise.sd:.2f}, {run.noise.source}."
-        )
+        noise = f"{run.noise.sd:.2f} ({run.noise.designs} designs, {run.noise.source.partition(':')[0]})"
+        lines.append(f"Points: means of the seeds; standard deviation between seeds: {noise}.")
     if run.torn:
         lines.append("The last record is unfinished and left out.")
     lines += [_shared_hint(goal.name, ranked) for goal in ranked.objectives]

@@ -107,8 +107,10 @@ def ladder(table: TruthTable, *, seed: int = 0) -> Ladder:
         seed: Of the bootstrap.
 
     Raises:
-        StudyError: Fewer than five designs have a truth.
+        StudyError: Fewer than five designs have a truth, or it is no training.
     """
+    if table.truth.source != TRAINED:
+        raise StudyError(f"rungs are held against full trainings, got a table whose truth is {table.truth.name}")
     truth = table.by_seed(table.truth)
     if len(truth) < LEAST:
         raise StudyError(f"a tau needs at least {LEAST} designs with a full training, got {len(truth)}")

@@ -9,8 +9,8 @@ from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric, Record, State
 from topformer.errors import StudyError
 
-ACCURACIES = ("trained", "supernet", "proxy", "surrogate", "count")
-"""Sources of the metrics that rank designs by accuracy, or in the place of one."""
+ACCURACIES = ("count", "proxy", "surrogate", "supernet", "trained")
+"""Sources of the metrics that rank designs by accuracy, or in the place of one; the most trusted is the last."""
 TRAINED = "trained"
 COSTS = ("parameters", "macs", "latency_ms")
 
@@ -105,11 +105,11 @@ class TruthTable:
     def of_records(cls, records: Iterable[Record]) -> "TruthTable":
         """The table of the complete records of one or several runs.
 
-        The truth is the training with most iterations, and among equals that of most records. Learning curves become
-        rungs of their own, at their share of the time.
+        The truth is what comes from the most trusted source with most iterations, and among equals that of most
+        records. Learning curves become rungs of their own, at their share of the time.
 
         Raises:
-            StudyError: No record is of a training.
+            StudyError: No record has an accuracy.
         """
         designs: dict[str, TableDesign] = {}
         scores: dict[Rung, dict[tuple[str, int], Score]] = defaultdict(dict)
@@ -120,13 +120,13 @@ class TruthTable:
             designs.setdefault(record.fingerprint, _design(record))
             for rung, score in _scores(record, *named):
                 scores[rung][score.fingerprint, score.seed] = score
-        full = [rung for rung in scores if rung.source == TRAINED and rung.iterations == rung.schedule]
+        full = [rung for rung in scores if rung.iterations == rung.schedule]
         if not full:
-            raise StudyError("a truth table needs records of trainings, got none that are complete")
+            raise StudyError("a truth table needs records with an accuracy, got none that are complete")
         return cls(
             designs=designs,
             scores={rung: tuple(found.values()) for rung, found in scores.items()},
-            truth=max(full, key=lambda rung: (rung.iterations, len(scores[rung]))),
+            truth=max(full, key=lambda rung: (ACCURACIES.index(rung.source), rung.iterations, len(scores[rung]))),
         )
 
 

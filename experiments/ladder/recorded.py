@@ -29,7 +29,7 @@ class RecordedEngine:
         for rung in rungs:
             for score in pool.table.scores[rung]:
                 self._values[score.fingerprint, rung.iterations, score.seed] = score.value, score.seconds
-        self._metric = pool.table.truth.metric
+        self._metric, self._source = pool.table.truth.metric, pool.table.truth.source
         self._events: list[Event] = []
 
     def __enter__(self) -> Self:
@@ -57,7 +57,7 @@ class RecordedEngine:
         accuracy = Accuracy(
             metric=self._metric,
             value=value,
-            source="trained",
+            source=self._source,
             budget=key.fidelity.budget,
             seed=key.seed,
             seconds=seconds,

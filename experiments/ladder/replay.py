@@ -108,7 +108,8 @@ def _trace(pool: Pool, records: Sequence[Record], trials: int) -> Trace:
     paid: dict[str, float] = {}
     shares, times = np.zeros(trials), np.zeros(trials)
     for record in records:
-        part = record.budget / whole
+        # Where nothing is trained, every evaluation is a whole one.
+        part = record.budget / whole if whole else 1.0
         place = places[record.fingerprint]
         fresh = part - paid.get(record.fingerprint, 0.0)
         paid[record.fingerprint] = part

@@ -6,6 +6,7 @@ import pytest
 
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric, Record
+from analysis.results.ladder import ladder
 from analysis.results.truth_table import TruthTable
 from tests.analysis_tests.examples import FIDELITY, MIOU, record
 from topformer.errors import StudyError
@@ -44,6 +45,15 @@ def test_a_shorter_training_is_no_truth() -> None:
     assert table.truth.metric == MIOU
 
 
-def test_records_without_a_training_are_no_table() -> None:
-    with pytest.raises(StudyError, match="needs records of trainings"):
-        TruthTable.of_records([scored(0, 1.0), record(1, None)])
+def test_without_a_training_the_most_trusted_source_stands_for_it_in_a_replay_but_not_in_a_ladder() -> None:
+    fidelity = Fidelity(evaluator="supernet:1", data="", size="128x128", budget=0)
+    supernet = {"miou@supernet-x": Metric(value=40.0, source="supernet")}
+    table = TruthTable.of_records([scored(0, 1.0), scored(1, 2.0), record(2, metrics=supernet, fidelity=fidelity)])
+    assert table.truth.name == "miou@supernet-x"
+    with pytest.raises(StudyError, match="whose truth is miou@supernet-x"):
+        ladder(table)
+
+
+def test_records_without_an_accuracy_are_no_table() -> None:
+    with pytest.raises(StudyError, match="needs records with an accuracy"):
+        TruthTable.of_records([record(1, None)])

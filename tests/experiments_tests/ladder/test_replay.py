@@ -1,9 +1,13 @@
 """Searches on recorded trainings."""
 
+from dataclasses import replace
+
 import pytest
 
+from experiments.ladder.pool import Pool
 from experiments.ladder.replay import HALVING, replay, replayed
-from tests.experiments_tests.ladder.pools import pool
+from tests.analysis_tests.truth_tables import TRUTH
+from tests.experiments_tests.ladder.pools import made_up, pool
 from topformer.errors import InputError, StudyError
 
 
@@ -42,3 +46,14 @@ def test_what_cannot_be_replayed_is_refused() -> None:
         replayed("random", pool(12), trials=13, seed=0)
     with pytest.raises(InputError, match="unknown sampler 'halfing'; did you mean 'halving'"):
         replay(pool(12), ["halfing"], trials=3, seeds=1)
+
+
+def test_scores_that_cost_no_iterations_are_replayed_by_their_number() -> None:
+    supernet = replace(TRUTH, source="supernet", metric="miou@supernet-x", iterations=0, schedule=0)
+    made = made_up(12)
+    table = replace(made, scores={supernet: made.scores[made.truth]}, truth=supernet)
+    trace = replayed("random", Pool.of(table), trials=12, seed=0)
+    assert trace.shares[-1] == 1
+    assert trace.shares.tolist() == sorted(trace.shares.tolist())
+    with pytest.raises(StudyError, match="needs learning curves that reach half of the schedule"):
+        replayed(HALVING, Pool.of(table), trials=6, seed=0)

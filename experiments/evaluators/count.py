@@ -57,6 +57,7 @@ class CountEvaluator:
     """
 
     kind = "count"
+    table = CountSettings
 
     def __init__(self, settings: CountSettings) -> None:
         self.settings = settings

@@ -42,7 +42,16 @@ class LeanEvaluator(TrainingEvaluator):
     """
 
     kind = "lean"
-    settings = (*RECIPE_SETTINGS, "loss_stride", "device", "threads", "compile", "cache", "checkpoint_every")
+    settings = (
+        *RECIPE_SETTINGS,
+        "loss_stride",
+        "device",
+        "threads",
+        "compile",
+        "cache",
+        "checkpoint_every",
+        "schedule",
+    )
 
     def __init__(
         self,
@@ -64,7 +73,7 @@ class LeanEvaluator(TrainingEvaluator):
         rest = {name: value for name, value in values.items() if name != SCHEDULE}
         if SCHEDULE in values:
             check(f"evaluator.settings.{SCHEDULE}", values[SCHEDULE], COUNT, StudyError)
-        recipe, machine = read_settings(rest, (*cls.settings, SCHEDULE), SCRATCH, Machine())
+        recipe, machine = read_settings(rest, cls.settings, SCRATCH, Machine())
         return cls(folder, recipe, machine, schedule=values.get(SCHEDULE))
 
     def describe(self) -> Mapping[str, Any]:

@@ -114,6 +114,8 @@ RULES = (
     Rule(r"measure .*--on local|measure (?!.*--on)", add="--runs 10 --seconds 1 --repeats 1 --warmup 1", slow=True),
     Rule(r"detect train", add="--epochs 1", slow=True),
     Rule(r"pretrain", add="--epochs 1 --batch 8 --size 64 --workers 0", slow=True),
+    Rule(r"supernet train", add="--iterations 2 --batch 2 --data data/mini"),
+    Rule(r"train --loop lean", add="--iterations 2 --batch 2", slow=True),
     Rule(r" train ", add="--iterations 2 --batch 2 --workers 0 --size 64", slow=True),
     Rule(r" (evaluate|predict|export) ", slow=True),
     Rule(r"cost .*--ledger", slow=True),

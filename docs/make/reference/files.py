@@ -53,8 +53,8 @@ OWN = {
     "schedule": (
         "an integer of at least 1",
         "",
-        "Iterations of a whole training of which `budget` is the first part: a longer budget goes on from it. By default "
-        "a budget is a whole.",
+        "Iterations of a whole training of which `budget` is the first part, from which a longer budget goes on. By "
+        "default a budget is a whole.",
     ),
 }
 """Settings of single evaluators that are no numbers of a recipe."""

@@ -19,19 +19,18 @@ def ladder_text(found: Ladder, *, width: int = 100) -> str:
 
 def ladder_notes(found: Ladder) -> list[str]:
     """What a reader of the table must know, a sentence each."""
-    lines = []
-    if found.ceiling is None:
-        lines.append(
-            f"no ceiling: {found.seeds} designs have two seeds, which is too few for the order of one to judge"
-        )
+    lines, one = [], found.ceiling
+    if one is None:
+        lines.append(f"no ceiling: {found.seeds} designs have two seeds")
     else:
-        one = found.ceiling
+        span = f"{one.tau:.2f} [{one.low:.2f}, {one.high:.2f}]"
         lines.append(
-            f"ceiling: one seed's order agrees with the other's at {one.tau:.2f} [{one.low:.2f}, {one.high:.2f}] "
-            f"({one.designs} designs)"
+            f"ceiling: one seed's order agrees with the other's at {span} ({one.designs} designs)"
+            if found.is_measured
+            else f"ceiling: {span}, expected from the noise between seeds; {found.seeds} designs have two seeds"
         )
     if found.noise is not None:
-        lines.append(f"standard deviation between seeds: {found.noise:.2f} ({found.seeds} designs with two seeds)")
+        lines.append(f"standard deviation between seeds: {found.noise:.2f}, typical of a design")
     if any(one.across_seeds is False for one in found.rungs):
         lines.append("trainings share their seed with the truth, because too few designs have two: this flatters them")
     return [*lines, f"s/design: processor seconds; what a rung takes once is spread over {OVER} designs"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.results.power import typical_noise
+from analysis.results.power import KNOWN_NOISE, typical_noise
 from analysis.results.truth_table import COSTS, TRAINED, Rung, TruthTable
 from topformer.errors import StudyError
 
@@ -20,7 +20,7 @@ LEAST = 5
 SEEDED = 10
 """Designs with two seeds from which trainings are compared across seeds."""
 _BEST = 10
-_DRAWS = 2000
+_DRAWS, _EXPECTED = 2000, 400
 OVER = 300
 """Designs over which what a rung takes once is spread."""
 
@@ -81,8 +81,10 @@ class Ladder:
         designs: With a truth.
         seeds: Designs with at least two seeds.
         truth: Name of the truth's rung.
-        noise: Typical standard deviation of the truth between seeds; None where no design has two.
-        ceiling: Agreement of one seed's order with that of the others; None where too few designs have two.
+        noise: Typical standard deviation of the truth between seeds: the table's, else what is known of the metric.
+        ceiling: Agreement of one seed's order with that of the others; where too few designs have two, what that noise
+            lets expect; None without either.
+        is_measured: Whether the ceiling is that of the table's own seeds.
         rungs: Counts first, then by cost.
     """
 
@@ -91,6 +93,7 @@ class Ladder:
     truth: str
     noise: float | None
     ceiling: Tau | None
+    is_measured: bool
     rungs: tuple[RungQuality, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -117,12 +120,14 @@ def ladder(table: TruthTable, *, seed: int = 0) -> Ladder:
     counts = [_count(name, table, seed) for name in COSTS]
     others = [rung for rung in table.scores if rung != table.truth]
     rungs = [_rung(rung, table, seed) for rung in others]
+    noise, measured = _noise(truth, table.truth.metric), _across_seeds(truth, truth, seed)
     return Ladder(
         designs=len(truth),
         seeds=len(_seeded(truth)),
         truth=table.truth.name,
-        noise=_noise(truth),
-        ceiling=_across_seeds(truth, truth, seed),
+        noise=noise,
+        ceiling=measured or (None if noise is None else _expected(truth, noise, seed)),
+        is_measured=measured is not None,
         rungs=(
             *(one for one in counts if one is not None),
             *sorted(rungs, key=lambda one: (one.source == TRAINED, one.seconds_per_design)),
@@ -165,9 +170,21 @@ def _seeded(values: Mapping[str, Mapping[int, float]]) -> list[str]:
     return [fingerprint for fingerprint, by_seed in values.items() if len(by_seed) > 1]
 
 
-def _noise(truth: Mapping[str, Mapping[int, float]]) -> float | None:
-    found = typical_noise([list(by_seed.values()) for by_seed in truth.values()], "the table")
+def _noise(truth: Mapping[str, Mapping[int, float]], metric: str) -> float | None:
+    found = typical_noise([list(by_seed.values()) for by_seed in truth.values()], "the table") or KNOWN_NOISE.get(
+        metric
+    )
     return None if found is None else found.sd
+
+
+def _expected(truth: Mapping[str, Mapping[int, float]], noise: float, seed: int) -> Tau:
+    """How two trainings of designs as far apart as these would agree, if every design had this noise."""
+    random, values = np.random.default_rng(seed), np.array(list(_means(truth).values()))
+    ones = np.ones((1, len(values)))
+    drawn = values + random.normal(0, noise, (_EXPECTED, 2, len(values)))
+    taus = np.array([_taus(first, second, ones)[0] for first, second in drawn])
+    low, high = np.quantile(taus, [0.025, 0.975])
+    return Tau(designs=len(values), tau=float(taus.mean()), low=float(low), high=float(high))
 
 
 def _across_seeds(

@@ -7,7 +7,8 @@ from typing import Any, Self
 from analysis.records.fidelity import digest
 from analysis.records.record import Key
 from experiments.evaluators.base import EvaluatorMaker
-from experiments.search.definition import EvaluatorDefinition, RungDefinition, StudyDefinition
+from experiments.evaluators.definition import EvaluatorDefinition
+from experiments.search.definition import RungDefinition, StudyDefinition
 from experiments.search.study import Study
 from search_space.candidate import Candidate
 

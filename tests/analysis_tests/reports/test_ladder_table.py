@@ -9,9 +9,9 @@ def test_every_rung_is_a_row_and_what_is_not_known_is_empty() -> None:
     made = table(numbered(8), lambda one, _: one.costs["parameters"], others={HALF: lambda one, _: 1.0})
     found = ladder(made)
     rows = {row[0]: row for row in ladder_table(found).rows}
-    assert rows["parameters"] == ("parameters", "8", "1.00 [1.00, 1.00]", "", "", "", "0")
-    # Eight designs with two seeds are too few for a ceiling.
-    assert ladder_notes(found)[0].startswith("no ceiling: 8 designs have two seeds")
+    assert rows["parameters"] == ("parameters", "8", "1.00 [1.00, 1.00]", "100%", "", "", "0")
+    # Eight designs with two seeds are too few for a measured ceiling.
+    assert ladder_notes(found)[0].endswith("expected from the noise between seeds; 8 designs have two seeds")
     assert any("share their seed with the truth" in line for line in ladder_notes(found))
 
 

@@ -61,6 +61,7 @@ def test_counts_stand_first_and_cost_nothing() -> None:
 def test_the_ceiling_is_the_order_of_one_seed_against_the_other() -> None:
     clean = ladder(table(numbered(20), number))
     assert clean.ceiling is not None
+    assert clean.is_measured
     assert (clean.ceiling.tau, clean.noise) == (1, 0)
     spread = noise(10)
     noisy = ladder(table(numbered(20), lambda one, seed: number(one) + spread(one, seed)))
@@ -82,7 +83,10 @@ def test_a_training_is_held_against_other_seeds_than_its_own() -> None:
     assert rung(found, HALF.name).across_seeds
     assert rung(found, HALF.name).tau == pytest.approx(found.ceiling.tau)
     single = ladder(table(numbered(20), final, others={HALF: final}, seeds=1))
-    assert (single.ceiling, single.noise) == (None, None)
+    # From what is known of the metric: 0.94 between seeds blurs steps of 1 and noise of 10 a little.
+    assert (single.noise, single.is_measured) == (0.94, False)
+    assert single.ceiling is not None
+    assert 0.8 < single.ceiling.tau < 1
     assert rung(single, HALF.name).across_seeds is False
     assert rung(single, HALF.name).tau == 1
 

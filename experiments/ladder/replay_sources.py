@@ -29,7 +29,8 @@ class _Replay:
         """Nobody looks."""
         return Standing(spent=0, total=0, text="")
 
-    def _trial(self, place: int, rung: Rung) -> Trial:
+    def _trial(self, place: int, rung: Rung, seed: int | None = None) -> Trial:
+        """Of a recorded seed, one drawn at random if none is given."""
         labels = self._pool.labels(place)
         return Trial(
             study="replay",
@@ -37,7 +38,7 @@ class _Replay:
             candidate=self._pool.space.candidate(labels),
             evaluator=_nobody,
             fidelity=fidelity(rung),
-            seed=self._random.choice(sorted(self._pool.values[place])),
+            seed=self._random.choice(sorted(self._pool.values[place])) if seed is None else seed,
             origin="replay",
             labels=labels,
             metrics={self._pool.cost: Metric(value=float(self._pool.costs[place]), source="predicted")},
@@ -99,8 +100,10 @@ class HalvingReplay(_Replay):
         if move is None:
             return None
         place = next(self._order) if move.design is None else self._places[move.design]
-        trial = self._trial(place, self._early if move.rung == 0 else self._pool.table.truth)
+        rung = self._early if move.rung == 0 else self._pool.table.truth
+        trial = self._trial(place, rung, self._seeds.get(self._pool.fingerprints[place]))
         name = trial.candidate.fingerprint
+        self._seeds[name] = trial.seed
         strata = tuple(trial.labels.get(axis) for axis in STRATA)
         self._climb.begin(move.rung, name, (strata, strata) if move.rung == 0 else ())
         return trial

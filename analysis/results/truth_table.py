@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analysis.records.fidelity import Fidelity
@@ -100,6 +100,18 @@ class TruthTable:
         for score in self.scores[rung]:
             found[score.fingerprint][score.seed] = score.value
         return dict(found)
+
+    def judged(self) -> "TruthTable":
+        """The table with only the designs that have a truth."""
+        kept = self.by_seed(self.truth).keys()
+        return replace(
+            self,
+            designs={name: design for name, design in self.designs.items() if name in kept},
+            scores={
+                rung: tuple(score for score in found if score.fingerprint in kept)
+                for rung, found in self.scores.items()
+            },
+        )
 
     @classmethod
     def of_records(cls, records: Iterable[Record]) -> "TruthTable":

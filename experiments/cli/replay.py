@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from analysis.reports.text_table import TextTable
     from experiments.ladder.replay import SamplerReplay
 
-EXAMPLE = "topformer replay --samplers tpe,nsga2,random,halving --trials 20 --seeds 20"
+EXAMPLE = "topformer replay --samplers tpe,nsga2,random,halving --seeds 20"
 DEFAULT = "random,tpe,nsga2,nsga3,ehvi,halving"
 """All but the Gaussian process of Optuna, which takes as long as all others together many times over."""
+MOST = 20
+"""Trials, where half of the recorded designs are no fewer: a search that may try all of them ends where all others do."""
 _SHOWN = 4
 """Columns of shares in the table."""
 
@@ -30,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--samplers", default=DEFAULT, metavar="NAMES", help=f"of {', '.join(SAMPLERS)}, halving; with commas between"
     )
-    parser.add_argument("--trials", type=of(COUNT), default=20, help="full trainings that each search may spend")
+    parser.add_argument(
+        "--trials", type=of(COUNT), default=None, help=f"full trainings that each may spend; {MOST} or half by default"
+    )
     parser.add_argument("--seeds", type=of(COUNT), default=20, help="replays of each sampler")
     parser.add_argument("--plot", type=place, default=None, metavar="FILE", help="draw the curves into a PNG or SVG")
     add_json(parser)
@@ -44,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
     pool = Pool.of(truth_table(args.table))
     names = [name.strip() for name in args.samplers.split(",") if name.strip()]
-    found = replay(pool, names, trials=args.trials, seeds=args.seeds)
+    trials = args.trials or min(MOST, (len(pool) + 1) // 2)
+    found = replay(pool, names, trials=trials, seeds=args.seeds)
     if args.json:
         samplers = [asdict(one) for one in found]
         print(

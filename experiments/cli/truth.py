@@ -82,7 +82,7 @@ def _freeze(args: argparse.Namespace) -> int:
     from analysis.reports.truth_folder import write_truth
     from analysis.results.truth_files import protocol_of, truth_table
 
-    table = truth_table(*args.runs)
+    table = truth_table(*args.runs).judged()
     for path in write_truth(table, args.out, protocol_of(Path(args.runs[0]))):
         print(path)
     return 0

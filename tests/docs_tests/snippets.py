@@ -122,6 +122,7 @@ RULES = (
     Rule(
         r"sweep ", add="--trials 1 --budget 1 --consider 20 --size 64 --workers 1 --data data/mini --max-latency-ms 999"
     ),
+    Rule(r"replay", add="--seeds 2"),
     Rule(r"ablate all --from", slow=True),
     Rule(r"ablate (?!list|.*--(dry-run|from))", add="--dry-run"),
     Rule(r"measure-next", add="--consider 300 --budget 2"),

@@ -37,6 +37,15 @@ def test_the_truth_is_the_longest_training_and_curves_are_rungs() -> None:
     assert table.designs[record(0).fingerprint].costs == {"latency_ms": 4.0}
 
 
+def test_a_judged_table_has_only_designs_with_a_truth() -> None:
+    table = TruthTable.of_records([trained(0, 50, 0), scored(0, 1.0), scored(1, 2.0)]).judged()
+    assert list(table.designs) == [record(0).fingerprint]
+    assert {rung.name: len(found) for rung, found in table.scores.items()} == {
+        "trained 1200": 1,
+        "zico@tokenworld-128": 1,
+    }
+
+
 def test_a_shorter_training_is_no_truth() -> None:
     short = Fidelity(evaluator=FIDELITY.evaluator, data=FIDELITY.data, size=FIDELITY.size, budget=300)
     table = TruthTable.of_records([record(0, 50), record(0, 30, fidelity=short), record(1, 31, fidelity=short)])

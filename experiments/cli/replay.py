@@ -21,7 +21,7 @@ EXAMPLE = "topformer replay --samplers tpe,nsga2,random,halving --seeds 20"
 DEFAULT = "random,tpe,nsga2,nsga3,ehvi,halving"
 """All but the Gaussian process of Optuna, which takes as long as all others together many times over."""
 MOST = 20
-"""Trials, where half of the recorded designs are no fewer: a search that may try all of them ends where all others do."""
+"""Trials, or half of the recorded designs: searches that may try them all end where all others do."""
 _SHOWN = 4
 """Columns of shares in the table."""
 

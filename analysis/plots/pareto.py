@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from analysis.plots.clouds import Cloud, draw_clouds
 from analysis.plots.labels import Name, annotate
 from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
 from analysis.records.record import Metric, Record
@@ -45,6 +46,7 @@ class ParetoPlot:
         considered: x values of all designs that were costed.
         published: Networks of others, in the units of the two axes.
         limit: Largest x that the study allows.
+        clouds: What lower rungs said.
     """
 
     front: Front
@@ -55,6 +57,7 @@ class ParetoPlot:
     considered: tuple[float, ...] = ()
     published: tuple[PublishedPoint, ...] = ()
     limit: float | None = None
+    clouds: tuple[Cloud, ...] = ()
 
     @property
     def axes(self) -> tuple[Objective, Objective]:
@@ -91,7 +94,9 @@ def save_pareto(plot: ParetoPlot, png: Path, svg: Path) -> tuple[Path, Path]:
     """
     with style(10.5):
         figure = Figure(figsize=SIZE_INCHES, dpi=DPI, facecolor="white")
-        ax = figure.add_axes((0.07, 0.18, 0.91, 0.65))
+        # Room for the lines of the caption.
+        bottom = 0.105 + 0.025 * max(3, len(plot.caption))
+        ax = figure.add_axes((0.07, bottom, 0.91, 0.83 - bottom))
         draw_pareto(plot, ax)
         figure.text(0.07, 0.965, plot.title, fontsize=13, fontweight="bold", color=TEXT, va="center")
         figure.text(0.07, 0.02, "\n".join(plot.caption), fontsize=8.5, color="#666666", va="bottom", linespacing=1.4)
@@ -107,6 +112,7 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     x, y = plot.axes
     _frame(plot, ax)
     dominated, unsure, best = _groups(plot)
+    draw_clouds(plot.clouds, ax, x, y)
     _draw_points(ax, dominated, x, y, color=MUTED, label=f"dominated ({len(dominated)})", size=26, zorder=2)
     label = f"P(on front) >= {100 * UNSURE:g} % ({len(unsure)})"
     _draw_points(ax, unsure, x, y, color=MUTED, label=label, size=34, zorder=3, edge=BLUE)
@@ -151,6 +157,7 @@ def _frame(plot: ParetoPlot, ax: Axes) -> None:
             values += [] if plot.limit is None else [goal.scale * plot.limit]
         else:
             values += [point.miou for point in _shown(plot)]
+        values += [goal.scale * point[goal is y] for cloud in plot.clouds for point in cloud.points]
         low, high = min(values), max(values)
         margin = (high - low or abs(high) or 1.0) * 0.06
         # Room below for the designs that have a cost but no accuracy.

@@ -12,7 +12,9 @@ from analysis.records.fidelity import Fidelity
 from analysis.records.record import RECORDS, JsonlStore, Record, State
 from analysis.records.screened import read_screened
 from analysis.records.study import read_study
+from analysis.results.confirmed import by_rung
 from analysis.results.pareto import Front, Objective, front
+from analysis.results.power import Noise
 from analysis.results.pruning import wrong_prunes
 from topformer import codec
 from topformer.errors import DesignError, RecordError, StudyError
@@ -62,6 +64,8 @@ class Run:
         records: Oldest first.
         torn: Whether a killed process left an unfinished last line in the records.
         screened: Cost to its value for every design that was costed before the first trial; empty if none was.
+        lower: Complete records of the lower rungs of a ladder; `records` then hold the last one, its seeds together.
+        noise: Between the seeds of a ladder's last rung, where it is known.
     """
 
     folder: Path
@@ -74,6 +78,8 @@ class Run:
     records: tuple[Record, ...]
     torn: bool
     screened: Mapping[str, tuple[float, ...]]
+    lower: tuple[Record, ...] = ()
+    noise: Noise | None = None
 
 
 def read_run(folder: Path) -> Run:
@@ -90,17 +96,21 @@ def read_run(folder: Path) -> Run:
     if not reading.records:
         raise RecordError(f"no record in {folder / 'records.jsonl'}: has the study run?")
     space, limits = study.get("space") or {}, study.get("limits") or {}
+    objectives = tuple(_objective(folder, goal) for goal in study["objectives"])
+    found = by_rung(reading.records, _fidelity(study) if "rungs" in study else None, objectives)
     return Run(
         folder=folder,
         name=str(study["name"]),
         space=" around ".join(str(space[key]) for key in ("name", "base") if key in space),
-        objectives=tuple(_objective(folder, goal) for goal in study["objectives"]),
+        objectives=objectives,
         limits={name: limit for name, limit in limits.items() if isinstance(limit, (int, float))},
         seed=study.get("seed"),
         budget=study.get("budget"),
-        records=reading.records,
+        records=found.records,
         torn=bool(reading.torn),
         screened=screened.costs if (screened := read_screened(folder)) is not None else {},
+        lower=found.lower,
+        noise=found.noise,
     )
 
 
@@ -172,6 +182,7 @@ def run_front(run: Run) -> Front:
 
 def pareto_plot(run: Run) -> "ParetoPlot":
     """What the Pareto plot of a run shows; errors as in `run_front`, and StudyError below two objectives."""
+    from analysis.plots.clouds import clouds
     from analysis.plots.pareto import ParetoPlot, plot_axes
     from analysis.reference import published_points
 
@@ -189,6 +200,7 @@ def pareto_plot(run: Run) -> "ParetoPlot":
         considered=run.screened.get(x.name, run.screened.get(family, ())),
         published=published,
         limit=run.limits.get(x.name, run.limits.get(family)),
+        clouds=clouds(run.lower, x, y),
     )
 
 
@@ -229,6 +241,9 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
         lines.append(f"{str(wrong).capitalize()}.")
     if ranked.excluded:
         lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
+    if run.noise is not None:
+        noise = f"{run.noise.sd:.2f} ({run.noise.designs} designs, {run.noise.source.partition(':')[0]})"
+        lines.append(f"Points: means of the seeds; standard deviation between seeds: {noise}.")
     if run.torn:
         lines.append("The last record is unfinished and left out.")
     lines += [_shared_hint(goal.name, ranked) for goal in ranked.objectives]

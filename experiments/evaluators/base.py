@@ -25,6 +25,8 @@ class Accuracy:
         budget: Iterations that were spent.
         seed: Seed of initialisation and data order.
         seconds: Wall-clock time.
+        cpu_seconds: Processor time of the process that evaluated, where it is known.
+        curve: Values seen on the way, by iterations done.
         best: The best value seen during training; `value` is the last.
         per_class: IoU per class, in percent.
         groups: Mean IoU per group of classes, in percent.
@@ -41,6 +43,8 @@ class Accuracy:
     best: float | None = None
     per_class: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, float] = field(default_factory=dict)
+    cpu_seconds: float | None = None
+    curve: Mapping[str, float] = field(default_factory=dict)
     remarks: Mapping[str, Any] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, Metric]:
@@ -56,6 +60,8 @@ class Accuracy:
             "per_class": dict(self.per_class),
             "groups": dict(self.groups),
             "evaluation_seconds": self.seconds,
+            **({} if self.cpu_seconds is None else {"cpu_seconds": round(self.cpu_seconds, 1)}),
+            **({"curve": dict(self.curve)} if self.curve else {}),
             **self.remarks,
         }
 

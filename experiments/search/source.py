@@ -159,6 +159,10 @@ class SamplerSource:
             self._searcher.tell(proposal, observation)
         self._replica.add([observation])
 
+    def revise(self, values: Mapping[int, tuple[float, ...]]) -> None:
+        """Let the sampler learn other numbers of complete trials, by their number; the storage keeps what it has."""
+        self._searcher.revise(values)
+
     def _take_requests(self) -> None:
         """Enqueue what others enqueued in the storage; looked at every few seconds."""
         if time.monotonic() < self._look_at:

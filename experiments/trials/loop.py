@@ -1,13 +1,15 @@
 """The loop that every trial goes through: take it from its source, evaluate it, record it, tell the source."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from analysis.records.record import Key, Record, State
 from experiments.engines.engine import Done, Engine, Event, Failed, Fatal, Interruption, Iterations, Task
 from experiments.evaluators.base import Accuracy
 from experiments.trials.callback import TrialCallback
-from experiments.trials.run_folder import RunFolder
 from experiments.trials.trial import Trial, TrialSource
 from topformer.errors import EvaluationError
 
@@ -25,10 +27,22 @@ class RunningTrial:
     started: float
 
 
+class Keeper(Protocol):
+    """Where a run is kept; `experiments.trials.run_folder.RunFolder` is on disk."""
+
+    def begin(self, trial: Trial) -> Path:
+        """An evaluation begins; gives the folder of its checkpoints."""
+        ...
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Keep records, which are safe when this returns."""
+        ...
+
+
 class Loop:
     """One run: trials of one source, recorded in one folder."""
 
-    def __init__(self, source: TrialSource, folder: RunFolder, callback: TrialCallback) -> None:
+    def __init__(self, source: TrialSource, folder: Keeper, callback: TrialCallback) -> None:
         """Connect them; nothing happens before `run`."""
         self._source, self._folder, self._callback = source, folder, callback
         self._running: dict[Key, RunningTrial] = {}

@@ -8,8 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from analysis.records.record import RECORDS, JsonlStore, Record
+from analysis.records.record import RECORDS, JsonlStore, Key, Record
 from experiments.files import claim, held, make_folder
+from experiments.training.claim import CHECKPOINT
 from experiments.trials.trial import EnqueuedTrial, Trial
 from topformer.bounds import NATURAL
 from topformer.errors import StorageError
@@ -108,8 +109,14 @@ class RunFolder:
             # Begun by version 0.1, where a run folder knew one fidelity and one seed.
             folder = old
         make_folder(folder)
+        if trial.continues is not None:
+            _move(self.path / TRIALS / trial.continues.folder / CHECKPOINT, folder / CHECKPOINT)
         write_json(folder / _TRIAL, {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin})
         return folder
+
+    def has_begun(self, key: Key) -> bool:
+        """Whether that evaluation was ever begun."""
+        return (self.path / TRIALS / key.folder / _TRIAL).exists()
 
     def begun(self) -> list[EnqueuedTrial]:
         """Every evaluation that was ever begun, in the order of their numbers.
@@ -120,6 +127,15 @@ class RunFolder:
         notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")]
         trials = [EnqueuedTrial(number=note.trial, labels=note.labels, origin=note.origin) for note in notes]
         return sorted(trials, key=lambda trial: trial.number or 0)
+
+
+def _move(checkpoint: Path, place: Path) -> None:
+    """A checkpoint that is gone was taken before; without one, the evaluation begins anew."""
+    if checkpoint.exists() and not place.exists():
+        try:
+            checkpoint.replace(place)
+        except OSError as error:
+            raise StorageError(f"cannot move {checkpoint} to {place}: {error.strerror or error}") from error
 
 
 def _read(path: Path) -> _Note:

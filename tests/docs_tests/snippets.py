@@ -109,6 +109,7 @@ RULES = (
     Rule(r"emulate (setup|(?!--fit))", why_not="downloads 365 MB, or needs what was downloaded"),
     Rule(r"measure .*--on (ssh|adb)", add="--dry-run"),
     Rule(r"detect train --data data/coco", why_not="needs COCO"),
+    Rule(r"^topformer (truth|ladder [a-z])", why_not="trains for hours, or needs such runs: experiments_tests/ladder"),
     # What takes long.
     Rule(r"measure .*--on local|measure (?!.*--on)", add="--runs 10 --seconds 1 --repeats 1 --warmup 1", slow=True),
     Rule(r"detect train", add="--epochs 1", slow=True),
@@ -121,6 +122,7 @@ RULES = (
     Rule(
         r"sweep ", add="--trials 1 --budget 1 --consider 20 --size 64 --workers 1 --data data/mini --max-latency-ms 999"
     ),
+    Rule(r"replay", add="--seeds 2"),
     Rule(r"ablate all --from", slow=True),
     Rule(r"ablate (?!list|.*--(dry-run|from))", add="--dry-run"),
     Rule(r"measure-next", add="--consider 300 --budget 2"),

@@ -56,6 +56,12 @@ OF_ONE = {
         "Folder of a supernet, or file of weights, that trainings start from; from nothing without it.",
     ),
     "start_design": ("a design", "", "For a file, the preset or JSON file of the design that it belongs to."),
+    "schedule": (
+        "an integer of at least 1",
+        "",
+        "Iterations of a whole training of which `budget` is the first part, from which a longer budget goes on. By "
+        "default a budget is a whole.",
+    ),
 }
 """Settings of one evaluator that are no numbers of a recipe."""
 

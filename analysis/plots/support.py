@@ -37,7 +37,14 @@ def draw_support(
         ours = points[near]
         best = ours[non_dominated(ours * [goal.sign for goal in axes])]
         best = best[np.argsort(best[:, 0], kind="stable")]
-        where = "post" if axes[0].direction == "min" else "pre"
         label = f"at most one factor away ({len(ours)})"
-        ax.step(best[:, 0], best[:, 1], where=where, color=GREEN, linewidth=1.4, linestyle=(0, (4, 2)), zorder=5.2)
+        ax.step(
+            best[:, 0],
+            best[:, 1],
+            where="post" if axes[0].direction == "min" else "pre",
+            color=GREEN,
+            linewidth=1.4,
+            linestyle=(0, (4, 2)),
+            zorder=5.2,
+        )
         ax.scatter(ours[:, 0], ours[:, 1], s=30, color=GREEN, edgecolors="white", zorder=5.3, label=label)

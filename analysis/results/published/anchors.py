@@ -52,7 +52,7 @@ class Anchor:
     """One published accuracy.
 
     Attributes:
-        model: Which network, for those that leave one out: `tiny`, `tiny @448`, `small` or `base`.
+        model: Which network, for those that leave one out: `tiny`, `small` or `base`.
         design: The network; of the searched ones the released network of that size stands for it.
         dataset: One of `SETTINGS`.
         side: Of the images, in pixels.
@@ -157,7 +157,7 @@ def _other_sets() -> Iterator[Anchor]:
                 model = LETTERS[str(row["encoder"])[-1]]
                 yield Anchor(
                     model=model, design=PRESETS[model], dataset=dataset, side=side, batch=16, source=PAPER,
-                    miou=miou, where=table.replace("_", " "),
+                    miou=miou, where=f"Table {int(table[6:8])}",
                 )  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def _of_rows(
         model, side = LETTERS[name(row)[-1]], int(_known(row, "input"))
         batch = row.get("batch")
         yield Anchor(
-            model=model if side == 512 else f"{model} @{side}",
+            model=model,
             design=PRESETS[model],
             dataset="ade20k",
             side=side,

@@ -109,7 +109,7 @@ class PublishedModel:
         rows += [_contrast(one) for one in words]
         observed = np.array([one.miou for one in points] + [one.miou for one in words])
         noise = np.array([RUN_SD] * len(points) + [one.sd for one in words])
-        weighted = np.array(rows) / noise[:, None]
+        weighted = np.array(rows).reshape(-1, len(prior_mean)) / noise[:, None]
         precision = np.diag(prior_sd**-2.0) + weighted.T @ weighted
         covariance = np.linalg.inv(precision)
         mean = covariance @ (prior_mean / prior_sd**2 + weighted.T @ (observed / noise))

@@ -17,7 +17,7 @@ import torch
 
 from experiments.data.tokenworld.write import write_tokenworld
 from experiments.evaluators.proxy import ProxyEvaluator, ProxySettings
-from experiments.training.lean.loop import pixel_loss
+from experiments.training.lean.loss import pixel_loss
 from experiments.training.proxies import PROXIES
 from search_space.candidate import Candidate
 from search_space.spaces.space import space

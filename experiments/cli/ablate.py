@@ -6,21 +6,21 @@ size; the accuracy is measured on --base with the same edits. The same command c
 
 import argparse
 import json
-import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_json, add_size, size, sized
+from analysis.records.named_design import named_design
+from experiments.cli.arguments import add_engine, add_json, add_size, engine, size, sized
 from experiments.cli.parsing import of, place
 from experiments.cli.terminal import console, show_lines, show_table
+from experiments.cli.workers import add_workers, workers
 from experiments.evaluators import EVALUATORS
 from experiments.evaluators.definition import TOKENWORLD
 from experiments.implementations import canonical
 from experiments.training.recipes import RECIPES
-from topformer.bounds import COUNT, POSITIVE, WORKERS
-from topformer.design_file import read_design
+from topformer.bounds import COUNT, POSITIVE
 from topformer.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--base", default="nano", help=f"what the edits are applied to for the accuracy; {PAPER}: each table's own"
     )
     add_size(parser, None)
-    parser.add_argument("--workers", type=of(WORKERS), default=_cores(), help="trainings that run beside each other")
+    add_workers(parser)
+    add_engine(parser)
     parser.add_argument("--out", type=place, default=Path("runs/ablations"), help="run folder, shared by all tables")
     parser.add_argument("--dry-run", action="store_true", help="show what would run and what it could show")
     parser.add_argument(
@@ -90,10 +91,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--leave-one-out", default=None, metavar="DESIGN", help="with --space: this design, each choice put back"
     )
     add_json(parser)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run(args: argparse.Namespace) -> int:
@@ -144,7 +141,7 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
 
     height, width = _size(args)
     if args.space:
-        chosen = space(args.space, base=read_design(args.base), height=height, width=width)
+        chosen = space(args.space, base=named_design(args.base), height=height, width=width)
         if args.one_factor:
             return Base(name=args.base, candidate=chosen.base), [one_factor(chosen, args.base)]
         design = sized(args.leave_one_out, (height, width)).canonical()
@@ -176,7 +173,9 @@ def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
     seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
     settings = _settings(args.set) | _recipe_settings(args, kind)
     evaluator = EvaluatorDefinition(kind=kind, data=_data(args), budget=budget, settings=settings)
-    return Asked(base=base, evaluator=evaluator, seeds=tuple(range(seeds)), workers=args.workers, detect=args.detect)
+    return Asked(
+        base=base, evaluator=evaluator, seeds=tuple(range(seeds)), workers=workers(args, evaluator), detect=args.detect
+    )
 
 
 def _kind(args: argparse.Namespace) -> str:
@@ -261,11 +260,12 @@ def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     budget = asked.evaluator.budget
     kind = f"trainings of {budget:,} iterations" if budget else "evaluations without training"
     trainings = f"{len(found.plan.jobs)} {kind} on {asked.base.name}"
-    workers = f"{asked.workers} worker" + ("s" if asked.workers > 1 else "")
+    count = asked.workers.count
+    beside = f"{count} worker" + ("s" if count > 1 else "")
     return [
         *lines,
         noise_sentence(found.noise),
-        f"in all: {trainings}, {found.plan.reused} reused; {time} with {workers}",
+        f"in all: {trainings}, {found.plan.reused} reused; {time} with {beside}",
     ]
 
 
@@ -277,7 +277,7 @@ def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition
     told = console(stderr=args.json)
     show_lines(told, _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))))
     with TrialProgress(told) as progress:
-        summary = run_ablations(tables, asked, args.out, callback=progress)
+        summary = run_ablations(tables, asked, args.out, callback=progress, engine=engine(args))
     _show(args, summary.tables, summary.files)
     if summary.interrupted:
         show_lines(told, ["interrupted; the same command continues"])

@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_size, size
+from experiments.cli.arguments import add_engine, add_size, engine, size
 from experiments.cli.parsing import of, place, sentence
 from experiments.cli.terminal import console
 from experiments.evaluators import EVALUATORS
 from experiments.evaluators.definition import TOKENWORLD
 from experiments.search.definition import StudyDefinition, from_mapping
 from topformer.errors import StudyError
-from topformer.schema import declared
+from topformer.schema import Section, declared
 
 if TYPE_CHECKING:
     from experiments.search.sweep import SweepSummary
@@ -41,7 +41,9 @@ OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "--trials": ("trials",),
         "--consider": ("consider",),
         "--seed": ("seed",),
-        "--workers": ("workers",),
+        "--workers": ("workers", "count"),
+        "--cpus": ("workers", "cpus"),
+        "--gpus": ("workers", "gpus"),
         "--storage": ("storage",),
     }
 )
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option, entry in OPTIONS.items():
         kind, meaning = declared(StudyDefinition, entry)
         parser.add_argument(option, type=of(kind), default=None, help=sentence(meaning, kind))
+    add_engine(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from experiments.trials.progress import TrialProgress
 
     with TrialProgress(console()) as progress:
-        summary = run_sweep(definition, folder, callback=progress, retry_failed=args.retry_failed)
+        summary = run_sweep(definition, folder, callback=progress, retry_failed=args.retry_failed, engine=engine(args))
     print("\n".join(_lines(summary)))
     return summary.exit_status
 
@@ -119,7 +122,10 @@ def _drop(evaluator: dict[str, Any], args: argparse.Namespace) -> None:
 def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
     *tables, key = path
     for name in tables:
-        values = values.setdefault(name, {})
+        kind, _ = declared(StudyDefinition, (name,))
+        assert isinstance(kind, Section)
+        values[name] = kind.table(values.get(name, {}))
+        values = values[name]
         if not isinstance(values, dict):
             # The reader says what is wrong with the file.
             return

@@ -44,6 +44,11 @@ EVALUATORS: Mapping[str, EvaluatorEntry] = MappingProxyType(
             "zero-cost proxies of networks that nobody trained, from a few batches",
             trains=False,
         ),
+        "supernet": EvaluatorEntry(
+            "experiments.evaluators.supernet:SupernetEvaluator",
+            "parts of one set of shared weights, which `topformer supernet train` makes for a whole space",
+            trains=False,
+        ),
         "lean": EvaluatorEntry(
             "experiments.evaluators.lean:LeanEvaluator",
             "short trainings in plain torch, the whole data set in memory",

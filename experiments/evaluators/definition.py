@@ -59,6 +59,11 @@ class EvaluatorDefinition:
             if given and not is_needed:
                 raise StudyError(f"evaluator.{name} must be left out, as {self.kind!r} needs none, got {given!r}")
 
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether evaluations use a GPU where there is one, as every training does that is not told otherwise."""
+        return self.settings.get("device") != "cpu"
+
 
 def study_evaluator(
     definition: EvaluatorDefinition, *, height: int, width: int, data: Path, note: Callable[[str], None]
@@ -77,11 +82,18 @@ def study_evaluator(
         DataError: The folder holds another data set.
         StorageError: The disk does not take the images.
     """
-    folder = Path(definition.data) if definition.data else None
-    if definition.data == TOKENWORLD:
-        folder = _write_tokenworld(definition.tokenworld, height, width, data, note)
+    folder = study_data(definition, height=height, width=width, data=data, note=note)
     # Plain values, because a worker gets them by pickle.
     return partial(evaluator, definition.kind, folder, dict(definition.settings))
+
+
+def study_data(
+    definition: EvaluatorDefinition, *, height: int, width: int, data: Path, note: Callable[[str], None]
+) -> Path | None:
+    """The data set, where there is one; arguments and errors as in `study_evaluator`."""
+    if definition.data == TOKENWORLD:
+        return _write_tokenworld(definition.tokenworld, height, width, data, note)
+    return Path(definition.data) if definition.data else None
 
 
 def checked_evaluator(

@@ -75,7 +75,7 @@ def judged(definition: StudyDefinition, space: Space, screen: Screen, evaluator:
     columns = {
         ACCURACY: -accuracies,
         LATENCY: listed.latency.milliseconds[within],
-        "macs": listed.total_macs[within],
+        "macs": listed.macs[within],
         "parameters": listed.parameters[within],
     }
     points = np.stack([columns[name].astype(float) for name in definition.objectives], axis=1)
@@ -92,7 +92,7 @@ def judged(definition: StudyDefinition, space: Space, screen: Screen, evaluator:
 def _within(listed: Enumeration, limits: Limits) -> NDArray[np.bool_]:
     within = np.ones(len(listed), dtype=bool)
     if limits.macs is not None:
-        within &= listed.total_macs <= limits.macs
+        within &= listed.macs <= limits.macs
     if limits.parameters is not None:
         within &= listed.parameters <= limits.parameters
     if limits.latency_ms is not None:

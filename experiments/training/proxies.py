@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from experiments.training.lean.loop import pixel_loss
+from experiments.training.lean.loss import pixel_loss
 from topformer.design import Design
 from topformer.errors import EvaluationError
 from topformer.network import TopFormer

@@ -56,6 +56,7 @@ class PublishedEvaluator:
     """
 
     kind = "published"
+    definition = PublishedSettings
 
     def __init__(self, settings: PublishedSettings) -> None:
         self.settings = settings

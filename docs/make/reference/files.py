@@ -43,15 +43,16 @@ TOGETHER = {
 }
 """What no single key says, by file."""
 COLUMNS = ("key", "what it may be", "default", "meaning")
-RECIPE_ONLY = {
+WORDED = {
     "recipe": ("a recipe of `topformer train --recipe`", RECIPE, "The training."),
     "checkpoints": (
         "a table",
         "",
         "Model of the release (tiny, small, base) to the file whose weights its kin start from.",
     ),
+    "cache": ("a folder", "", "Where the decoded data set is kept; in memory without one."),
 }
-"""Settings of the recipe evaluator that are no numbers of a recipe."""
+"""Settings that are neither numbers nor names."""
 
 
 def files_page() -> str:
@@ -97,17 +98,22 @@ def _settings() -> Iterator[str]:
     meanings = {**_attributes(Recipe), **_attributes(Machine)}
     for kind, entry in EVALUATORS.items():
         evaluator = entry.load()
+        heading = f"\n### `[evaluator.settings]` of `{kind}`\n\n{entry.help[0].upper()}{entry.help[1:]}.\n"
+        if hasattr(evaluator, "definition"):
+            yield heading
+            yield from _tables(evaluator.definition, "evaluator.settings.")
+            continue
         preset = recipe(RECIPE) if kind == "recipe" else SCRATCH
         values = {item.name: getattr(preset, item.name) for item in fields(preset)} | {
             item.name: item.default for item in fields(Machine)
         }
         rows = [(f"`{name}`", *_setting(name, values, meanings)) for name in evaluator.settings]
-        yield f"\n### `[evaluator.settings]` of `{kind}`\n\n{entry.help[0].upper()}{entry.help[1:]}.\n\n{_table(rows)}"
+        yield f"{heading}\n{_table(rows)}"
 
 
 def _setting(name: str, values: dict[str, Any], meanings: dict[str, str]) -> tuple[str, str, str]:
-    if name in RECIPE_ONLY:
-        return RECIPE_ONLY[name]
+    if name in WORDED:
+        return WORDED[name]
     # A text is refused with the names that are accepted, or with what else the value may be.
     problems = [*value_problems(Recipe, {name: "?"}), *value_problems(Machine, {name: "?"})]
     words = re.split(r" must be |accepted: ", problems[0], maxsplit=1)[-1].partition(", got ")[0]

@@ -35,7 +35,7 @@ EVALUATORS: Mapping[str, EvaluatorEntry] = MappingProxyType(
         ),
         "published": EvaluatorEntry(
             "experiments.evaluators.published:PublishedEvaluator",
-            "mIoU on the paper's data sets, predicted from what was published, with an interval",
+            "accuracies on the paper's data sets, predicted from what was published, with an interval",
             needs_data=False,
             trains=False,
         ),

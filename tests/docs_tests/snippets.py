@@ -119,6 +119,9 @@ RULES = (
     Rule(r" train ", add="--iterations 2 --batch 2 --workers 0 --size 64", slow=True),
     Rule(r" (evaluate|predict|export) ", slow=True),
     Rule(r"cost .*--ledger", slow=True),
+    Rule(r"sweep ade20k-published", slow=True),
+    Rule(r"sweep .*--evaluator count", add="--trials 1 --consider 20"),
+    Rule(r"sweep .*--evaluator proxy", add="--trials 1 --consider 20 --size 64 --data data/mini"),
     Rule(
         r"sweep ", add="--trials 1 --budget 1 --consider 20 --size 64 --workers 1 --data data/mini --max-latency-ms 999"
     ),

@@ -62,8 +62,9 @@ OF_ONE = {
         "Iterations of a whole training of which `budget` is the first part, from which a longer budget goes on. By "
         "default a budget is a whole.",
     ),
+    "cache": ("a folder", "", "Where the decoded data set is kept; in memory without one."),
 }
-"""Settings of one evaluator that are no numbers of a recipe."""
+"""Settings of one evaluator that are neither numbers of a recipe nor names."""
 
 
 def files_page() -> str:
@@ -109,17 +110,17 @@ def _settings() -> Iterator[str]:
     meanings = {**_attributes(Recipe), **_attributes(Machine)}
     for kind, entry in EVALUATORS.items():
         evaluator = entry.load()
-        head = f"\n### `[evaluator.settings]` of `{kind}`\n\n{entry.help[0].upper()}{entry.help[1:]}.\n"
-        if hasattr(evaluator, "table"):
-            yield head
-            yield from _tables(evaluator.table, "evaluator.settings.")
+        heading = f"\n### `[evaluator.settings]` of `{kind}`\n\n{entry.help[0].upper()}{entry.help[1:]}.\n"
+        if hasattr(evaluator, "definition"):
+            yield heading
+            yield from _tables(evaluator.definition, "evaluator.settings.")
             continue
         preset = recipe(RECIPE) if kind == "recipe" else SCRATCH
         values = {item.name: getattr(preset, item.name) for item in fields(preset)} | {
             item.name: item.default for item in fields(Machine)
         }
         rows = [(f"`{name}`", *_setting(name, values, meanings)) for name in evaluator.settings]
-        yield f"{head}\n{_table(rows)}"
+        yield f"{heading}\n{_table(rows)}"
 
 
 def _setting(name: str, values: dict[str, Any], meanings: dict[str, str]) -> tuple[str, str, str]:

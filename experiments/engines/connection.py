@@ -98,8 +98,15 @@ def _ray() -> Any:
     # Each try waits for half a minute, or a second where it is refused.
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
     import ray
+    from ray._private import worker
 
+    # At each death of a machine, forty lines of its log go to the driver's standard output; no setting keeps them away.
+    worker.print_to_stdstream = _drop
     return ray
+
+
+def _drop(*_what: object, **_how: object) -> None:
+    """Print nothing."""
 
 
 def _start(ray: Any, folder: str, workers: Workers) -> None:

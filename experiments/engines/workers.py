@@ -25,12 +25,13 @@ class Workers:
 
     count: int = field(default=1, metadata=key(WORKERS, "Evaluations that run beside each other."))
     cpus: float = field(
-        default=1.0, metadata=key(Number("a number above 0", least=0.001, largest=1024), "Cores for each worker.")
+        default=1.0,
+        metadata=key(Number("a number above 0, of at most 1,024", least=0.001, largest=1024), "Cores for each worker."),
     )
     gpus: float | None = field(
         default=None,
         metadata=key(
-            Number("a number of at least 0", least=0, largest=1024), "Whole GPUs, or a share of one, for each worker."
+            Number("a number from 0 to 1,024", least=0, largest=1024), "Whole GPUs, or a share of one, for each worker."
         ),
     )
 

@@ -12,7 +12,7 @@ from topformer.schema import key
 
 _SIGNS_OF_A_GPU = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
 """Devices of the drivers of NVIDIA, of Windows' Linux, and of AMD; without any of them torch need not be loaded."""
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """Three workers with 0.333 of a GPU each share one, as do three with a third."""
 
 
@@ -65,7 +65,7 @@ class Workers:
         share = self.gpus or 0.0
         if not share:
             return [()] * self.count
-        fit = floor(1 / share + _ROUNDING) * gpus if share < 1 else gpus // int(share)
+        fit = floor(1 / share + ROUNDING) * gpus if share < 1 else gpus // int(share)
         if fit < self.count:
             few = f"{self.count} with {share:g} of a GPU each, and this machine has {gpus} GPU" + "s" * (gpus != 1)
             hint = f"; with gpus = {floor(100 * gpus / self.count) / 100:g} they share" if 0 < gpus < self.count else ""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -17,13 +18,13 @@ SERVERS = ("raylet", "gcs_server")
 @contextmanager
 def a_cluster(**node: Any) -> Iterator[Any]:
     """A head without cores, and one node; a `ray.cluster_utils.Cluster`, which this process is connected to."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         patch.setenv(START_WAIT, str(START_SECONDS))
         import ray
         from ray.cluster_utils import Cluster
 
         before = servers()
-        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES, "temp_dir": folder}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             cluster.add_node(object_store_memory=STORE_BYTES, **node)

@@ -1,6 +1,5 @@
 """The records of one study as everybody reads them: each counted once, each checked, with what is wrong by its line."""
 
-import hashlib
 from dataclasses import replace
 
 from analysis.records.design_text import design_text
@@ -78,7 +77,7 @@ def _fits_design(record: Record) -> bool:
     size = f"@{record.height}x{record.width}"
     # A record's design is canonical: its digest is found without making the design, ten times faster.
     text = design_text(record.design, ordered=True)
-    if record.fingerprint == hashlib.sha256(text.encode()).hexdigest()[:12] + size:
+    if record.fingerprint == codec.text_fingerprint(text) + size:
         return True
     try:
         return record.fingerprint == codec.fingerprint(codec.from_json(dict(record.design))) + size

@@ -1,5 +1,6 @@
 """A Ray cluster of several machines that are all this one, for tests; nothing of it is left afterwards."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def a_cluster(**node: Any) -> Iterator[Any]:
         try:
             cluster.add_node(object_store_memory=STORE_BYTES, **node)
             cluster.wait_for_nodes()
-            ray.init(address=cluster.address, log_to_driver=False, logging_level="critical")
+            ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
             yield cluster
         finally:
             ray.shutdown()

@@ -149,7 +149,7 @@ def test_a_worker_that_does_not_answer_is_not_dead(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_vanishes_every_time_fails_its_design(tmp_path: Path) -> None:
-    wanted, found = task(tmp_path, Counting), []  # type: ignore[var-annotated]
+    wanted, found = task(tmp_path, Counting), []
     with RayEngine(Workers(), logs=tmp_path / "logs") as engine, Interruption() as interruption:
         engine.submit(wanted)
         killed: set[Path] = set()

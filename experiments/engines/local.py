@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing import active_children, get_context, parent_process, set_start_method
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from experiments.engines.engine import Event, Failed, Interruption, Iterations, Task, perform
+from experiments.engines.fence import begin_attempt
 from experiments.engines.workers import Workers, gpus_here
 from experiments.evaluators.base import Evaluator
 
@@ -164,6 +166,8 @@ class LocalEngine:
 
     def submit(self, task: Task) -> None:
         """Start an evaluation; there must be a free worker."""
+        if task.attempt is None:
+            task = replace(task, attempt=begin_attempt(task.folder))
         next(worker for worker in self._workers if worker.task is None).start(task)
 
     def wait(self, interruption: Interruption) -> list[Event]:

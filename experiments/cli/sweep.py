@@ -42,6 +42,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "--seed": ("seed",),
         "--workers": ("workers",),
         "--storage": ("storage",),
+        "--lease": ("lease",),
     }
 )
 """Option to the entry of the study file that it overrides, which says what is accepted and what it means."""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from analysis.records.record import Key
+from experiments.engines.fence import Fence
 from experiments.evaluators.base import Accuracy, Evaluator, EvaluatorMaker
 from search_space.candidate import Candidate
 from topformer.errors import DataError, ExplorerError, MachineError, StorageError, StudyError
@@ -28,12 +29,15 @@ class Task:
         evaluator: Makes the evaluator in the worker; picklable.
         candidate: What is evaluated.
         folder: Where its checkpoints are.
+        attempt: How often it was taken up, where several drivers may do so; a worker that finds a higher number in the
+            folder's note stops. 0 where there is one driver.
     """
 
     key: Key
     evaluator: EvaluatorMaker
     candidate: Candidate
     folder: Path
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +157,20 @@ def perform(task: Task, evaluators: MutableMapping[bytes, Evaluator], report: Ca
         evaluators: Those that this worker has made; they keep the decoded data set from one task to the next.
         report: Told how far the evaluation is, as often as the evaluator says.
     """
+    fence = Fence(task.folder, task.attempt)
+
+    def progress(done: int, total: int) -> None:
+        fence.check()
+        report(Iterations(task.key, done, total))
+
     try:
+        fence.check()
         accuracy = _evaluator(task.evaluator, evaluators).evaluate(
             task.candidate,
             budget=task.key.fidelity.budget,
             seed=task.key.seed,
             folder=task.folder,
-            progress=lambda done, total: report(Iterations(task.key, done, total)),
+            progress=progress,
         )
     except (DataError, StorageError, StudyError) as error:
         # A fresh one of its text, because the error itself may hold what cannot be sent.

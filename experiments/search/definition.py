@@ -14,7 +14,7 @@ from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
 from topformer.deployment.boundary import Boundary
 from topformer.errors import StudyError
 from topformer.files import read_toml
-from topformer.kinds import Between, Choice, Entries, Kind, Names, Text
+from topformer.kinds import Between, Choice, Entries, Kind, Names, Number, Text
 from topformer.schema import Section, key, read
 
 ACCURACY = "accuracy"
@@ -117,7 +117,18 @@ class StudyDefinition:
     )
     workers: int = field(default=1, metadata=key(WORKERS, "Evaluations that run beside each other."))
     storage: str = field(
-        default=JOURNAL, metadata=key(Storage(), "`journal`, or the URL of a database that Optuna can use.")
+        default=JOURNAL,
+        metadata=key(
+            Storage(),
+            "`journal`, or the URL of a database; any number of drivers share a study in PostgreSQL or SQLite.",
+        ),
+    )
+    lease: float = field(
+        default=120.0,
+        metadata=key(
+            Number("a number of seconds, at least 1", least=1),
+            "Seconds without news after which other drivers take up what a driver evaluates.",
+        ),
     )
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -44,6 +44,30 @@ class Request:
     trial: int | None = None
 
 
+class Replica(Protocol):
+    """A copy of the finished trials for dashboards; see `StorageReplica`."""
+
+    def add(self, observations: Sequence[Observation]) -> None:
+        """Copy finished trials."""
+        ...
+
+    def requests(self, space: Space, note: Callable[[str], None]) -> list[Request]:
+        """What others enqueued there since the last call."""
+        ...
+
+    def unfinished(self) -> list[Request]:
+        """Requests that an earlier process took and did not end."""
+        ...
+
+    def accept(self, number: int, trial: int) -> None:
+        """A request became the trial of that number."""
+        ...
+
+    def decline(self, number: int) -> None:
+        """A request is not tried."""
+        ...
+
+
 class StorageReplica:
     """The finished trials in the storage that the user named: a copy for dashboards; the records are the truth.
 
@@ -51,7 +75,14 @@ class StorageReplica:
     """
 
     def __init__(
-        self, url: str, folder: Path, *, name: str, directions: Sequence[str], choices: Mapping[str, Sequence[str]]
+        self,
+        url: str,
+        folder: Path,
+        *,
+        name: str,
+        directions: Sequence[str],
+        choices: Mapping[str, Sequence[str]],
+        shared: bool = False,
     ) -> None:
         """Reach the storage and the study in it.
 
@@ -61,12 +92,13 @@ class StorageReplica:
             name: Name of the study in the storage.
             directions: As for a `Searcher`.
             choices: As for a `Searcher`.
+            shared: Whether other drivers have copied there, too: then nothing of it is ever written anew.
 
         Raises:
             StudyError: The URL is none.
             StorageError: The storage does not answer or cannot be read.
         """
-        self._name = name
+        self._name, self._shared = name, shared
         self._journal = folder / JOURNAL_FILE if url == "journal" else None
         self._directions = [DIRECTIONS[text] for text in directions]
         self._distributions = distributions(choices)
@@ -77,11 +109,16 @@ class StorageReplica:
             self._study = self._create()
 
     def reconcile(self, observations: Sequence[Observation]) -> int:
-        """Make the storage hold these trials, each once; how many were written for that. Errors as in `add`.
+        """Make the storage hold these trials, each once; how many were written for that. Errors as in `add`."""
+        missing = self.missing(observations)
+        self.add(missing)
+        return len(missing)
 
-        What is not ours stays: trials that others finished or enqueued, and every attribute. A storage that lost trials
-        is completed; one with trials of ours that have no record, twice the same or abandoned ones is written anew
-        around what stays.
+    def missing(self, observations: Sequence[Observation]) -> list[Observation]:
+        """Those of all trials that the storage lacks. Errors as in `add`.
+
+        What is not ours stays: trials that others finished or enqueued, and every attribute. One that is not shared and
+        has trials of ours without a record, twice the same or abandoned ones is written anew around what stays.
         """
         wanted = {item.trial: STATES[item.state] for item in observations}
         with self._answering():
@@ -90,13 +127,11 @@ class StorageReplica:
             # A failed trial that was tried again stays beside its repetition.
             right = {pair for pair in copied if pair[0] in wanted and pair[1] in (wanted[pair[0]], TrialState.FAIL)}
             is_right = len(right) == len(copied) and not any(_is_abandoned(trial) for trial in trials)
-            if not is_right:
+            if not is_right and not self._shared:
                 self._rewrite([trial for trial in trials if not _is_copy(trial) and not _is_abandoned(trial)])
                 right = set()
             right |= self._finish_requests(observations)
-        missing = [item for item in observations if (item.trial, STATES[item.state]) not in right]
-        self.add(missing)
-        return len(missing)
+        return [item for item in observations if (item.trial, STATES[item.state]) not in right]
 
     def _rewrite(self, others: Sequence[FrozenTrial]) -> None:
         """The study anew, with its attributes and with these trials."""

@@ -1,10 +1,13 @@
 """A sweep: a study run in a folder, from the first proposal to the Pareto plot; it may be killed and continued."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.records.record import Reading
 from analysis.records.screened import Screened
 from analysis.records.study import read_study
 from analysis.results.pruning import WrongPrunes, wrong_prunes
@@ -16,12 +19,14 @@ from experiments.search.definition import StudyDefinition
 from experiments.search.status import Results, Status
 from experiments.search.study import Study
 from experiments.trials.callback import NullCallback, TrialCallback
+from experiments.trials.ledger import Ledger
 from experiments.trials.loop import Loop
 from experiments.trials.run_folder import LOGS, RunFolder
 from topformer.errors import RecordError
 
 if TYPE_CHECKING:
     from analysis.reports.run_report import ParetoFiles
+    from experiments.search.source import SamplerSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +87,6 @@ def run_sweep(
         StorageError: The disk or the database does not take or give what it should.
         EvaluationError: Every evaluation fails.
     """
-    # Here, because Optuna takes half a second to load and many callers only read a definition.
-    from experiments.search.source import SamplerSource
-
     callback = callback or NullCallback()
     study = Study.of(definition, evaluator or _evaluator(definition, data, callback))
     with RunFolder(folder, study.description) as run:
@@ -94,12 +96,10 @@ def run_sweep(
         study.check_feasible(screened)
         results = Results(study.objectives, screened.worst, definition.trials)
         read = partial(read_study, run.records, study=study.identity, fidelity=study.fidelity)
-        source = SamplerSource(
-            study, run, results, earlier=read().records, note=callback.note, retry_failed=retry_failed
-        )
-        before = len(results)
-        with Interruption() as interruption, LocalEngine(definition.workers, logs=run.path / LOGS) as engine:
-            Loop(source, run, callback).run(engine, interruption)
+        with _opened(study, run, results, read, callback.note, retry_failed=retry_failed) as (source, ledger):
+            before = len(results)
+            with Interruption() as interruption, LocalEngine(definition.workers, logs=run.path / LOGS) as engine:
+                Loop(source, ledger, callback).run(engine, interruption)
         status = results.status
         return SweepSummary(
             status=status,
@@ -110,6 +110,43 @@ def run_sweep(
             folder=run.path,
             files=_draw(run.path) if status.complete and len(study.objectives) > 1 else None,
             wrong=wrong_prunes(read().records, study.description["limits"]),
+        )
+
+
+@contextmanager
+def _opened(
+    study: Study,
+    run: RunFolder,
+    results: Results,
+    read: Callable[[], Reading],
+    note: Callable[[str], None],
+    *,
+    retry_failed: bool,
+) -> Iterator[tuple["SamplerSource", Ledger]]:
+    """Where trials come from and where records go: this folder alone, or a database that drivers share."""
+    # Here, because Optuna takes half a second to load and many callers only read a definition.
+    from experiments.search.claims.database import is_shared
+    from experiments.search.claims.driver import joined
+    from experiments.search.shared_source import SharedSource
+    from experiments.search.source import SamplerSource
+
+    url, lease = study.definition.storage, study.definition.lease
+    if not is_shared(url):
+        yield SamplerSource(study, run, results, earlier=read().records, note=note, retry_failed=retry_failed), run
+        return
+    with joined(url, run, study=study.identity, fidelity=study.fidelity, lease=lease, note=note) as (driver, claims):
+        yield (
+            SharedSource(
+                study,
+                run,
+                results,
+                driver=driver,
+                claims=claims,
+                earlier=read().records,
+                note=note,
+                retry_failed=retry_failed,
+            ),
+            driver,
         )
 
 

@@ -1,14 +1,16 @@
 """The folder of a study: its definition, records, evaluations under way, and the lock of the sweep that runs in it."""
 
+import socket
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from analysis.records.record import JsonlStore, Record
+from analysis.records.record import JsonlStore, Key, Record
+from experiments.engines.fence import ATTEMPT, NOTE, attempt_of
 from experiments.files import claim, held, make_folder
 from experiments.trials.trial import EnqueuedTrial, Trial
 from topformer.bounds import NATURAL
@@ -23,7 +25,6 @@ STUDY = "study.json"
 RECORDS = "records.jsonl"
 TRIALS = "trials"
 LOGS = "logs"
-_TRIAL = "trial.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class _Note:
     trial: int = field(metadata=key(NATURAL, "Its number."))
     labels: Mapping[str, str] = field(metadata=key(Entries(Text()), "Label of its design by axis."))
     origin: str = field(metadata=key(Text(), "Who asked for it."))
+    attempt: int = field(default=0, metadata=key(NATURAL, "How often it was taken up by one of several drivers."))
 
 
 class RunFolder:
@@ -78,14 +80,29 @@ class RunFolder:
     ) -> None:
         self._held.close()
 
-    def append(self, records: Iterable[Record]) -> None:
-        """Write records, which are on the disk when this returns.
+    @property
+    def owner(self) -> str:
+        """A name for whoever runs in it: that of the machine, the run and the folder, so that copies differ."""
+        return f"{socket.gethostname()}:{self.run}:{self._number}"
+
+    @property
+    def waits(self) -> bool:
+        """Nobody else works on the study."""
+        return False
+
+    def look(self) -> bool:
+        """Nobody else works on the study."""
+        return False
+
+    def append(self, records: Collection[Record]) -> frozenset[Key]:
+        """Write records, which are on the disk when this returns; all of them count.
 
         Raises:
             StorageError: The disk does not take them, or somebody removed the folder.
         """
         self._check_there()
         self.records.append_many(records)
+        return frozenset(record.key for record in records)
 
     def _check_there(self) -> None:
         """The folder is the one that was entered: to make it again would hide that the results before are gone."""
@@ -103,14 +120,21 @@ class RunFolder:
             StorageError: The disk does not take it, or somebody removed the run folder.
         """
         self._check_there()
-        folder = self.path / TRIALS / trial.key.folder
-        old = self.path / TRIALS / trial.candidate.fingerprint
-        if (old / _TRIAL).exists():
-            # Begun by version 0.1, where a run folder knew one fidelity and one seed.
-            folder = old
+        folder = self._folder(trial.key)
         make_folder(folder)
-        write_json(folder / _TRIAL, {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin})
+        note = {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin}
+        if attempt_of(folder) <= trial.attempt:
+            write_json(folder / NOTE, note | ({ATTEMPT: trial.attempt} if trial.attempt else {}))
         return folder
+
+    def attempt(self, key: Key) -> int:
+        """How often an evaluation was taken up in this folder by one of several drivers."""
+        return attempt_of(self._folder(key))
+
+    def _folder(self, key: Key) -> Path:
+        # Begun by version 0.1, where a run folder knew one fidelity and one seed.
+        old = self.path / TRIALS / key.fingerprint
+        return old if (old / NOTE).exists() else self.path / TRIALS / key.folder
 
     def begun(self) -> list[EnqueuedTrial]:
         """Every evaluation that was ever begun, in the order of their numbers.
@@ -118,7 +142,7 @@ class RunFolder:
         Raises:
             StorageError: A note cannot be read.
         """
-        notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")]
+        notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{NOTE}")]
         trials = [EnqueuedTrial(number=note.trial, labels=note.labels, origin=note.origin) for note in notes]
         return sorted(trials, key=lambda trial: trial.number or 0)
 

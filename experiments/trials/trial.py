@@ -37,6 +37,7 @@ class Trial:
         metrics: What is known before any evaluation: cost and latency.
         details: Further results and remarks that do not need one.
         pruned: Why it is not evaluated, in words; empty where it is.
+        attempt: How often it was taken up, where several drivers may do so; 0 where there is one.
     """
 
     study: str
@@ -50,6 +51,7 @@ class Trial:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     pruned: str = ""
+    attempt: int = 0
 
     @property
     def key(self) -> Key:

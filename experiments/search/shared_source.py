@@ -97,6 +97,10 @@ class SharedSource(SamplerSource):
             self._again.add(claim.trial)
             self._enqueued.appendleft(EnqueuedTrial(labels=claim.labels, origin=claim.origin, number=claim.trial))
 
+    def close(self) -> None:
+        """The run is over: keep the copy no longer."""
+        self._replica.close()
+
     def drop(self, key: Key) -> None:
         """Another driver has what was handed out here."""
         opened = self._open.pop(key, None)
@@ -124,7 +128,9 @@ class SharedSource(SamplerSource):
                 shared=True,
             )
 
-        self._replica: SharedReplica = SharedReplica(self._claims, reach, history=known, renew=self._driver.renew)
+        self._replica: SharedReplica = SharedReplica(
+            self._claims, reach, history=known, renew=self._driver.renew, note=self._note
+        )
         return self._replica
 
     def _enqueue(self, folder: RunFolder, again: Sequence[Record]) -> None:
@@ -139,7 +145,7 @@ class SharedSource(SamplerSource):
         return key in self._others or super()._is_known(key)
 
     def _claimed(self, trial: Trial) -> Trial | None:
-        claimed = self._driver.claim(trial)
+        claimed = self._driver.claim(trial, most=self._study.definition.trials)
         if claimed is None:
             # Who has it, and what else did they do?
             self._driver.look(at_once=True)

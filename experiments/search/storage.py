@@ -222,6 +222,12 @@ class StorageReplica:
                 else:
                     self._study.tell(number, list(observation.values) or None, STATES[observation.state])
 
+    def close(self) -> None:
+        """Let the connections to a database go."""
+        if isinstance(self._storage, RDBStorage):
+            self._storage.remove_session()
+            self._storage.engine.dispose()
+
     def _create(self) -> optuna.Study:
         return optuna.create_study(
             study_name=self._name,

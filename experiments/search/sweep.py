@@ -1,7 +1,7 @@
 """A sweep: a study run in a folder, from the first proposal to the Pareto plot; it may be killed and continued."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -135,19 +135,18 @@ def _opened(
         yield SamplerSource(study, run, results, earlier=read().records, note=note, retry_failed=retry_failed), run
         return
     with joined(url, run, study=study.identity, fidelity=study.fidelity, lease=lease, note=note) as (driver, claims):
-        yield (
-            SharedSource(
-                study,
-                run,
-                results,
-                driver=driver,
-                claims=claims,
-                earlier=read().records,
-                note=note,
-                retry_failed=retry_failed,
-            ),
-            driver,
+        source = SharedSource(
+            study,
+            run,
+            results,
+            driver=driver,
+            claims=claims,
+            earlier=read().records,
+            note=note,
+            retry_failed=retry_failed,
         )
+        with closing(source):
+            yield source, driver
 
 
 def _evaluator(definition: StudyDefinition, data: Path, callback: TrialCallback) -> EvaluatorMaker:

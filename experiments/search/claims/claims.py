@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Row, Update, and_, case, or_, select, tuple_, update
+from sqlalchemy import Connection, Executable, Row, Update, and_, case, func, or_, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from analysis.records.fidelity import Fidelity
@@ -84,14 +84,16 @@ class Claims:
     def join(self) -> int:
         """Take part; how many drivers have joined before.
 
-        What a process of the same name held, which must have ended, is let go.
+        What a process of the same name held, which must have ended, stays this driver's for another lease: it has the
+        checkpoints.
         """
+        kept = update(CLAIMS).where(*self._mine()).values(expires=self._database.now + self._lease)
         first = self._database.insert(STUDIES).values(study=self._study, trials=0, records=0, drivers=0)
         more = self._of_study().values(drivers=STUDIES.c.drivers + 1).returning(STUDIES.c.drivers)
 
         def work(connection: Connection) -> int:
             connection.execute(first.on_conflict_do_nothing())
-            connection.execute(self._letting_go())
+            connection.execute(kept)
             return int(connection.execute(more).scalar_one()) - 1
 
         return self._database.run(work)
@@ -107,8 +109,17 @@ class Claims:
         last = self._database.run(lambda connection: int(connection.execute(statement).scalar_one()))
         return range(last - count, last)
 
-    def claim(self, key: Key, *, trial: int, labels: Mapping[str, str], origin: str, first: int = 1) -> Claim | None:
-        """Claim an evaluation; None where another driver has it, or it has a record.
+    def claim(
+        self,
+        key: Key,
+        *,
+        trial: int,
+        labels: Mapping[str, str],
+        origin: str,
+        first: int = 1,
+        most: int | None = None,
+    ) -> Claim | None:
+        """Claim an evaluation; None where another driver has it, it has a record, or there are enough.
 
         Args:
             key: What is evaluated.
@@ -116,18 +127,26 @@ class Claims:
             labels: Axis name to label of its design.
             origin: Who asks for it.
             first: The least attempt: more than what the folder of its checkpoints notes.
+            most: Evaluations that run or are complete, from which on none is begun that nobody has claimed before.
         """
-        return self._claim(_place(key), first, trial=trial, labels=json.dumps(dict(labels)), origin=origin)
+        values = {"trial": trial, "labels": json.dumps(dict(labels)), "origin": origin}
+        return self._claim(_place(key), first, most, **values)
 
     def hold(self, task: str) -> bool:
         """Claim a task of the study that is no evaluation, so that one driver at a time does it."""
-        return self._claim(_Place("", task, 0), 1, trial=-1, labels="{}", origin="") is not None
+        return self._claim(_Place("", task, 0), 1, None, trial=-1, labels="{}", origin="") is not None
 
     def holds(self, task: str) -> bool:
         """Whether the task is still this driver's, as the last renewal said."""
         return _Place("", task, 0) in self._held
 
-    def _claim(self, place: "_Place", first: int, **values: Any) -> Claim | None:
+    def let_go(self, task: str) -> None:
+        """Leave the task to whoever wants it next."""
+        if self._held.pop(place := _Place("", task, 0), 0):
+            mine = (*self._at(place), CLAIMS.c.owner == self._owner)
+            self._database.run(partial(_execute, update(CLAIMS).where(*mine).values(owner=NOBODY, expires=0.0)))
+
+    def _claim(self, place: "_Place", first: int, most: int | None, **values: Any) -> Claim | None:
         row = {"study": self._study, **place._asdict(), **values, "owner": self._owner, "state": RUNNING}
         now = self._database.now
         fresh = self._database.insert(CLAIMS).values(**row, attempt=first, expires=now + self._lease)
@@ -142,11 +161,29 @@ class Claims:
             # One's own: the database had given it, and only its answer was lost.
             where=and_(CLAIMS.c.state == RUNNING, or_(CLAIMS.c.expires < now, CLAIMS.c.owner == self._owner)),
         ).returning(CLAIMS.c.attempt, CLAIMS.c.trial)
-        found = self._database.run(lambda connection: connection.execute(statement).first())
-        if found is None:
-            return None
-        self._held[place] = found.attempt
-        return Claim(found.attempt, found.trial)
+
+        def work(connection: Connection) -> Claim | None:
+            if most is not None and not self._has_room(connection, place, most):
+                return None
+            row = connection.execute(statement).first()
+            return None if row is None else Claim(row.attempt, row.trial)
+
+        found = self._database.run(work)
+        if found is not None:
+            self._held[place] = found.attempt
+        return found
+
+    def _has_room(self, connection: Connection, place: "_Place", most: int) -> bool:
+        # Under the lock of the study's row: two drivers that each see one free place would take two.
+        connection.execute(self._of_study().values(drivers=STUDIES.c.drivers))
+        if connection.execute(select(CLAIMS.c.trial).where(*self._at(place))).first() is not None:
+            return True
+        begun = select(func.count()).where(
+            CLAIMS.c.study == self._study,
+            CLAIMS.c.state.in_((RUNNING, State.COMPLETE.value)),
+            CLAIMS.c.fingerprint != "",
+        )
+        return int(connection.execute(begun).scalar_one()) < most
 
     def renew(self) -> list[Key]:
         """Lengthen the leases of all that is held; which evaluations others have taken meanwhile."""
@@ -155,7 +192,7 @@ class Claims:
             return []
         statement = (
             update(CLAIMS)
-            .where(CLAIMS.c.study == self._study, CLAIMS.c.owner == self._owner, CLAIMS.c.state == RUNNING)
+            .where(*self._mine())
             .where(tuple_(*_PLACE, CLAIMS.c.attempt).in_(held))
             .values(expires=self._database.now + self._lease)
             .returning(*_PLACE)
@@ -237,15 +274,13 @@ class Claims:
             self._database.run(partial(_execute, statement))
 
     def others(self) -> list[OpenClaim]:
-        """The evaluations without a record that this driver does not hold."""
-        abandoned = (CLAIMS.c.expires < self._database.now).label("abandoned")
+        """The evaluations without a record that this driver does not hold; what its last process held is abandoned."""
+        abandoned = or_(CLAIMS.c.expires < self._database.now, CLAIMS.c.owner == self._owner).label("abandoned")
         statement = select(*_PLACE, CLAIMS.c.labels, CLAIMS.c.origin, CLAIMS.c.trial, abandoned).where(
-            CLAIMS.c.study == self._study,
-            CLAIMS.c.state == RUNNING,
-            CLAIMS.c.owner != self._owner,
-            CLAIMS.c.fingerprint != "",
+            CLAIMS.c.study == self._study, CLAIMS.c.state == RUNNING, CLAIMS.c.fingerprint != ""
         )
-        return [_open_claim(row) for row in self._database.run(partial(_rows, statement))]
+        rows = self._database.run(partial(_rows, statement))
+        return [_open_claim(row) for row in rows if _Place(row.fingerprint, row.fidelity, row.seed) not in self._held]
 
     def records(self, after: int) -> Iterator[tuple[int, Record]]:
         """The records with a higher number than `after`, each with its own, in their order."""
@@ -275,9 +310,11 @@ class Claims:
     def _of_study(self) -> Update:
         return update(STUDIES).where(STUDIES.c.study == self._study)
 
+    def _mine(self) -> tuple[ColumnElement[bool], ...]:
+        return (CLAIMS.c.study == self._study, CLAIMS.c.owner == self._owner, CLAIMS.c.state == RUNNING)
+
     def _letting_go(self) -> Update:
-        mine = (CLAIMS.c.study == self._study, CLAIMS.c.owner == self._owner, CLAIMS.c.state == RUNNING)
-        return update(CLAIMS).where(*mine).values(owner=NOBODY, expires=0.0)
+        return update(CLAIMS).where(*self._mine()).values(owner=NOBODY, expires=0.0)
 
 
 def _execute(statement: Executable, connection: Connection) -> None:

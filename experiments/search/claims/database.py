@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Double, Table, create_engine, inspect, literal_column, select
+from sqlalchemy import Connection, Double, Table, create_engine, event, inspect, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     DisconnectionError,
     IntegrityError,
@@ -40,6 +41,7 @@ _CONNECTIONS = {
     # Seconds that a writer waits for the others.
     "sqlite": {"timeout": 30},
 }
+_SLEEP_MILLISECONDS = 5_000
 _CLOCKS = {
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -75,7 +77,13 @@ class Database:
         self._note, self._patience = note, 0.0
         with self._sentences():
             self._engine = create_engine(parsed, connect_args=_CONNECTIONS[self._backend])
-        self._make_tables()
+            if self._backend == "postgresql":
+                event.listen(self._engine, "connect", _limit_sleep)
+        try:
+            self._make_tables()
+        except BaseException:
+            self.close()
+            raise
         self._patience = patience
 
     def run(self, work: Callable[[Connection], T]) -> T:
@@ -163,6 +171,14 @@ class Database:
 
 class _MadeByAnother(Exception):
     """The tables appeared while they were made."""
+
+
+def _limit_sleep(connection: DBAPIConnection, _record: object) -> None:
+    """Let the server end a transaction whose driver sleeps in it: the others wait for its locks."""
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = {_SLEEP_MILLISECONDS}")
+    cursor.close()
+    connection.commit()
 
 
 def is_shared(url: str) -> bool:

@@ -117,15 +117,20 @@ class Driver:
         """Whether others evaluate what may come back to this run."""
         return self._listener is not None and self._listener.waits
 
-    def claim(self, trial: Trial) -> Trial | None:
-        """The trial with the number and the attempt that the database gives; None where another driver has it."""
+    def claim(self, trial: Trial, *, most: int | None = None) -> Trial | None:
+        """The trial with the number and the attempt that the database gives; None where another driver has it.
+
+        Also None where it is new and `most` evaluations run or are complete.
+        """
         if not self._numbers:
             self._numbers.extend(self._claims.numbers(NUMBERS))
         number = self._numbers[0]
         if trial.pruned:
             return replace(trial, number=self._numbers.popleft())
         least = self._folder.attempt(trial.key) + 1
-        given = self._claims.claim(trial.key, trial=number, labels=trial.labels, origin=trial.origin, first=least)
+        given = self._claims.claim(
+            trial.key, trial=number, labels=trial.labels, origin=trial.origin, first=least, most=most
+        )
         if given is None:
             return None
         if given.trial == number:
@@ -211,8 +216,8 @@ def joined(
     """
     database = Database(url, note)
     claims = Claims(database, study, folder.owner, lease=lease)
-    driver = Driver(claims, folder, note, lease=lease)
     try:
+        driver = Driver(claims, folder, note, lease=lease)
         driver.exchange(study, fidelity)
         yield driver, claims
     finally:

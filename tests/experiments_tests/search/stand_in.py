@@ -79,9 +79,9 @@ def definition(**changes: Any) -> StudyDefinition:
     return from_mapping({key: item for key, item in (values | changes).items() if item is not None})
 
 
-def main(folder: str, log: str, seconds: str, trials: str, workers: str) -> int:
+def main(folder: str, log: str, seconds: str, trials: str, workers: str, storage: str = "journal") -> int:
     """Run the small study; a process that a test may kill."""
-    study = definition(trials=int(trials), workers=int(workers), limits={"latency_ms": 1.5})
+    study = definition(trials=int(trials), workers=int(workers), limits={"latency_ms": 1.5}, storage=storage, lease=3.0)
     make = partial(Formula, log=Path(log), seconds=float(seconds))
     return run_sweep(study, Path(folder), evaluator=make).exit_status
 

@@ -8,7 +8,7 @@ RUN ?= runs/nano-tokenworld
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep test test-slow check lint lock benchmarks soak clean
+.PHONY: help install sweep test test-slow check docs lint lock benchmarks soak clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,13 +32,17 @@ test: $(READY)  ## The whole test suite.
 test-slow: $(READY)  ## The tests that take minutes.
 	$(BIN)/python -m pytest -m slow
 
-check: $(READY)  ## Format, lint, types, imports, dead code, version.
+check: $(READY)  ## Format, lint, types, imports, dead code, version, and the documentation site with its links.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/python .ci/check_version
+	$(BIN)/python -m docs.make.site
+
+docs: $(READY)  ## Build the documentation site into site/; a link that leads nowhere is a failure.
+	$(BIN)/python -m docs.make.site
 
 lint: $(READY)  ## Mend what can be mended.
 	$(BIN)/ruff format .
@@ -55,4 +59,4 @@ soak: $(READY)  ## A shared sweep under a hundred kills, in some minutes: nothin
 	$(BIN)/python -m benchmarks.soak
 
 clean:  ## Remove .venv and caches; runs/ stays.
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from experiments.cli.parsing import Parser
 from topformer import __version__
@@ -17,6 +18,8 @@ from topformer.errors import ExplorerError, InputError, printable
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "sweep": "Search a space for the Pareto front of accuracy and cost; the same command continues a stopped sweep",
+        "supernet": "Train one network of shared weights for a whole search space, score designs with it, and cut them "
+        "out",
         "ablate": "Remake the paper's ablation tables, or your own: exact costs beside the printed figures, and paired "
         "trainings",
         "pretrain": "Pre-train a design on ImageNet, or on any folder with one subfolder of images per class",
@@ -35,9 +38,13 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "latency limit",
         "calibrate": "Make a device for `topformer latency` from rows of `topformer measure`",
         "emulate": "Count the ARM instructions of designs by kind, without ARM hardware; instructions, not time",
+        "devices": "List the devices that ship with the project, and how far the predictions for each are off",
+        "spaces": "List the search spaces: what each varies, and how many designs that makes",
         "compare": "Show what changes between two devices: the ratio of latencies, their order, and the Pareto front",
         "data": "List the known data sets, check one before training, convert original annotations, or make the "
         "embedded set",
+        "schema": "Print what a study, an ablation table, a device or a data set file may hold, as a JSON schema for "
+        "editors",
         "doctor": "Say what this machine can do, and what is missing with the line that installs it",
     }
 )
@@ -81,7 +88,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def parser(filled: Iterable[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+class _PrintCompletion(argparse.Action):
+    """Prints what a shell reads to complete the command line, and ends, as `--version` does."""
+
+    def __call__(self, top: argparse.ArgumentParser, _namespace: Any, values: Any, _option: Any = None) -> None:
+        from experiments.cli.completion import script
+
+        print(script(parser(), values))
+        top.exit()
+
+
+def parser(filled: Iterable[str] = tuple(COMMANDS)) -> Parser:
     """The parser of the command line.
 
     Args:
@@ -93,6 +110,9 @@ def parser(filled: Iterable[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
         epilog="example: topformer latency base --device snapdragon-865 --size 512",
     )
     top.add_argument("--version", action="version", version=f"topformer {__version__}")
+    top.add_argument(
+        "--print-completion", action=_PrintCompletion, metavar="SHELL", help="print completion for bash, zsh or fish"
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=f"{summary}.")

@@ -1,52 +1,55 @@
-"""A fence around the folder of an evaluation: of two workers that were given it, the earlier one stops."""
+"""The fence of an evaluation's folder: of two workers that believe it to be theirs, the later attempt goes on.
 
-import time
+A worker that a driver has lost, on a machine that cannot be reached, may still run and write checkpoints. The driver
+waits until it is known to be dead; should it live on all the same, the number in the folder ends it.
+"""
+
 from pathlib import Path
 
-from topformer.errors import MachineError, StorageError
-from topformer.files import read_object
+from topformer.errors import MachineError
+from topformer.files import read_object, replacing
 from topformer.kinds import is_integer
 
-NOTE = "trial.json"
-"""File of the folder that says which trial it is, and how often somebody has taken it up."""
-ATTEMPT = "attempt"
-_SECONDS = 1.0
-"""Between two looks at the note."""
+ATTEMPT = "attempt.json"
+"""File of an evaluation's folder: the number of the attempt that may write there."""
 
 
-class Fence:
-    """What a worker asks while it evaluates."""
+def begin_attempt(folder: Path) -> int:
+    """Make an attempt the one that may write into a folder; gives its number.
 
-    def __init__(self, folder: Path, attempt: int) -> None:
-        """Nothing is read yet.
-
-        Args:
-            folder: Where the checkpoints are.
-            attempt: The worker's; 0 where nobody else can have the folder.
-        """
-        self._folder, self._attempt = folder, attempt
-        self._next = 0.0
-
-    def check(self) -> None:
-        """Go on; the note is read once a second at most.
-
-        Raises:
-            MachineError: Another worker has taken up the evaluation: two that write into one folder would spoil it.
-        """
-        if not self._attempt or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + _SECONDS
-        found = attempt_of(self._folder)
-        if found > self._attempt:
-            raise MachineError(
-                f"another worker has taken up this evaluation: attempt {found} there, {self._attempt} here"
-            )
+    Raises:
+        StorageError: The file cannot be read or written.
+    """
+    return raise_attempt(folder, current_attempt(folder) + 1)
 
 
-def attempt_of(folder: Path) -> int:
-    """The attempt that a folder notes; 0 where it notes none."""
-    try:
-        found = read_object(folder / NOTE).get(ATTEMPT, 0)
-    except StorageError:
+def raise_attempt(folder: Path, number: int) -> int:
+    """Make the attempt of that number the one that may write into a folder, unless a later one is; gives the number.
+
+    Raises:
+        StorageError: The file cannot be read or written.
+    """
+    if current_attempt(folder) >= number:
+        return number
+    with replacing(folder / ATTEMPT, durable=False) as fresh:
+        fresh.write_text(f'{{"attempt": {number}}}\n', encoding="ascii")
+    return number
+
+
+def check_attempt(folder: Path, number: int) -> None:
+    """An attempt is still the one that may write into a folder.
+
+    Raises:
+        MachineError: A later one has begun.
+    """
+    if (current := current_attempt(folder)) > number:
+        raise MachineError(f"attempt {current} has begun in {folder}, so that attempt {number} stops")
+
+
+def current_attempt(folder: Path) -> int:
+    """The number of the attempt that may write into a folder; 0 where it notes none."""
+    path = folder / ATTEMPT
+    if not path.exists():
         return 0
-    return found if is_integer(found) else 0
+    number = read_object(path).get("attempt")
+    return number if is_integer(number) else 0

@@ -11,7 +11,7 @@ from analysis.records.record import Reading
 from analysis.records.screened import Screened
 from analysis.records.study import read_study
 from analysis.results.pruning import WrongPrunes, wrong_prunes
-from experiments.engines.engine import INTERRUPTED, Interruption
+from experiments.engines.engine import INTERRUPTED, EngineMaker, Interruption
 from experiments.engines.local import LocalEngine
 from experiments.evaluators.base import EvaluatorMaker
 from experiments.evaluators.definition import study_evaluator
@@ -67,6 +67,7 @@ def run_sweep(
     callback: TrialCallback | None = None,
     data: Path = Path("data"),
     retry_failed: bool = False,
+    engine: EngineMaker = LocalEngine,
 ) -> SweepSummary:
     """Run a study in a folder, or continue it there.
 
@@ -77,6 +78,7 @@ def run_sweep(
         callback: Who is told how it goes.
         data: Where the embedded data set is kept, if the study uses it.
         retry_failed: Whether designs that failed of themselves are tried again, as those are that the machine failed.
+        engine: Where the evaluations run; one of `experiments.engines.ENGINES`, by default this machine.
 
     Returns:
         The summary, also after Ctrl-C.
@@ -86,6 +88,7 @@ def run_sweep(
         RecordError: The folder's records cannot be those of the study.
         StorageError: The disk or the database does not take or give what it should.
         EvaluationError: Every evaluation fails.
+        InputError: The workers do not fit the machine, or no cluster can be used.
     """
     callback = callback or NullCallback()
     study = Study.of(definition, evaluator or _evaluator(definition, data, callback))
@@ -96,10 +99,13 @@ def run_sweep(
         study.check_feasible(screened)
         results = Results(study.objectives, screened.worst, definition.trials)
         read = partial(read_study, run.records, study=study.identity, fidelity=study.fidelity)
-        with _opened(study, run, results, read, callback.note, retry_failed=retry_failed) as (source, ledger):
+        where = engine(
+            definition.workers, logs=run.path / LOGS, uses_gpu=definition.evaluator.uses_gpu, note=callback.note
+        )
+        opened = _opened(study, run, results, read, callback.note, retry_failed=retry_failed)
+        with opened as (source, ledger), Interruption() as interruption, where as workers:
             before = len(results)
-            with Interruption() as interruption, LocalEngine(definition.workers, logs=run.path / LOGS) as engine:
-                Loop(source, ledger, callback).run(engine, interruption)
+            Loop(source, ledger, callback).run(workers, interruption)
         status = results.status
         return SweepSummary(
             status=status,

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from analysis.records.record import JsonlStore, Key, Record
-from experiments.engines.fence import ATTEMPT, NOTE, attempt_of
+from analysis.records.record import RECORDS, JsonlStore, Key, Record
+from experiments.engines.fence import current_attempt, raise_attempt
 from experiments.files import claim, held, make_folder
 from experiments.trials.trial import EnqueuedTrial, Trial
 from topformer.bounds import NATURAL
@@ -22,9 +22,9 @@ from topformer.schema import key, read
 SCHEMA = 1
 """Version of `study.json`; another one is refused."""
 STUDY = "study.json"
-RECORDS = "records.jsonl"
 TRIALS = "trials"
 LOGS = "logs"
+_TRIAL = "trial.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,6 @@ class _Note:
     trial: int = field(metadata=key(NATURAL, "Its number."))
     labels: Mapping[str, str] = field(metadata=key(Entries(Text()), "Label of its design by axis."))
     origin: str = field(metadata=key(Text(), "Who asked for it."))
-    attempt: int = field(default=0, metadata=key(NATURAL, "How often it was taken up by one of several drivers."))
 
 
 class RunFolder:
@@ -122,19 +121,19 @@ class RunFolder:
         self._check_there()
         folder = self._folder(trial.key)
         make_folder(folder)
-        note = {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin}
-        if attempt_of(folder) <= trial.attempt:
-            write_json(folder / NOTE, note | ({ATTEMPT: trial.attempt} if trial.attempt else {}))
+        write_json(folder / _TRIAL, {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin})
+        if trial.attempt is not None:
+            raise_attempt(folder, trial.attempt)
         return folder
 
     def attempt(self, key: Key) -> int:
         """How often an evaluation was taken up in this folder by one of several drivers."""
-        return attempt_of(self._folder(key))
+        return current_attempt(self._folder(key))
 
     def _folder(self, key: Key) -> Path:
         # Begun by version 0.1, where a run folder knew one fidelity and one seed.
         old = self.path / TRIALS / key.fingerprint
-        return old if (old / NOTE).exists() else self.path / TRIALS / key.folder
+        return old if (old / _TRIAL).exists() else self.path / TRIALS / key.folder
 
     def begun(self) -> list[EnqueuedTrial]:
         """Every evaluation that was ever begun, in the order of their numbers.
@@ -142,7 +141,7 @@ class RunFolder:
         Raises:
             StorageError: A note cannot be read.
         """
-        notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{NOTE}")]
+        notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")]
         trials = [EnqueuedTrial(number=note.trial, labels=note.labels, origin=note.origin) for note in notes]
         return sorted(trials, key=lambda trial: trial.number or 0)
 

@@ -37,7 +37,7 @@ class Trial:
         metrics: What is known before any evaluation: cost and latency.
         details: Further results and remarks that do not need one.
         pruned: Why it is not evaluated, in words; empty where it is.
-        attempt: How often it was taken up, where several drivers may do so; 0 where there is one.
+        attempt: How often it was taken up, where several drivers may do so; None where there is one.
     """
 
     study: str
@@ -51,7 +51,7 @@ class Trial:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     pruned: str = ""
-    attempt: int = 0
+    attempt: int | None = None
 
     @property
     def key(self) -> Key:

@@ -1,46 +1,47 @@
-"""Two workers that were given one folder."""
+"""Of two workers in one folder, the later attempt goes on."""
 
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from experiments.engines.engine import Done, Failed, perform
-from experiments.engines.fence import NOTE, Fence, attempt_of
+from experiments.engines.engine import Done, Failed, Iterations, perform
+from experiments.engines.fence import begin_attempt, check_attempt, current_attempt, raise_attempt
 from tests.experiments_tests.engines.stand_in import Scripted, task
 from topformer.errors import MachineError
 
 
-def note(folder: Path, attempt: int) -> None:
-    (folder / NOTE).write_text(json.dumps({"attempt": attempt}))
+def test_attempts_are_counted_in_the_folder(tmp_path: Path) -> None:
+    assert [begin_attempt(tmp_path) for _ in range(3)] == [1, 2, 3]
 
 
-def test_the_worker_with_the_lower_attempt_stops(tmp_path: Path) -> None:
-    note(tmp_path, 3)
-    with pytest.raises(MachineError, match="attempt 3 there, 2 here"):
-        Fence(tmp_path, 2).check()
-    Fence(tmp_path, 3).check()
-    Fence(tmp_path, 4).check()
+def test_an_earlier_attempt_stops_and_the_latest_goes_on(tmp_path: Path) -> None:
+    first, second = begin_attempt(tmp_path), begin_attempt(tmp_path)
+    check_attempt(tmp_path, second)
+    with pytest.raises(MachineError, match=r"attempt 2 has begun in .*, so that attempt 1 stops"):
+        check_attempt(tmp_path, first)
 
 
-def test_without_attempts_nothing_is_asked(tmp_path: Path) -> None:
-    note(tmp_path, 3)
-    Fence(tmp_path, 0).check()
+def test_an_attempt_whose_number_was_given_elsewhere_never_lowers_it(tmp_path: Path) -> None:
+    raise_attempt(tmp_path, 5)
+    raise_attempt(tmp_path, 3)
+    assert current_attempt(tmp_path) == 5
+    assert begin_attempt(tmp_path) == 6
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", '{"attempt": "7"}', '{"attempt": true}', "[7]"])
-def test_a_note_that_says_none_is_attempt_0(content: str | None, tmp_path: Path) -> None:
-    if content is not None:
-        (tmp_path / NOTE).write_text(content)
-    assert attempt_of(tmp_path) == 0
+def test_a_folder_without_the_file_belongs_to_whoever_is_there(tmp_path: Path) -> None:
+    check_attempt(tmp_path, 1)
 
 
-def test_a_task_that_was_taken_over_does_not_begin(tmp_path: Path) -> None:
-    asked = replace(task(tmp_path, partial(Scripted, "err")), attempt=1)
-    note(asked.folder, 2)
-    ended = perform(asked, {}, lambda _news: None)
-    assert isinstance(ended, Failed)
-    assert ended.is_machines
-    assert isinstance(perform(replace(task(tmp_path, Scripted), attempt=1), {}, lambda _news: None), Done)
+def test_an_evaluation_of_an_earlier_attempt_ends_when_it_tells_its_iterations(tmp_path: Path) -> None:
+    told: list[Iterations] = []
+    asked = task(tmp_path, partial(Scripted, value=1.0))
+    asked = replace(asked, attempt=begin_attempt(asked.folder))
+    assert isinstance(perform(asked, {}, told.append), Done)
+    assert len(told) == 1
+    begin_attempt(asked.folder)
+    event = perform(asked, {}, told.append)
+    assert isinstance(event, Failed)
+    assert event.is_machines
+    assert len(told) == 1

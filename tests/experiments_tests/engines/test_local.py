@@ -10,22 +10,29 @@ import pytest
 from experiments.engines.engine import Done, Engine, Failed
 from experiments.engines.local import LocalEngine
 from experiments.engines.silence import Silence
+from experiments.engines.workers import Workers
 from tests import ROOT
-from tests.experiments_tests.engines.conformance import EngineConformance, ended, wait_for, wait_for_the_end_of
+from tests.experiments_tests.engines.conformance import (
+    DeathConformance,
+    EngineConformance,
+    ended,
+    wait_for,
+    wait_for_the_end_of,
+)
 from tests.experiments_tests.engines.stand_in import Scripted, is_running, processes, task
 
 
-class TestLocalEngine(EngineConformance):
+class TestLocalEngine(EngineConformance, DeathConformance):
     @pytest.fixture
     def engine(self, tmp_path: Path) -> Engine:
-        return LocalEngine(2, logs=tmp_path / "logs")
+        return LocalEngine(Workers(count=2), logs=tmp_path / "logs")
 
 
 def test_a_worker_makes_each_evaluator_once(tmp_path: Path) -> None:
     makes = [partial(Counted, tmp_path / "made", value) for value in (1.0, 2.0)]
     tasks = [task(tmp_path / str(turn), make) for turn in range(3) for make in makes]
     (tmp_path / "made").write_text("")
-    ended(LocalEngine(1, logs=tmp_path / "logs"), tasks)
+    ended(LocalEngine(Workers(), logs=tmp_path / "logs"), tasks)
     assert sorted((tmp_path / "made").read_text().split()) == ["1.0", "2.0"]
 
 
@@ -54,7 +61,7 @@ def test_kill_9_of_the_driver_leaves_no_orphan_nor_its_children(tmp_path: Path) 
 
 def test_a_worker_that_gives_no_news_is_ended_and_its_task_tried_again(tmp_path: Path) -> None:
     wanted = task(tmp_path, partial(Scripted, "stop once"))
-    engine = LocalEngine(1, logs=tmp_path / "logs", silence=partial(Silence, least=1.0))
+    engine = LocalEngine(Workers(count=1), logs=tmp_path / "logs", silence=partial(Silence, least=1.0))
     (event,) = ended(engine, [wanted])
     assert isinstance(event, Done)
     assert len(processes(wanted.folder)) == 2
@@ -62,7 +69,7 @@ def test_a_worker_that_gives_no_news_is_ended_and_its_task_tried_again(tmp_path:
 
 def test_a_task_that_stops_every_worker_fails_and_says_so(tmp_path: Path) -> None:
     wanted = task(tmp_path, partial(Scripted, "stop"))
-    engine = LocalEngine(1, logs=tmp_path / "logs", silence=partial(Silence, least=1.0))
+    engine = LocalEngine(Workers(count=1), logs=tmp_path / "logs", silence=partial(Silence, least=1.0))
     (event,) = ended(engine, [wanted])
     assert isinstance(event, Failed)
     assert event.is_machines
@@ -72,6 +79,8 @@ def test_a_task_that_stops_every_worker_fails_and_says_so(tmp_path: Path) -> Non
 
 def test_a_worker_that_computes_without_news_goes_on(tmp_path: Path) -> None:
     wanted = task(tmp_path, partial(Scripted, "compute"))
-    (event,) = ended(LocalEngine(1, logs=tmp_path / "logs", silence=partial(Silence, least=1.0)), [wanted])
+    (event,) = ended(
+        LocalEngine(Workers(count=1), logs=tmp_path / "logs", silence=partial(Silence, least=1.0)), [wanted]
+    )
     assert isinstance(event, Done)
     assert len(processes(wanted.folder)) == 1

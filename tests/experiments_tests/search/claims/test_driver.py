@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analysis.records.record import JsonlStore, Key, State
-from experiments.engines.fence import attempt_of
+from experiments.engines.fence import current_attempt
 from experiments.search.claims.claims import Claims
 from experiments.search.claims.driver import Driver, News, joined
 from experiments.trials.run_folder import RunFolder
@@ -156,9 +156,9 @@ def test_the_attempt_stands_in_the_note_of_the_folder_and_never_falls(
         assert first is not None
         assert second is not None
         folder = driver.begin(second)
-        assert attempt_of(folder) == second.attempt == 2
+        assert current_attempt(folder) == second.attempt == 2
         driver.begin(first)
-        assert attempt_of(folder) == 2
+        assert current_attempt(folder) == 2
 
 
 def test_a_failed_evaluation_is_repeated_by_one_of_them(both: Both, folders: tuple[RunFolder, RunFolder]) -> None:

@@ -203,7 +203,7 @@ def compare(fleet: Fleet, server: PrivateServer, expected: set[tuple[str, float,
     time.sleep(1)
     return {
         "designs": len(expected),
-        "lost": len(expected - set.intersection(*found)),
+        "lost": len(expected - found[0].intersection(*found[1:])),
         "evaluated twice to the end": sum(count > 1 for count in ends.values()),
         "steps repeated": steps - STEPS * len(expected),
         "equal to the undisturbed run": all(one == expected for one in found),

@@ -14,7 +14,7 @@ from tests.experiments_tests.search.claims.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[1]
 DRIVERS = 3
-PRESSURE = (("worker", 10), ("driver", 4), ("stopped worker", 2), ("server", 2))
+PRESSURE = {"worker": 10, "driver": 4, "stopped worker": 2, "server": 2}
 """What is hit, and how often in eighteen."""
 
 
@@ -42,8 +42,7 @@ class Fleet:
 
     def hit(self) -> None:
         """One misfortune."""
-        names, weights = zip(*PRESSURE, strict=True)
-        (what,) = self._random.choices(names, weights)
+        (what,) = self._random.choices(list(PRESSURE), list(PRESSURE.values()))
         if what == "server":
             self._server.stop()
             time.sleep(self._random.uniform(0, 1))

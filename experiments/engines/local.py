@@ -39,10 +39,10 @@ class _Worker:
 
     def __init__(self, log: Path, environment: Mapping[str, str], silence: Silence) -> None:
         self._log, self._environment, self._silence = log, environment, silence
-        self._computed = 0.0
         self.task: Task | None = None
         self._attempt = 0
         self._process: BaseProcess | None = None
+        self._computed: float
         self.connection: Connection
 
     def start(self, task: Task, attempt: int = 1) -> None:
@@ -96,6 +96,7 @@ class _Worker:
         return is_computing
 
     def _spawn(self) -> None:
+        self._computed = 0.0
         context = get_context("spawn")
         self.connection, remote = context.Pipe()
         # No daemon: those may have no children.

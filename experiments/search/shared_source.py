@@ -45,6 +45,7 @@ class SharedSource(SamplerSource):
         """
         self._driver, self._claims = driver, claims
         self._others: dict[Key, Proposal] = {}
+        self._is_refused = False
         self.driver_number = driver.number
         super().__init__(study, folder, results, earlier=earlier, note=note, retry_failed=retry_failed)
         driver.listen(self)
@@ -57,6 +58,7 @@ class SharedSource(SamplerSource):
 
     def learn(self, news: News) -> bool:
         """Take into account what others did; whether anything of it is new."""
+        self._is_refused = False
         for record in news.records:
             self._take(record)
         running = {claim.key: claim for claim in news.claims if not claim.is_abandoned}
@@ -147,6 +149,9 @@ class SharedSource(SamplerSource):
     def _claimed(self, trial: Trial) -> Trial | None:
         claimed = self._driver.claim(trial, most=self._study.definition.trials)
         if claimed is None:
-            # Who has it, and what else did they do?
-            self._driver.look(at_once=True)
+            # Who has it, and what else did they do? Without an answer, asking again at once would not help.
+            self._is_refused = not self._driver.look(at_once=True)
         return claimed
+
+    def _is_wanted(self) -> bool:
+        return not self._is_refused and super()._is_wanted()

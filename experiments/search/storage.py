@@ -12,7 +12,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from experiments.search.searcher import DIRECTIONS, STATES, Observation, OptunaChooser, distributions, finished
@@ -103,7 +103,7 @@ class StorageReplica:
         self._directions = [DIRECTIONS[text] for text in directions]
         self._distributions = distributions(choices)
         self._requests: dict[int, int] = {}
-        self._shown = str(self._journal or _without_password(url))
+        self._shown = str(self._journal or shown_address(read_url(url)))
         with self._answering():
             self._storage = _storage(url, self._journal)
             self._study = self._create()
@@ -292,10 +292,20 @@ def _storage(url: str, journal: Path | None) -> BaseStorage:
         return JournalStorage(_JournalCopy(str(journal)))
 
 
-def _without_password(url: str) -> str:
+def read_url(url: str) -> URL:
+    """The parts of a database's URL.
+
+    Raises:
+        StudyError: It is none; what may be a password is not shown.
+    """
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return make_url(url)
     except (SQLAlchemyError, ValueError):
         raise StudyError(
             f"storage must be 'journal' or a URL that SQLAlchemy reads, not this {len(url)}-letter one"
         ) from None
+
+
+def shown_address(url: URL) -> str:
+    """A URL without its password and its options, among which there may be another one."""
+    return url.set(query={}).render_as_string(hide_password=True)

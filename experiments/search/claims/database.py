@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Double, Table, create_engine, event, inspect, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     DisconnectionError,
@@ -21,7 +20,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from experiments.search.claims.tables import METADATA, SCHEMA, VERSION
 from experiments.search.definition import JOURNAL
-from topformer.errors import StorageError, StudyError
+from experiments.search.storage import read_url, shown_address
+from topformer.errors import StorageError
 from topformer.optional_packages import command
 
 PATIENCE_SECONDS = 60.0
@@ -70,8 +70,8 @@ class Database:
             StudyError: The URL is none.
             StorageError: No answer, no package for it, no right to make tables, or tables of another version.
         """
-        parsed = _read(url)
-        self.shown = parsed.set(query={}).render_as_string(hide_password=True)
+        parsed = read_url(url)
+        self.shown = shown_address(parsed)
         self._secret, self._backend = parsed.password or "", parsed.get_backend_name()
         self.now: ColumnElement[float] = literal_column(_CLOCKS[self._backend], Double)
         self._note, self._patience = note, 0.0
@@ -187,13 +187,4 @@ def is_shared(url: str) -> bool:
     Raises:
         StudyError: The URL is none.
     """
-    return url != JOURNAL and _read(url).get_backend_name() in _CONNECTIONS
-
-
-def _read(url: str) -> URL:
-    try:
-        return make_url(url)
-    except (SQLAlchemyError, ValueError):
-        raise StudyError(
-            f"storage must be 'journal' or a URL that SQLAlchemy reads, not this {len(url)}-letter one"
-        ) from None
+    return url != JOURNAL and read_url(url).get_backend_name() in _CONNECTIONS

@@ -75,7 +75,7 @@ def _stop_once(folder: Path) -> None:
 
 
 def _compute(_folder: Path) -> None:
-    until = time.monotonic() + 3
+    until = time.monotonic() + 5
     while time.monotonic() < until:
         pass
 

@@ -70,6 +70,7 @@ def test_drivers_that_are_killed_and_a_server_that_restarts_lose_and_repeat_noth
     assert ended(folders[0], "begin").total() <= DESIGNS + 1
 
 
+@pytest.mark.slow
 def test_a_driver_that_slept_through_its_lease_changes_nothing(server: PrivateServer, tmp_path: Path) -> None:
     url, (sleeper, other) = server.database(), (tmp_path / "sleeper", tmp_path / "other")
     asleep = start(sleeper, url, seconds=2.0)
@@ -96,5 +97,5 @@ def test_a_storage_that_does_not_answer_ends_the_sweep_before_it_begins(tmp_path
 
 def test_the_password_is_in_no_file_of_the_run(server: PrivateServer, tmp_path: Path) -> None:
     url = server.database().replace("postgres@", "postgres:pass-word-7@")
-    sweep(tmp_path / "run", trials=2, storage=url)
+    sweep(tmp_path / "run", trials=1, storage=url)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"pass-word-7" in path.read_bytes()]

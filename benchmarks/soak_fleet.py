@@ -34,11 +34,9 @@ class Fleet:
         process = self._running.get(folder)
         if process is not None and process.poll() is None:
             return
-        program = f"from benchmarks.soak import drive; import sys; sys.exit(drive(*{self._arguments(folder)!r}))"
-        self._running[folder] = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=self._errors)
-
-    def _arguments(self, folder: Path) -> tuple[str, ...]:
-        return (str(folder), str(self.log), str(self._seconds), self._url)
+        arguments = [folder, self.log, self._seconds, self._url]
+        program = [sys.executable, "-m", "benchmarks.soak", "--drive", *map(str, arguments)]
+        self._running[folder] = subprocess.Popen(program, cwd=ROOT, stderr=self._errors)
 
     def hit(self) -> None:
         """One misfortune."""

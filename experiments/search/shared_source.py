@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 from analysis.records.record import Key, Record, State
 from analysis.records.study import read_study
-from experiments.search.claims.claims import Claims, OpenClaim
+from experiments.search.claims.claims import Claims
 from experiments.search.claims.copy import SharedReplica
 from experiments.search.claims.driver import Driver, News
+from experiments.search.claims.rows import OpenClaim
 from experiments.search.searcher import Observation, Proposal
 from experiments.search.source import SamplerSource
 from experiments.search.status import Results

@@ -8,12 +8,13 @@ from functools import partial
 from itertools import count
 
 from analysis.records.record import Key, Record, State
+from experiments.search.replica import Replica
 from experiments.search.retries import retries
 from experiments.search.samplers import EXHAUSTIVE
 from experiments.search.screening import Assessment
 from experiments.search.searcher import Observation, Proposal, Searcher
 from experiments.search.status import Results, values
-from experiments.search.storage import Replica, StorageReplica
+from experiments.search.storage import StorageReplica
 from experiments.search.study import Study
 from experiments.trials.run_folder import RunFolder
 from experiments.trials.trial import EnqueuedTrial, Standing, Trial

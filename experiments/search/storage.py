@@ -3,9 +3,8 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -15,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from experiments.search.replica import Request
 from experiments.search.searcher import DIRECTIONS, STATES, Observation, OptunaChooser, distributions, finished
 from search_space.spaces.space import Space
 from topformer.errors import SpaceError, StorageError, StudyError
@@ -27,45 +27,6 @@ _NUMBER = "trial"
 """User attribute of a trial in the storage: the number of its record."""
 _FIXED = "fixed_params"
 """Where Optuna keeps what was enqueued."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A design that somebody enqueued in the storage.
-
-    Attributes:
-        number: Its number there.
-        labels: Axis name to label.
-        trial: The number of the trial that it became, if it has.
-    """
-
-    number: int
-    labels: Mapping[str, str]
-    trial: int | None = None
-
-
-class Replica(Protocol):
-    """A copy of the finished trials for dashboards; see `StorageReplica`."""
-
-    def add(self, observations: Sequence[Observation]) -> None:
-        """Copy finished trials."""
-        ...
-
-    def requests(self, space: Space, note: Callable[[str], None]) -> list[Request]:
-        """What others enqueued there since the last call."""
-        ...
-
-    def unfinished(self) -> list[Request]:
-        """Requests that an earlier process took and did not end."""
-        ...
-
-    def accept(self, number: int, trial: int) -> None:
-        """A request became the trial of that number."""
-        ...
-
-    def decline(self, number: int) -> None:
-        """A request is not tried."""
-        ...
 
 
 class StorageReplica:

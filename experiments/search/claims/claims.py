@@ -10,57 +10,21 @@ number could become visible after one with a higher number, and who reads "all a
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Update, and_, case, func, or_, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from analysis.records.fidelity import Fidelity
 from analysis.records.record import Key, Record, State, decode, encode
 from experiments.search.claims.database import Database
+from experiments.search.claims.rows import NOBODY, RUNNING, Claim, OpenClaim, Place, key_of, open_claim, place_of
 from experiments.search.claims.tables import CLAIMS, KEY, RECORDS, STUDIES
 from topformer.errors import RecordError, StorageError
 
-RUNNING = "running"
-"""State of a claim whose evaluation has no record yet; afterwards it has that of the record."""
-NOBODY = ""
-"""Owner of a claim that was let go."""
 _BATCH = 200
 """Records that are written or read together."""
 _PLACE = (CLAIMS.c.fingerprint, CLAIMS.c.fidelity, CLAIMS.c.seed)
-
-
-class Claim(NamedTuple):
-    """A claim that was given.
-
-    Attributes:
-        attempt: How often somebody has taken this evaluation up; finishing asks for it.
-        trial: The number of the trial: that of the first attempt.
-    """
-
-    attempt: int
-    trial: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenClaim:
-    """An evaluation of another driver that has no record yet.
-
-    Attributes:
-        key: What is evaluated.
-        labels: Axis name to label of its design.
-        origin: Who asked for it.
-        trial: Its number.
-        is_abandoned: Whether its lease is over: who claims it has it.
-    """
-
-    key: Key
-    labels: Mapping[str, str]
-    origin: str
-    trial: int
-    is_abandoned: bool
 
 
 class Claims:
@@ -79,7 +43,7 @@ class Claims:
             lease: Seconds after which a claim that was not renewed can be taken by others.
         """
         self._database, self._study, self._owner, self._lease = database, study, owner, lease
-        self._held: dict[_Place, int] = {}
+        self._held: dict[Place, int] = {}
 
     def join(self) -> int:
         """Take part; how many drivers have joined before.
@@ -130,23 +94,23 @@ class Claims:
             most: Evaluations that run or are complete, from which on none is begun that nobody has claimed before.
         """
         values = {"trial": trial, "labels": json.dumps(dict(labels)), "origin": origin}
-        return self._claim(_place(key), first, most, **values)
+        return self._claim(place_of(key), first, most, **values)
 
     def hold(self, task: str) -> bool:
         """Claim a task of the study that is no evaluation, so that one driver at a time does it."""
-        return self._claim(_Place("", task, 0), 1, None, trial=-1, labels="{}", origin="") is not None
+        return self._claim(Place("", task, 0), 1, None, trial=-1, labels="{}", origin="") is not None
 
     def holds(self, task: str) -> bool:
         """Whether the task is still this driver's, as the last renewal said."""
-        return _Place("", task, 0) in self._held
+        return Place("", task, 0) in self._held
 
     def let_go(self, task: str) -> None:
         """Leave the task to whoever wants it next."""
-        if self._held.pop(place := _Place("", task, 0), 0):
+        if self._held.pop(place := Place("", task, 0), 0):
             mine = (*self._at(place), CLAIMS.c.owner == self._owner)
             self._database.run(partial(_execute, update(CLAIMS).where(*mine).values(owner=NOBODY, expires=0.0)))
 
-    def _claim(self, place: "_Place", first: int, most: int | None, **values: Any) -> Claim | None:
+    def _claim(self, place: Place, first: int, most: int | None, **values: Any) -> Claim | None:
         row = {"study": self._study, **place._asdict(), **values, "owner": self._owner, "state": RUNNING}
         now = self._database.now
         fresh = self._database.insert(CLAIMS).values(**row, attempt=first, expires=now + self._lease)
@@ -173,7 +137,7 @@ class Claims:
             self._held[place] = found.attempt
         return found
 
-    def _has_room(self, connection: Connection, place: "_Place", most: int) -> bool:
+    def _has_room(self, connection: Connection, place: Place, most: int) -> bool:
         # Under the lock of the study's row: two drivers that each see one free place would take two.
         connection.execute(self._of_study().values(drivers=STUDIES.c.drivers))
         if connection.execute(select(CLAIMS.c.trial).where(*self._at(place))).first() is not None:
@@ -198,14 +162,14 @@ class Claims:
             .returning(*_PLACE)
         )
         rows = self._database.run(partial(_rows, statement))
-        lost = self._held.keys() - {_Place(row.fingerprint, row.fidelity, row.seed) for row in rows}
+        lost = self._held.keys() - {Place(row.fingerprint, row.fidelity, row.seed) for row in rows}
         for place in lost:
             del self._held[place]
-        return [_key(place) for place in lost if place.fingerprint]
+        return [key_of(place) for place in lost if place.fingerprint]
 
     def finish(self, record: Record) -> bool:
         """Write the record of a claimed evaluation; whether it counts, which it does not where others have taken it."""
-        place = _place(record.key)
+        place = place_of(record.key)
         mine = and_(*self._at(place), CLAIMS.c.owner == self._owner, CLAIMS.c.attempt == self._held.pop(place, 0))
 
         def work(connection: Connection) -> bool:
@@ -232,7 +196,7 @@ class Claims:
         highest = max(record.trial for record in records) + 1
         connection.execute(self._of_study().where(STUDIES.c.trials < highest).values(trials=highest))
         evaluated = [
-            {"study": self._study, **_place(record.key)._asdict(), "owner": NOBODY, "attempt": 1, "expires": 0.0}
+            {"study": self._study, **place_of(record.key)._asdict(), "owner": NOBODY, "attempt": 1, "expires": 0.0}
             | {"state": record.state.value, "trial": record.trial, "labels": "{}", "origin": record.origin}
             for record in records
             if record.state is not State.PRUNED
@@ -250,7 +214,7 @@ class Claims:
         count = self._of_study().values(records=STUDIES.c.records + len(records)).returning(STUDIES.c.records)
         first = int(connection.execute(count).scalar_one()) - len(records) + 1
         rows = [
-            {"study": self._study, **_place(record.key)._asdict(), "id": number}
+            {"study": self._study, **place_of(record.key)._asdict(), "id": number}
             | {"state": record.state.value, "line": encode(record).decode("ascii")}
             for number, record in enumerate(records, start=first)
         ]
@@ -260,13 +224,13 @@ class Claims:
             set_={name: fresh.excluded[name] for name in ("id", "state", "line")},
             where=RECORDS.c.state == State.FAILED.value,
         ).returning(RECORDS.c.fingerprint, RECORDS.c.fidelity, RECORDS.c.seed)
-        return {_key(_Place(*row)) for row in connection.execute(statement)}
+        return {key_of(Place(*row)) for row in connection.execute(statement)}
 
     def reopen(self, keys: Collection[Key]) -> None:
         """Make failed evaluations open again, for whoever claims them first."""
         statements = [
             update(CLAIMS)
-            .where(*self._at(_place(key)), CLAIMS.c.state == State.FAILED.value)
+            .where(*self._at(place_of(key)), CLAIMS.c.state == State.FAILED.value)
             .values(state=RUNNING, owner=NOBODY, expires=0.0)
             for key in keys
         ]
@@ -280,7 +244,7 @@ class Claims:
             CLAIMS.c.study == self._study, CLAIMS.c.state == RUNNING, CLAIMS.c.fingerprint != ""
         )
         rows = self._database.run(partial(_rows, statement))
-        return [_open_claim(row) for row in rows if _Place(row.fingerprint, row.fidelity, row.seed) not in self._held]
+        return [open_claim(row) for row in rows if Place(row.fingerprint, row.fidelity, row.seed) not in self._held]
 
     def records(self, after: int) -> Iterator[tuple[int, Record]]:
         """The records with a higher number than `after`, each with its own, in their order."""
@@ -304,7 +268,7 @@ class Claims:
         except RecordError as error:
             raise StorageError(f"storage {self._database.shown} holds what is no record of ours: {error}") from None
 
-    def _at(self, place: "_Place") -> tuple[ColumnElement[bool], ...]:
+    def _at(self, place: Place) -> tuple[ColumnElement[bool], ...]:
         return (CLAIMS.c.study == self._study, *(CLAIMS.c[name] == value for name, value in place._asdict().items()))
 
     def _of_study(self) -> Update:
@@ -323,32 +287,6 @@ def _execute(statement: Executable, connection: Connection) -> None:
 
 def _rows(statement: Executable, connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(statement).all()
-
-
-class _Place(NamedTuple):
-    """A key as the tables hold it; without a fingerprint, a task that is no evaluation."""
-
-    fingerprint: str
-    fidelity: str
-    seed: int
-
-
-def _place(key: Key) -> _Place:
-    return _Place(key.fingerprint, json.dumps(asdict(key.fidelity), sort_keys=True), key.seed)
-
-
-def _key(place: _Place) -> Key:
-    return Key(place.fingerprint, Fidelity(**json.loads(place.fidelity)), place.seed)
-
-
-def _open_claim(row: Row[Any]) -> OpenClaim:
-    return OpenClaim(
-        key=_key(_Place(row.fingerprint, row.fidelity, row.seed)),
-        labels=json.loads(row.labels),
-        origin=row.origin,
-        trial=row.trial,
-        is_abandoned=bool(row.abandoned),
-    )
 
 
 def _chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:

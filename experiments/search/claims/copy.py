@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from experiments.search.claims.claims import Claims
+from experiments.search.replica import Request
 from experiments.search.searcher import Observation
-from experiments.search.storage import Request, StorageReplica
+from experiments.search.storage import StorageReplica
 from search_space.spaces.space import Space
 from topformer.errors import StorageError
 

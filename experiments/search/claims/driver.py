@@ -11,8 +11,9 @@ from typing import Protocol
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import Key, Record, State
 from analysis.records.study import read_study
-from experiments.search.claims.claims import Claims, OpenClaim
+from experiments.search.claims.claims import Claims
 from experiments.search.claims.database import Database
+from experiments.search.claims.rows import OpenClaim
 from experiments.trials.run_folder import RunFolder
 from experiments.trials.trial import Trial
 from topformer.errors import StorageError, StudyError

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from analysis.records.record import Record, State
-from experiments.search.claims.claims import Claim, Claims
+from experiments.search.claims.claims import Claims
 from experiments.search.claims.database import Database
+from experiments.search.claims.rows import Claim
 from experiments.trials.trial import Trial
 from tests.experiments_tests.trials.conformance import complete
 from tests.experiments_tests.trials.test_loop import trial

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from analysis.records.record import Record
-from experiments.search.claims.claims import Claim, Claims
+from experiments.search.claims.claims import Claims
+from experiments.search.claims.rows import Claim
 from tests.experiments_tests.search.claims.examples import claimed, claims, done, failed, pruned
 from tests.experiments_tests.trials.test_loop import trial
 

@@ -103,7 +103,7 @@ def definition(storage: str, workers: int) -> StudyDefinition:
     return from_mapping(
         {
             "name": "soak",
-            "objectives": ["accuracy", "macs"],
+            "objectives": ["accuracy"],
             "sampler": "exhaustive",
             "trials": 100_000,
             "asked": 100_000,

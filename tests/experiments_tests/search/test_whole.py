@@ -24,7 +24,7 @@ SPACE = {
     "only": {
         "injected": ["4+8+16+32", "8+16+32", "16+32"],
         "depth": ["2", "4"],
-        "heads": ["6", "8"],
+        "heads": ["6"],
         "pooled": ["all"],
         "width": ["64", "128", "192"],
     },
@@ -32,7 +32,7 @@ SPACE = {
 
 
 def whole(**changes: Any) -> StudyDefinition:
-    """A study of 324 designs around Small."""
+    """A study of 162 designs around Small."""
     values = {"sampler": "whole", "evaluator": {"kind": "published"}, "space": SPACE, "limits": {"latency_ms": 100}}
     return definition(**(values | changes))
 

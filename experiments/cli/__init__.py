@@ -29,6 +29,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "predict": "Draw what a trained network sees in images: each beside its classes in colour, with a legend",
         "detect": "Train a RetinaNet around a design on COCO with mmdetection, or say what it costs",
         "pareto": "Draw the Pareto plot of a run, and write its table, from the records so far",
+        "report": "Write the page of a run: front, designs, what decides, how sure it is; one HTML file that needs no "
+        "network",
         "cost": "Count parameters, MACs and activation memory of a design, exactly",
         "latency": "Predict the latency of a design on a device, with its interval and what it rests on",
         "enumerate": "List the designs of a search space with their exact cost and predicted latency",

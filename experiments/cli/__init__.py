@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "pareto": "Draw the Pareto plot of a run, and write its table, from the records so far",
         "report": "Write the page of a run: front, designs, what decides, how sure it is; one HTML file that needs no "
         "network",
+        "dashboard": "Open Optuna's dashboard over a run: trials, parameters, drawings and our Pareto plot, also while "
+        "it goes on",
         "cost": "Count parameters, MACs and activation memory of a design, exactly",
         "latency": "Predict the latency of a design on a device, with its interval and what it rests on",
         "enumerate": "List the designs of a search space with their exact cost and predicted latency",

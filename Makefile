@@ -4,7 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-RUN ?= runs/nano-tokenworld
+RUN ?= runs/nano-ladder
+SUPERNET := runs/nano-supernet
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -22,8 +23,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-sweep: $(READY)  ## The main job: a small search on the embedded data set, to a Pareto plot and table.
-	$(BIN)/topformer sweep nano-tokenworld --out $(RUN) --workers $(WORKERS)
+# The study names the supernet by its folder; both go on where they were stopped.
+sweep: $(READY)  ## The main job: a search on the embedded data set, from a supernet to a confirmed Pareto front.
+	$(BIN)/topformer supernet train nano-ladder --out $(SUPERNET) --threads $(WORKERS)
+	$(BIN)/topformer sweep nano-ladder --out $(RUN) --workers $(WORKERS)
 
 # One thread for each of the two workers: with more, they wait for each other.
 test: $(READY)  ## The whole test suite.

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing import active_children, get_context, parent_process, set_start_method
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -16,6 +17,7 @@ from typing import Self
 import psutil
 
 from experiments.engines.engine import Event, Failed, Interruption, Iterations, Task, perform
+from experiments.engines.fence import begin_attempt
 from experiments.engines.silence import Silence
 from experiments.engines.workers import Workers, gpus_here
 from experiments.evaluators.base import Evaluator
@@ -190,6 +192,8 @@ class LocalEngine:
 
     def submit(self, task: Task) -> None:
         """Start an evaluation; there must be a free worker."""
+        if task.attempt is None:
+            task = replace(task, attempt=begin_attempt(task.folder))
         next(worker for worker in self._workers if worker.task is None).start(task)
 
     def wait(self, interruption: Interruption) -> list[Event]:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
 from typing import Any
@@ -195,6 +195,22 @@ class Searcher:
         self._complete.append(observation)
         with _without_experimental_warnings():
             self.study.tell(number, list(observation.values))
+
+    def substitute(self, proposal: Proposal, observation: Observation) -> None:
+        """Say what became of another design, which was evaluated in the place of a proposal."""
+        number = self._open[proposal.serial].number
+        # A genetic sampler notes there which generation the proposal is of.
+        attributes = self.study.get_trials(deepcopy=False)[number].system_attrs
+        self.forget(proposal)
+        self._complete.append(observation)
+        self.study.add_trial(finished(observation, self._distributions, attributes))
+
+    def revise(self, values: Mapping[int, tuple[float, ...]]) -> None:
+        """Other numbers for complete observations, by trial: what a design is now known to be worth."""
+        self._complete = [
+            replace(one, values=values[one.trial]) if one.trial in values else one for one in self._complete
+        ]
+        self._rebuild()
 
     def forget(self, proposal: Proposal) -> None:
         """Leave no trace of a proposal: its design is known already, or its costs alone decide against it.

@@ -10,7 +10,7 @@ from itertools import count
 from analysis.records.record import Key, Record, State
 from experiments.search.replica import Replica
 from experiments.search.retries import retries
-from experiments.search.samplers import EXHAUSTIVE
+from experiments.search.samplers import EXHAUSTIVE, WHOLE
 from experiments.search.screening import Assessment
 from experiments.search.searcher import Observation, Proposal, Searcher
 from experiments.search.status import Results, values
@@ -78,8 +78,9 @@ class SamplerSource:
         self._open: dict[Key, _Open] = {}
         self._duplicates = 0
         self._look_at = 0.0
+        self._judged: dict[str, int] = {}
         self._leftover: Iterator[Mapping[str, str]] | None = None
-        self._is_drawing = study.definition.sampler == EXHAUSTIVE
+        self._is_drawing = study.definition.sampler in (EXHAUSTIVE, WHOLE)
         again, kept = retries(earlier, every=retry_failed, note=note)
         results.add(kept)
         self._next_number = max((record.trial for record in earlier), default=-1) + 1
@@ -178,6 +179,10 @@ class SamplerSource:
             self._searcher.tell(proposal, observation)
         self._replica.add([observation])
 
+    def revise(self, values: Mapping[int, tuple[float, ...]]) -> None:
+        """Let the sampler learn other numbers of complete trials, by their number; the storage keeps what it has."""
+        self._searcher.revise(values)
+
     def _take_requests(self) -> None:
         """Enqueue what others enqueued in the storage; looked at every few seconds."""
         if time.monotonic() < self._look_at:
@@ -259,7 +264,7 @@ class SamplerSource:
             origin=asked.origin,
             labels=proposal.labels,
             metrics=assessment.metrics,
-            details={"constraints": dict(assessment.constraints), **explained},
+            details={"constraints": dict(assessment.constraints), **explained, **self._judged},
             pruned=assessment.reason,
         )
 
@@ -283,7 +288,16 @@ class SamplerSource:
             self._note(f"the sampler proposed {DUPLICATES} known designs in a row: {what} drawn at random")
 
     def _unknown(self) -> Iterator[Mapping[str, str]]:
-        """Labels of the designs without a record, in seeded random order; a large space is drawn in portions."""
+        """Labels of the designs without a record, in seeded random order; a large space is drawn in portions.
+
+        Where all are judged at once, those on the front come first, and each record says how many were judged.
+        """
+        if self._study.definition.sampler == WHOLE:
+            found = self._study.judged()
+            self._note(str(found))
+            self._judged = {"judged": len(found.order)}
+            yield from found.labels()
+            return
         space, seed = self._study.space, self._study.definition.seed
         total = space.count()
         for turn in count():

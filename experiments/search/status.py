@@ -118,11 +118,16 @@ class Results:
         )
 
     def _rank(self) -> None:
-        points = np.array([values(record, self._objectives) for record in self._complete])
+        # Several seeds of a design are one point, their mean.
+        designs: dict[str, list[Record]] = {}
+        for record in self._complete:
+            designs.setdefault(record.fingerprint, []).append(record)
+        groups = list(designs.values())
+        points = np.array([np.mean([values(one, self._objectives) for one in group], axis=0) for group in groups])
         points = points * [goal.sign for goal in self._objectives]
         members = np.flatnonzero(non_dominated(points))
         order = members[np.argsort(points[members, 0], kind="stable")]
-        self._front = tuple(self._complete[i] for i in order)
+        self._front = tuple(groups[i][0] for i in order)
         self._volume = hypervolume(points, self._corner)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 from analysis.records.record import RECORDS, JsonlStore, Key, Record
 from experiments.engines.fence import current_attempt, raise_attempt
 from experiments.files import claim, held, make_folder
+from experiments.training.claim import CHECKPOINT
 from experiments.trials.trial import EnqueuedTrial, Trial
 from topformer.bounds import NATURAL
 from topformer.errors import StorageError
@@ -121,10 +122,16 @@ class RunFolder:
         self._check_there()
         folder = self._folder(trial.key)
         make_folder(folder)
+        if trial.continues is not None:
+            _move(self.path / TRIALS / trial.continues.folder / CHECKPOINT, folder / CHECKPOINT)
         write_json(folder / _TRIAL, {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin})
         if trial.attempt is not None:
             raise_attempt(folder, trial.attempt)
         return folder
+
+    def has_begun(self, key: Key) -> bool:
+        """Whether that evaluation was ever begun."""
+        return (self._folder(key) / _TRIAL).exists()
 
     def attempt(self, key: Key) -> int:
         """How often an evaluation was taken up in this folder by one of several drivers."""
@@ -144,6 +151,15 @@ class RunFolder:
         notes = [_read(path) for path in (self.path / TRIALS).glob(f"*/{_TRIAL}")]
         trials = [EnqueuedTrial(number=note.trial, labels=note.labels, origin=note.origin) for note in notes]
         return sorted(trials, key=lambda trial: trial.number or 0)
+
+
+def _move(checkpoint: Path, place: Path) -> None:
+    """A checkpoint that is gone was taken before; without one, the evaluation begins anew."""
+    if checkpoint.exists() and not place.exists():
+        try:
+            checkpoint.replace(place)
+        except OSError as error:
+            raise StorageError(f"cannot move {checkpoint} to {place}: {error.strerror or error}") from error
 
 
 def _read(path: Path) -> _Note:

@@ -135,6 +135,20 @@ class Scripted:
         return Accuracy(metric=self.metric, value=self.value, source="trained", budget=budget, seed=seed, seconds=0.0)
 
 
+class Seeing(Scripted):
+    """Notes which GPUs its process may use, with how many threads, and where it runs."""
+
+    def evaluate(
+        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
+    ) -> Accuracy:
+        (folder / "gpus").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+        (folder / "threads").write_text(os.environ["OMP_NUM_THREADS"])
+        (folder / "cwd").write_text(str(Path.cwd()))
+        print("seen", flush=True)
+        time.sleep(0.2)
+        return super().evaluate(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
+
+
 def processes(folder: Path) -> list[Path]:
     """A file for each process that evaluated in that folder, `.process`, and for each of their children, `.child`."""
     return [*folder.glob("*.process"), *folder.glob("*.child")]

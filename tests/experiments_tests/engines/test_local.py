@@ -19,7 +19,8 @@ from tests.experiments_tests.engines.conformance import (
     wait_for,
     wait_for_the_end_of,
 )
-from tests.experiments_tests.engines.stand_in import Scripted, is_running, processes, task
+from tests.experiments_tests.engines.stand_in import Scripted, Seeing, is_running, processes, task
+from topformer.errors import StudyError
 
 
 class TestLocalEngine(EngineConformance, DeathConformance):
@@ -43,6 +44,34 @@ class Counted(Scripted):
         super().__init__(value=value)
         with log.open("a") as file:
             file.write(f"{value}\n")
+
+
+@pytest.mark.parametrize(
+    ("workers", "uses_gpu", "seen", "threads"),
+    [
+        (Workers(count=2, cpus=3), True, {"4", "7"}, "3"),
+        (Workers(count=2, gpus=0.5), True, {"4", "7"}, "1"),
+        (Workers(count=2, gpus=0.0), True, {""}, "1"),
+        (Workers(count=2), False, {"4,7"}, "1"),
+    ],
+)
+def test_every_worker_sees_its_own_gpus_and_threads(
+    workers: Workers, uses_gpu: bool, seen: set[str], threads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.engines.local.gpus_here", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    tasks = [task(tmp_path, Seeing, seed=seed) for seed in (0, 1)]
+    ended(LocalEngine(workers, logs=tmp_path / "logs", uses_gpu=uses_gpu), tasks)
+    assert {(one.folder / "gpus").read_text() for one in tasks} == seen
+    assert {(one.folder / "threads").read_text() for one in tasks} == {threads}
+
+
+def test_more_workers_than_gpus_are_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.engines.local.gpus_here", lambda: 1)
+    with pytest.raises(StudyError, match="got 2 with 1 of a GPU each, and this machine has 1 GPU: 1 of them fit"):
+        LocalEngine(Workers(count=2), logs=tmp_path / "logs", uses_gpu=True)
 
 
 def test_kill_9_of_the_driver_leaves_no_orphan_nor_its_children(tmp_path: Path) -> None:

@@ -45,10 +45,10 @@ class _Worker:
         """Hand over a task, to a new process if there is none or it is dead."""
         if self._process is None or not self._process.is_alive():
             self._spawn()
-        self.task, self._attempt = task, attempt
         # A process that died this moment closes the connection, which `receive` reports.
         with suppress(BrokenPipeError):
             self.connection.send(task)
+        self.task, self._attempt = task, attempt
 
     def news(self, *, readable: bool) -> Event | None:
         """What the process says, or that it is dead; None where neither, or where a death is tried again."""

@@ -1,7 +1,5 @@
 """The bounds of numbers and the form of names that files and options share: each stated here and nowhere else."""
 
-import re
-
 from topformer.kinds import Integer, Number, Odd, Text
 
 SEED = Integer(0, 2**32 - 1, f"an integer from 0 to {2**32 - 1}")
@@ -27,12 +25,12 @@ NOT_NEGATIVE = Number("a finite number of at least 0", least=0)
 POSITIVE = Number("a finite number above 0", least=5e-324)
 
 NAME = Text(
-    re.compile(r"[^\W_][\w .+-]{0,99}(?<![ .])").fullmatch,
+    r"[^\W_][\w .+-]{0,99}(?<![ .])",
     "at most 100 letters, digits, spaces and . + - _ that begin with a letter or digit",
 )
 """Of a study or a run: it becomes the name of a folder and stands in tables."""
 LABEL = Text(
-    re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}").fullmatch,
+    r"[a-z0-9][a-z0-9_.-]{0,99}",
     "a name of lower-case letters, digits, dots, hyphens and underscores",
 )
 """Of a device or an ablation table: it is typed in commands, too."""

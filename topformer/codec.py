@@ -64,11 +64,11 @@ _REBUILT: Mapping[str, str] = {"concat": "concat, each scale reduced"}
 
 def fingerprint(design: Design) -> str:
     """Twelve hexadecimal digits that equal networks share and, but for a hash collision, no others."""
-    return text_fingerprint(json.dumps(to_json(canonical(design)), sort_keys=True, separators=(",", ":")))
+    return fingerprint_of_text(json.dumps(to_json(canonical(design)), sort_keys=True, separators=(",", ":")))
 
 
-def text_fingerprint(text: str) -> str:
-    """The fingerprint of a canonical design by its JSON without spaces, whose keys are in order at every depth."""
+def fingerprint_of_text(text: str) -> str:
+    """The fingerprint of a canonical design as JSON without spaces, its keys in order."""
     for head, rebuilt in _REBUILT.items():
         text = text.replace(f'"head":"{head}"', f'"head":"{rebuilt}"')
     return hashlib.sha256(text.encode()).hexdigest()[:12]

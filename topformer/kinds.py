@@ -1,12 +1,24 @@
 """What a value of a file or an option may be, as data: the test, and what is accepted in words."""
 
+import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 from topformer.errors import shown, unknown_name
+
+JsonSchema: TypeAlias = dict[str, Any]
+"""What a value may be, in the words of JSON Schema, draft 4: the one that editors of TOML know."""
+
+_UNPRINTABLE = (
+    "\\x00-\\x1f\\x7f-\\xa0\\xad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ue000-\\uf8ff\\ufeff"
+)
+"""What `str.isprintable` refuses, but for characters that are not assigned, as the inside of a character class."""
+_END = "$(?!\\n)"
+"""Of a text; a `$` alone is also before a last newline, for some engines."""
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -27,6 +39,10 @@ class Kind(ABC):
     @abstractmethod
     def problems(self, where: str, value: object) -> list[str]:
         """What is wrong with the value of the key `where`, a sentence each; nothing where it is accepted."""
+
+    @abstractmethod
+    def json_schema(self) -> JsonSchema:
+        """The same for an editor: it accepts nothing that `problems` refuses, as far as such a schema can say it."""
 
     def read(self, where: str, value: Any) -> Any:  # noqa: ARG002
         """An accepted value in its final form."""
@@ -60,6 +76,10 @@ class Integer(Kind):
             words = f"at most {self.largest:,}"
         return _wrong(where, words, value)
 
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        return {"type": "integer", "minimum": self.least, "maximum": self.largest}
+
 
 @dataclass(frozen=True, slots=True)
 class Odd(Kind):
@@ -71,6 +91,10 @@ class Odd(Kind):
         """As in every kind."""
         found = Integer(1, self.largest).problems(where, value)
         return found or ([f"{where} must be odd, got {value!r}"] if is_integer(value) and value % 2 == 0 else [])
+
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        return {"type": "integer", "minimum": 1, "maximum": self.largest, "not": {"multipleOf": 2}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +109,13 @@ class Number(Kind):
         """As in every kind."""
         return [] if is_number(value) and self.least <= value <= self.largest else _wrong(where, self.words, value)
 
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        # Infinity is a number for some readers of schemas.
+        largest = sys.float_info.max
+        least, most = max(self.least, -largest), min(self.largest, largest)
+        return {"type": "number", "minimum": least, "maximum": most}
+
 
 @dataclass(frozen=True, slots=True)
 class Between(Kind):
@@ -98,6 +129,11 @@ class Between(Kind):
         fits = is_number(value) and self.low < value < self.high
         return [] if fits else _wrong(where, f"a number between {self.low} and {self.high}, both excluded", value)
 
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        bounds = {"minimum": self.low, "exclusiveMinimum": True, "maximum": self.high, "exclusiveMaximum": True}
+        return {"type": "number", **bounds}
+
 
 @dataclass(frozen=True, slots=True)
 class Flag(Kind):
@@ -107,6 +143,10 @@ class Flag(Kind):
         """As in every kind."""
         return [] if isinstance(value, bool) else _wrong(where, "true or false", value)
 
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        return {"type": "boolean"}
+
 
 @dataclass(frozen=True, slots=True)
 class Text(Kind):
@@ -115,11 +155,11 @@ class Text(Kind):
     Control characters are refused: they would break the lines of tables, or command a terminal.
 
     Attributes:
-        accepts: A further test.
+        form: A regular expression that the whole text fits; empty for any.
         words: What is accepted.
     """
 
-    accepts: Callable[[str], object] | None = None
+    form: str = ""
     words: str = "a non-empty string"
 
     def problems(self, where: str, value: object) -> list[str]:
@@ -128,7 +168,13 @@ class Text(Kind):
             return _wrong(where, self.words, value)
         if not value.isprintable():
             return _wrong(where, "one line without control characters", value)
-        return [] if self.accepts is None or self.accepts(value) else _wrong(where, self.words, value)
+        return [] if not self.form or re.fullmatch(self.form, value) else _wrong(where, self.words, value)
+
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        one = f"[^{_UNPRINTABLE}]"
+        form = f"(?={self.form}{_END})" if self.form else ""
+        return {"type": "string", "pattern": rf"^{form}{one}*[^\s{_UNPRINTABLE}]{one}*{_END}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +200,10 @@ class Choice(Kind):
         known = value in self.aliases or value in self.accepted()
         return [] if known else [unknown_name(where, value, self.accepted())]
 
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        return {"type": "string", "enum": [*self.accepted(), *self.aliases]}
+
     def read(self, where: str, value: Any) -> Any:  # noqa: ARG002
         """The name that is meant."""
         return self.aliases.get(value, value)
@@ -169,6 +219,10 @@ class OneOf(Kind):
         """As in every kind; True is not 1."""
         fits = not isinstance(value, bool) and value in self.values
         return [] if fits else _wrong(where, f"one of {', '.join(map(str, self.values))}", value)
+
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        return {"enum": list(self.values)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +253,11 @@ class Names(Kind):
         unknown = [one for one in value if one not in self.accepted]
         return [unknown_name(self.item or where, one, self.accepted) for one in unknown]
 
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        item = Text().json_schema() if self.accepted is None else {"type": "string", "enum": list(self.accepted)}
+        return {"type": "array", "items": item, "uniqueItems": True, "minItems": int(not self.may_be_empty)}
+
     def read(self, where: str, value: Any) -> tuple[str, ...]:  # noqa: ARG002
         """As a tuple."""
         return tuple(value)
@@ -223,6 +282,13 @@ class Entries(Kind):
                 found += self.values.problems(f"{where}.{name}", item)
         return found
 
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        if self.keys is None:
+            return {"type": "object", "additionalProperties": self.values.json_schema()}
+        known = {name: self.values.json_schema() for name in self.keys}
+        return {"type": "object", "properties": known, "additionalProperties": False}
+
     def read(self, where: str, value: Any) -> dict[str, Any]:
         """As a dictionary."""
         return {name: self.values.read(f"{where}.{name}", item) for name, item in value.items()}
@@ -239,6 +305,10 @@ class Fits(Kind):
         """As in every kind."""
         return [] if self.accepts(value) else _wrong(where, self.words, value)
 
+    def json_schema(self) -> JsonSchema:
+        """Anything: what a function decides, no schema can say."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Anything(Kind):
@@ -249,3 +319,7 @@ class Anything(Kind):
     def problems(self, where: str, value: object) -> list[str]:
         """As in every kind."""
         return _wrong(where, "a table", value) if self.table and not isinstance(value, Mapping) else []
+
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        return {"type": "object"} if self.table else {}

@@ -8,13 +8,13 @@ A key of a file is one field, with `key` as its metadata:
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from topformer.errors import DesignError, ExplorerError, InputError, StudyError, nearest, shown, unknown_name
-from topformer.kinds import Kind, Text
+from topformer.kinds import JsonSchema, Kind, Text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -112,9 +112,38 @@ def table_problems(
     found += [
         f"{_dotted(where, name)} is missing"
         for name, (item, _) in known.items()
-        if name not in values and name not in meant and item.default is MISSING and item.default_factory is MISSING
+        if name not in values and name not in meant and is_required(item)
     ]
     return found or _contradictions(definition, values, where)
+
+
+def json_schema(definition: "type[DataclassInstance]") -> JsonSchema:
+    """A table as JSON Schema, draft 4, for editors: it accepts what `read` does, one key at a time.
+
+    What keys say together, such as two numbers of which one is the larger, stays with `read`.
+    """
+    known = {}
+    for name, item, kind in keys(definition):
+        value = default(item)
+        shown_default = {} if value in (None, "") else {"default": value}
+        known[name] = {**kind.json_schema(), "description": item.metadata["meaning"], **shown_default}
+    required = [name for name, item, _ in keys(definition) if is_required(item)]
+    # Draft 4 knows no empty list of required keys.
+    asked = {"required": required} if required else {}
+    return {"type": "object", "properties": known, **asked, "additionalProperties": False}
+
+
+def default(item: Field[Any]) -> Any:
+    """What an absent key means, as plain JSON; None where the key is required or absent means nothing."""
+    made = item.default_factory() if item.default_factory is not MISSING else item.default
+    if made is MISSING or is_dataclass(made):
+        return None
+    return list(made) if isinstance(made, tuple) else made
+
+
+def is_required(item: Field[Any]) -> bool:
+    """Whether a key must be there."""
+    return item.default is MISSING and item.default_factory is MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +165,10 @@ class Section(Kind):
         if self.short and not isinstance(value, Mapping):
             return declared(self.definition, (self.short,))[0].problems(where, value)
         return table_problems(self.definition, value, where)
+
+    def json_schema(self) -> JsonSchema:
+        """That of the definition."""
+        return json_schema(self.definition)
 
     def read(self, where: str, value: Any) -> Any:
         """As the dataclass."""
@@ -159,6 +192,10 @@ class Sections(Kind):
             return [f"{where} must be a list, got {shown(value)}"]
         named = [(self._name(number, item), item) for number, item in enumerate(value, start=1)]
         return [problem for name, item in named for problem in table_problems(self.definition, item, name)]
+
+    def json_schema(self) -> JsonSchema:
+        """A list of what the definition says."""
+        return {"type": "array", "items": json_schema(self.definition)}
 
     def read(self, where: str, value: Any) -> tuple[Any, ...]:  # noqa: ARG002
         """As dataclasses."""

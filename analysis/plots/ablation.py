@@ -107,9 +107,7 @@ def _draw_measured(ax: Axes, *, rows: Sequence[AblationRow], source: Evaluation)
             color=TEXT,
             fontsize=8,
         )
-    ax.set_xlabel(
-        f"{source.metric} (%), measured on {source.base}\n{source.budget:,} iterations; line: 95 % of the mean"
-    )
+    ax.set_xlabel(f"{source.label}, measured on {source.base}\n{source.spent}; line: 95 % of the mean")
     ax.margins(x=0.12)
 
 

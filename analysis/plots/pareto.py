@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from analysis.plots.clouds import Cloud, draw_clouds
 from analysis.plots.labels import Name, annotate
 from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
+from analysis.plots.support import draw_support
 from analysis.records.record import Metric, Record
 from analysis.reference import PublishedPoint
-from analysis.results.pareto import Front, Objective
+from analysis.results.pareto import Front, Objective, own_interval
 from topformer.errors import StudyError
 
 SIZE_INCHES, DPI = (10.0, 6.25), 160
@@ -24,6 +26,12 @@ SIZE_INCHES, DPI = (10.0, 6.25), 160
 
 MANY = 2000
 """Marks of one kind above which an SVG holds them as an image."""
+
+TICKS = 3000
+"""Places along an axis at which ticks are told apart: two to a pixel."""
+
+NAMED = 16
+"""Designs of the front that are named: of more, so many, evenly along it."""
 
 UNSURE = 0.05
 """A dominated point whose probability of being on the front reaches this is marked."""
@@ -42,6 +50,8 @@ class ParetoPlot:
         considered: x values of all designs that were costed.
         published: Networks of others, in the units of the two axes.
         limit: Largest x that the study allows.
+        clouds: What lower rungs said.
+        support: Fingerprint of each record whose accuracy is predicted to what that stands on.
     """
 
     front: Front
@@ -52,6 +62,8 @@ class ParetoPlot:
     considered: tuple[float, ...] = ()
     published: tuple[PublishedPoint, ...] = ()
     limit: float | None = None
+    clouds: tuple[Cloud, ...] = ()
+    support: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[Objective, Objective]:
@@ -88,7 +100,9 @@ def save_pareto(plot: ParetoPlot, png: Path, svg: Path) -> tuple[Path, Path]:
     """
     with style(10.5):
         figure = Figure(figsize=SIZE_INCHES, dpi=DPI, facecolor="white")
-        ax = figure.add_axes((0.07, 0.18, 0.91, 0.65))
+        # Room for the lines of the caption.
+        bottom = 0.105 + 0.025 * max(3, len(plot.caption))
+        ax = figure.add_axes((0.07, bottom, 0.91, 0.83 - bottom))
         draw_pareto(plot, ax)
         figure.text(0.07, 0.965, plot.title, fontsize=13, fontweight="bold", color=TEXT, va="center")
         figure.text(0.07, 0.02, "\n".join(plot.caption), fontsize=8.5, color="#666666", va="bottom", linespacing=1.4)
@@ -104,12 +118,17 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     x, y = plot.axes
     _frame(plot, ax)
     dominated, unsure, best = _groups(plot)
+    draw_clouds(plot.clouds, ax, x, y)
     _draw_points(ax, dominated, x, y, color=MUTED, label=f"dominated ({len(dominated)})", size=26, zorder=2)
     label = f"P(on front) >= {100 * UNSURE:g} % ({len(unsure)})"
     _draw_points(ax, unsure, x, y, color=MUTED, label=label, size=34, zorder=3, edge=BLUE)
     if len(plot.front.objectives) == 2:
         _draw_steps(ax, best, x, y)
     _draw_points(ax, best, x, y, color=BLUE, label=f"front ({len(best)})", size=46, zorder=5)
+    if plot.support:
+        texts = [plot.support.get(record.fingerprint, "") for record in plot.front.records]
+        on_front = [rank == 0 for rank in plot.front.ranks]
+        draw_support(ax, _points(plot.front.records, x, y), on_front, texts, plot.axes)
     _draw_anchors(plot, ax)
     _draw_published(plot, ax)
     _draw_untrained(plot, ax)
@@ -148,6 +167,7 @@ def _frame(plot: ParetoPlot, ax: Axes) -> None:
             values += [] if plot.limit is None else [goal.scale * plot.limit]
         else:
             values += [point.miou for point in _shown(plot)]
+        values += [goal.scale * point[goal is y] for cloud in plot.clouds for point in cloud.points]
         low, high = min(values), max(values)
         margin = (high - low or abs(high) or 1.0) * 0.06
         # Room below for the designs that have a cost but no accuracy.
@@ -173,17 +193,21 @@ def _draw_points(
     ax: Axes, records: Sequence[Record], x: Objective, y: Objective, *, color: str, label: str, size: float,
     zorder: float, edge: str = "white",
 ) -> None:  # fmt: skip
-    """Points, with a thin bar for each interval."""
+    """Points, with a thin bar for each interval, and a thick one across for what the points do not share."""
     if not records:
         return
     points = _points(records, x, y)
     on_front = color == BLUE
-    bar: dict[str, Any] = {"color": color, "linewidth": 0.9 if on_front else 0.6, "alpha": 0.55 if on_front else 0.3}
+    crowded = len(records) > 3 * NAMED
+    alpha = (0.2 if crowded else 0.55) if on_front else (0.15 if crowded else 0.3)
+    bar: dict[str, Any] = {"color": color, "linewidth": 0.9 if on_front else 0.6, "alpha": alpha}
     # In an SVG, a hundred thousand marks would be a hundred thousand elements; so many become one image in it.
     is_image = len(records) > MANY
     bar["rasterized"] = is_image
     across, up = (_intervals(records, goal) for goal in (x, y))
     ax.hlines(points[:, 1], across[:, 0], across[:, 1], zorder=zorder - 0.5, **bar)
+    own = x.scale * np.array([own_interval(record.metrics[x.name]) or (np.nan, np.nan) for record in records])
+    ax.hlines(points[:, 1], own[:, 0], own[:, 1], zorder=zorder - 0.4, **{**bar, "linewidth": 3 * bar["linewidth"]})
     ax.vlines(points[:, 0], up[:, 0], up[:, 1], zorder=zorder - 0.5, **bar)
     ax.scatter(
         points[:, 0], points[:, 1], s=size, color=color, edgecolors=edge, linewidths=1.2, zorder=zorder, label=label,
@@ -264,11 +288,17 @@ def _draw_untrained(plot: ParetoPlot, ax: Axes) -> None:
     if plot.pruned:
         ticks = x.scale * np.array(plot.pruned)
         label = f"pruned before training ({len(ticks):,})"
-        shown = ticks[(ticks >= low) & (ticks <= high)]
+        shown = _apart(ticks[(ticks >= low) & (ticks <= high)], low, high)
         ax.vlines(shown, 0, 0.025, color=VERMILION, alpha=0.45, linewidth=0.8, transform=along_x, label=label)
     if plot.limit is not None:
         label = f"limit {x.scale * plot.limit:g} {x.unit}".rstrip()
         ax.axvline(x.scale * plot.limit, color=TEXT, linewidth=1.0, linestyle=(0, (5, 4)), zorder=1, label=label)
+
+
+def _apart(ticks: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """The places of ticks that a figure can show apart: of a hundred thousand most fall onto another."""
+    steps = np.unique(np.round((ticks - low) / (high - low) * TICKS))
+    return low + steps / TICKS * (high - low)
 
 
 def _annotate(plot: ParetoPlot, ax: Axes, best: Sequence[Record]) -> None:
@@ -281,7 +311,8 @@ def _annotate(plot: ParetoPlot, ax: Axes, best: Sequence[Record]) -> None:
     for record, (h, v) in zip(plot.front.records, everything, strict=True):
         if record.fingerprint in plot.anchors:
             names[record.fingerprint] = Name(plot.anchors[record.fingerprint], h, v, VERMILION, bold=True)
-    for record, (h, v) in zip(best, _points(best, x, y), strict=True):
+    named = best if len(best) <= NAMED else [best[i] for i in np.linspace(0, len(best) - 1, NAMED).astype(int)]
+    for record, (h, v) in zip(named, _points(named, x, y), strict=True):
         names.setdefault(record.fingerprint, Name(ids[record.fingerprint], h, v, BLUE))
     others = [Name(point.name, h, v, TEXT) for point, (h, v) in zip(_shown(plot), published, strict=True)]
     steps = _along_steps(_points(best, x, y)) if len(plot.front.objectives) == 2 else np.empty((0, 2))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.records.record import JsonlStore, Record
+from analysis.records.record import RECORDS, JsonlStore, Record
 from analysis.results.ablation import Ablation
 from analysis.results.power import Noise
 from experiments.ablations.definition import TableDefinition
@@ -19,7 +19,7 @@ from experiments.evaluators.base import EvaluatorMaker
 from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition, study_evaluator
 from experiments.trials.callback import NullCallback, TrialCallback
 from experiments.trials.loop import Loop
-from experiments.trials.run_folder import LOGS, RECORDS, RunFolder
+from experiments.trials.run_folder import LOGS, RunFolder
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from experiments.cli.parsing import Parser
 from topformer import __version__
@@ -17,6 +18,8 @@ from topformer.errors import ExplorerError, InputError, printable
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "sweep": "Search a space for the Pareto front of accuracy and cost; the same command continues a stopped sweep",
+        "supernet": "Train one network of shared weights for a whole search space, score designs with it, and cut them "
+        "out",
         "ablate": "Remake the paper's ablation tables, or your own: exact costs beside the printed figures, and paired "
         "trainings",
         "pretrain": "Pre-train a design on ImageNet, or on any folder with one subfolder of images per class",
@@ -26,6 +29,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "predict": "Draw what a trained network sees in images: each beside its classes in colour, with a legend",
         "detect": "Train a RetinaNet around a design on COCO with mmdetection, or say what it costs",
         "pareto": "Draw the Pareto plot of a run, and write its table, from the records so far",
+        "truth": "Train designs drawn in strata, several seeds each: what cheaper accuracies are held against",
+        "ladder": "Hold every cheaper accuracy against full trainings: how well it ranks designs, and what it costs",
+        "replay": "Replay searches on recorded trainings: which sampler needs how many of them",
         "cost": "Count parameters, MACs and activation memory of a design, exactly",
         "latency": "Predict the latency of a design on a device, with its interval and what it rests on",
         "enumerate": "List the designs of a search space with their exact cost and predicted latency",
@@ -35,9 +41,13 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "latency limit",
         "calibrate": "Make a device for `topformer latency` from rows of `topformer measure`",
         "emulate": "Count the ARM instructions of designs by kind, without ARM hardware; instructions, not time",
+        "devices": "List the devices that ship with the project, and how far the predictions for each are off",
+        "spaces": "List the search spaces: what each varies, and how many designs that makes",
         "compare": "Show what changes between two devices: the ratio of latencies, their order, and the Pareto front",
         "data": "List the known data sets, check one before training, convert original annotations, or make the "
         "embedded set",
+        "schema": "Print what a study, an ablation table, a device or a data set file may hold, as a JSON schema for "
+        "editors",
         "doctor": "Say what this machine can do, and what is missing with the line that installs it",
     }
 )
@@ -81,7 +91,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def parser(filled: Iterable[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+class _PrintCompletion(argparse.Action):
+    """Prints what a shell reads to complete the command line, and ends, as `--version` does."""
+
+    def __call__(self, top: argparse.ArgumentParser, _namespace: Any, values: Any, _option: Any = None) -> None:
+        from experiments.cli.completion import script
+
+        print(script(parser(), values))
+        top.exit()
+
+
+def parser(filled: Iterable[str] = tuple(COMMANDS)) -> Parser:
     """The parser of the command line.
 
     Args:
@@ -93,6 +113,9 @@ def parser(filled: Iterable[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
         epilog="example: topformer latency base --device snapdragon-865 --size 512",
     )
     top.add_argument("--version", action="version", version=f"topformer {__version__}")
+    top.add_argument(
+        "--print-completion", action=_PrintCompletion, metavar="SHELL", help="print completion for bash, zsh or fish"
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=f"{summary}.")

@@ -49,6 +49,16 @@ class Parser(argparse.ArgumentParser):
         plain = [action for action in self._actions if not action.option_strings]
         return [str(action.metavar or action.dest).upper() for action in plain]
 
+    def arguments(self) -> list[argparse.Action]:
+        """Every argument but the commands below this one, in order."""
+        return [action for action in self._actions if not isinstance(action, argparse._SubParsersAction)]
+
+    def explained(self) -> list[tuple[str, str]]:
+        """Every argument but `--help`, in order: how it is written, and its help."""
+        form = Form(self.prog)
+        shown = [action for action in self.arguments() if action.dest != "help"]
+        return [(_spelling(action), form._expand_help(action)) for action in shown]
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """As in argparse, but what is not known ends the process here, where the nearest option can be named."""
         given = sys.argv[1:] if args is None else list(args)
@@ -83,6 +93,15 @@ class Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             what = "/".join(action.option_strings) or str(action.metavar or action.dest).lower()
             raise argparse.ArgumentError(None, unknown_name(what, value, action.choices))
+
+
+def _spelling(action: argparse.Action) -> str:
+    """An argument as it is written, with what it takes."""
+    value = str(action.metavar or action.dest).upper()
+    if not action.option_strings:
+        return value
+    name = ", ".join(action.option_strings)
+    return name if action.nargs == 0 else f"{name} {'|'.join(map(str, action.choices or [])) or value}"
 
 
 def _is_option(text: str) -> bool:

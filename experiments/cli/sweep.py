@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from experiments.cli.arguments import add_engine, add_size, engine, size
 from experiments.cli.parsing import of, place, sentence
 from experiments.cli.terminal import console
+from experiments.evaluators import EVALUATORS
 from experiments.evaluators.definition import TOKENWORLD
 from experiments.search.definition import StudyDefinition, from_mapping
 from topformer.errors import StudyError
 from topformer.schema import Section, declared
 
 if TYPE_CHECKING:
+    from experiments.search.definition import RungDefinition
     from experiments.search.sweep import SweepSummary
 
 EXAMPLE = "topformer sweep nano-tokenworld --out runs/nano-tokenworld --workers 2"
@@ -44,6 +46,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "--cpus": ("workers", "cpus"),
         "--gpus": ("workers", "gpus"),
         "--storage": ("storage",),
+        "--lease": ("lease",),
     }
 )
 """Option to the entry of the study file that it overrides, which says what is accepted and what it means."""
@@ -92,9 +95,8 @@ def read(args: argparse.Namespace) -> StudyDefinition:
         given = getattr(args, option.lstrip("-").replace("-", "_"))
         if given is not None:
             _set(values, entry, given)
-    if args.data not in (None, TOKENWORLD) and isinstance(values.get("evaluator"), dict):
-        # It says how the embedded data set is drawn, which is not asked for any more.
-        values["evaluator"].pop("tokenworld", None)
+    if isinstance(values.get("evaluator"), dict):
+        _drop(values["evaluator"], args)
     if args.size is not None:
         height, width = size(args.size)
         _set(values, ("space", "height"), height)
@@ -103,6 +105,20 @@ def read(args: argparse.Namespace) -> StudyDefinition:
         return from_mapping(values)
     except StudyError as error:
         raise StudyError(f"{args.study}: {error}") from None
+
+
+def _drop(evaluator: dict[str, Any], args: argparse.Namespace) -> None:
+    """Take out of the file's table what an option has made pointless: it says how something not asked for is made."""
+    entry = EVALUATORS.get(args.evaluator)
+    if args.evaluator not in (None, evaluator.get("kind")):
+        evaluator.pop("settings", None)
+    if args.data is None and entry is not None and not entry.needs_data:
+        evaluator.pop("data", None)
+        evaluator.pop("tokenworld", None)
+    if args.budget is None and entry is not None and not entry.trains:
+        evaluator.pop("budget", None)
+    if args.data not in (None, TOKENWORLD):
+        evaluator.pop("tokenworld", None)
 
 
 def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
@@ -124,21 +140,31 @@ def _dry_run(definition: StudyDefinition) -> int:
 
     chosen = definition.space
     with TemporaryDirectory() as folder:
-        make = checked_evaluator(
-            definition.evaluator,
-            height=chosen.height,
-            width=chosen.width,
-            data=Path("data"),
-            spare=Path(folder) / "data",
-        )
-        study = Study.of(definition, make)
+        makers = [
+            checked_evaluator(
+                one.evaluator, height=chosen.height, width=chosen.width, data=Path("data"), spare=Path(folder) / "data"
+            )
+            for one in definition.rung or (definition,)
+        ]
+        study = Study.of(definition, makers[-1])
         print(f"space {study.space.name} around {chosen.base}: {study.space.count():,} distinct designs")
         screened = study.screen.screened(study.space, Path(folder), print)
     study.check_feasible(screened)
     whole = screened.designs == study.space.count()
     trials = min(definition.trials, screened.within) if whole else definition.trials
-    print(f"would train {trials} of them for {definition.evaluator.budget:,} iterations each")
+    if definition.rung:
+        rungs = zip(definition.rung, definition.wanted, strict=True)
+        print(f"would climb: {'; '.join(_rung(rung, wanted) for rung, wanted in rungs)}")
+        return 0
+    budget = definition.evaluator.budget
+    print(f"would train {trials} of them for {budget:,} iterations each" if budget else f"would evaluate {trials:,}")
     return 0
+
+
+def _rung(rung: "RungDefinition", wanted: int) -> str:
+    budget = f" for {rung.evaluator.budget:,} iterations" if rung.evaluator.budget else ""
+    seeds = f", {rung.seeds} seeds" if rung.seeds > 1 else ""
+    return f"{wanted:,} by {rung.evaluator.kind}{budget}{seeds}"
 
 
 def _lines(summary: "SweepSummary") -> list[str]:

@@ -14,8 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from experiments.engines.engine import Event, Failed, Interruption, Iterations, Task, perform
 from experiments.engines.fence import begin_attempt
+from experiments.engines.silence import Silence
 from experiments.engines.workers import Workers, gpus_here
 from experiments.evaluators.base import Evaluator
 
@@ -25,6 +28,8 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MESSAGE_SECONDS = 0.2
 _GRACE_SECONDS = 5
 _GUARD_SECONDS = 0.3
+_IDLE_SHARE = 0.01
+"""Of a processor, which a worker that computes uses more of."""
 _CHECK_SECONDS = 1
 """Between two looks at whether workers live: a child that a dead worker left behind holds its connection open."""
 
@@ -35,17 +40,21 @@ class _Worker:
     The process leads a group of its own, so that its children, such as those that load data, end with it.
     """
 
-    def __init__(self, log: Path, environment: Mapping[str, str], *, is_guarded: bool = False) -> None:
-        self._log, self._environment, self._is_guarded = log, environment, is_guarded
+    def __init__(
+        self, log: Path, environment: Mapping[str, str], silence: Silence, *, is_guarded: bool = False
+    ) -> None:
+        self._log, self._environment, self._silence, self._is_guarded = log, environment, silence, is_guarded
         self.task: Task | None = None
         self._attempt = 0
         self._process: BaseProcess | None = None
+        self._computed: float
         self.connection: Connection
 
     def start(self, task: Task, attempt: int = 1) -> None:
         """Hand over a task, to a new process if there is none or it is dead."""
         if self._process is None or not self._process.is_alive():
             self._spawn()
+        self._silence.begin()
         # A process that died this moment closes the connection, which `receive` reports.
         with suppress(BrokenPipeError):
             self.connection.send(task)
@@ -58,6 +67,8 @@ class _Worker:
         alive = self._process.is_alive()
         if readable or self.connection.poll():
             return self._receive()
+        if alive and self._silence.is_too_long and not self._computes():
+            return self._bury(f"no news for {self._silence.limit:,.0f} s")
         return None if alive else self._bury()
 
     def stop(self) -> None:
@@ -74,11 +85,23 @@ class _Worker:
             event: Event = self.connection.recv()
         except (EOFError, ConnectionResetError):
             return self._bury()
+        self._silence.heard()
         if not isinstance(event, Iterations):
             self.task = None
         return event
 
+    def _computes(self) -> bool:
+        """Whether the process and its children used the processor since this was last asked: a score takes its time."""
+        assert self._process is not None
+        before, self._computed = self._computed, _processor_seconds(self._process.pid)
+        # What merely wakes up now and then, such as a thread that waits, does not compute.
+        is_computing = self._computed - before > _IDLE_SHARE * self._silence.limit
+        if is_computing:
+            self._silence.excuse()
+        return is_computing
+
     def _spawn(self) -> None:
+        self._computed = 0.0
         context = get_context("spawn")
         self.connection, remote = context.Pipe()
         # No daemon: those may have no children.
@@ -90,9 +113,12 @@ class _Worker:
         # Only the worker holds this end now: its death is seen as the end of the stream.
         remote.close()
 
-    def _bury(self) -> Event | None:
+    def _bury(self, why: str = "") -> Event | None:
+        """End what is left of the process, and try its task again; `why` where it has not ended of itself."""
         assert self._process is not None
         assert self.task is not None
+        if why:
+            self._signal_group(signal.SIGKILL)
         self._process.join()
         self._signal_group(signal.SIGKILL)
         self.connection.close()
@@ -101,7 +127,7 @@ class _Worker:
             self.start(task, self._attempt + 1)
             return None
         self.task = None
-        cause = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        cause = why or (f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}")
         reason = f"the worker died {ATTEMPTS} times, last with {cause}{_last_words(self._log)}"
         return Failed(task.key, reason, is_machines=True)
 
@@ -129,6 +155,7 @@ class LocalEngine:
         note: Callable[[str], None] = lambda _text: None,  # noqa: ARG002
         first: int = 0,
         is_guarded: bool = False,
+        silence: Callable[[], Silence] = Silence,
     ) -> None:
         """Prepare the workers; a process starts with its first task.
 
@@ -141,13 +168,14 @@ class LocalEngine:
             first: Number of the first worker, in the names of logs.
             is_guarded: Whether the children of a worker end with it also where it is killed in one moment with the
                 process that made the engine, as Ray kills both.
+            silence: How long a worker may give no news without computing, before it is ended and its task tried again.
 
         Raises:
             StudyError: The machine has too few GPUs.
         """
         logs.mkdir(parents=True, exist_ok=True)
         self._workers = [
-            _Worker(logs / f"worker-{number}.log", environment, is_guarded=is_guarded)
+            _Worker(logs / f"worker-{number}.log", environment, silence(), is_guarded=is_guarded)
             for number, environment in enumerate(_environments(workers, uses_gpu=uses_gpu), start=first)
         ]
 
@@ -265,6 +293,15 @@ def _reporter(connection: Connection) -> Callable[[Iterations], None]:
             connection.send(news)
 
     return report
+
+
+def _processor_seconds(number: int | None) -> float:
+    """Of a process and its children, ended ones included; 0 where it has ended itself."""
+    with suppress(psutil.Error):
+        process = psutil.Process(number)
+        used = [process.cpu_times(), *(child.cpu_times() for child in process.children(recursive=True))]
+        return float(sum(sum(times[:4]) for times in used))
+    return 0.0
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from search_space.cost.closed_form import cost
 from search_space.cost.table import costs
 from search_space.latency.boundary import boundary_named, latency_name
 from search_space.latency.calibration.devices import device
+from search_space.latency.estimate import LatencyTable
 from search_space.spaces.space import Space
 from topformer.errors import RecordError, StorageError
 from topformer.files import replacing
@@ -43,6 +44,7 @@ class Screen:
     Attributes:
         device: The model of the device; None where latency does not matter.
         latency_metric: Name of the latency in records, empty without a device.
+        boundary: Where the timed graph ends.
     """
 
     def __init__(self, definition: StudyDefinition) -> None:
@@ -52,9 +54,9 @@ class Screen:
             InputError: There is no such device.
         """
         self._limits, self._designs, self._seed = definition.limits, definition.consider, definition.seed
-        self._boundary = boundary_named(definition.boundary)
+        self.boundary = boundary_named(definition.boundary)
         self.device = device(definition.device) if definition.device is not None else None
-        self.latency_metric = latency_name(self.device.name, self._boundary) if self.device is not None else ""
+        self.latency_metric = latency_name(self.device.name, self.boundary) if self.device is not None else ""
 
     def assess(self, candidate: Candidate) -> Assessment:
         """Cost and latency of one candidate, against the limits."""
@@ -64,9 +66,9 @@ class Screen:
         milliseconds = above = None
         if self.device is not None:
             # One row of the table for many: ten times faster than the estimate with its breakdown.
-            table = self.device.estimate_many([candidate], boundary=self._boundary)
-            milliseconds, low, high = (float(column[0]) for column in (table.milliseconds, table.low, table.high))
-            metrics[self.latency_metric] = Metric(value=milliseconds, source="predicted", low=low, high=high)
+            table = self.device.estimate_many([candidate], boundary=self.boundary)
+            milliseconds = float(table.milliseconds[0])
+            metrics[self.latency_metric] = predicted(table, 0)
             if self._limits.latency_ms is not None:
                 above = float(table.probability_above(self._limits.latency_ms)[0])
         numbers = {"macs": counted.macs, "parameters": counted.parameters}
@@ -78,7 +80,7 @@ class Screen:
         """Where the milliseconds go, and how much of them stands on measured kinds of kernels."""
         if self.device is None:
             return {}
-        estimate = self.device.estimate(candidate, boundary=self._boundary)
+        estimate = self.device.estimate(candidate, boundary=self.boundary)
         return {
             "latency_by_module": dict(estimate.by_module),
             "latency_coverage": estimate.coverage,
@@ -127,7 +129,7 @@ class Screen:
             table = costs(chunk)
             latency = None
             if self.device is not None:
-                latency = self.device.estimate_many(chunk, boundary=self._boundary)
+                latency = self.device.estimate_many(chunk, boundary=self.boundary)
             limit = self._limits.latency_ms
             above = latency.probability_above(limit) if latency is not None and limit is not None else None
             for i, candidate in enumerate(chunk):
@@ -141,6 +143,18 @@ class Screen:
                 excesses = violations(self._limits, numbers, None if above is None else float(above[i]))
                 row["verdict"] = ", ".join(f"{name} above limit" for name, by in excesses.items() if by > 0) or WITHIN
                 yield {**row, **(space.labels_of(candidate) or {})}
+
+
+def predicted(table: LatencyTable, index: int) -> Metric:
+    """One latency of a table as a record keeps it."""
+    return Metric(
+        value=float(table.milliseconds[index]),
+        source="predicted",
+        low=float(table.low[index]),
+        high=float(table.high[index]),
+        shared_sd=float(table.shared_sd[index]),
+        own_sd=float(table.own_sd[index]),
+    )
 
 
 def within_text(limits: Limits) -> str:

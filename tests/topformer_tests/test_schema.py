@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field
 
 import pytest
+from jsonschema import Draft4Validator
 
 from topformer.bounds import COUNT, NAME, POSITIVE, SEED
 from topformer.errors import DataError, InputError, StudyError
@@ -24,7 +25,7 @@ from topformer.kinds import (
     is_integer,
     is_number,
 )
-from topformer.schema import Section, Sections, check, key, keys, read
+from topformer.schema import Section, Sections, check, json_schema, key, keys, read, table_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +144,44 @@ def test_each_kind_says_what_it_accepts(kind: Kind, right: object, wrong: object
     with pytest.raises(InputError) as caught:
         check("k", wrong, kind)
     assert words in str(caught.value)
+    editor = Draft4Validator(kind.json_schema())
+    assert editor.is_valid(right)
+    # What a function decides, no schema can say.
+    assert editor.is_valid(wrong) == isinstance(kind, Fits)
+
+
+def test_the_schema_of_a_table_says_its_keys_their_meanings_and_defaults() -> None:
+    found = json_schema(Bicycle)
+    Draft4Validator.check_schema(found)
+    assert found["required"] == ["name", "front"]
+    assert list(found["properties"]) == [name for name, _, _ in keys(Bicycle)]
+    assert found["properties"]["front"]["properties"]["spokes"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 10**9,
+        "description": "Number of spokes.",
+        "default": 32,
+    }
+    assert found["properties"]["gears"]["default"] == ["one"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        GOOD,
+        {**GOOD, "spare": [{"inches": 20}], "prices": {"2026": 99}},
+        {**GOOD, "spare": [{}]},
+        {**GOOD, "prices": {"2026": -1}},
+        {**GOOD, "color": "red"},
+        {**GOOD, "front": {"inches": 1, "hub": 2}},
+        {**GOOD, "name": "x\n"},
+        {"front": {"inches": 1}},
+        [],
+    ],
+    ids=str,
+)
+def test_an_editor_and_the_reader_agree(values: object) -> None:
+    assert Draft4Validator(json_schema(Bicycle)).is_valid(values) == (not table_problems(Bicycle, values))
 
 
 def test_true_is_no_number() -> None:

@@ -11,7 +11,7 @@ from experiments.data.tokenworld.write import MANIFEST, read_manifest
 from topformer.bounds import NAME
 from topformer.errors import DataError, unknown_name
 from topformer.files import read_json
-from topformer.kinds import Entries, Integer, Kind, Names, OneOf, Text, is_integer
+from topformer.kinds import Entries, Integer, JsonSchema, Kind, Names, OneOf, Text, is_integer
 from topformer.schema import key, read
 
 DESCRIPTIONS = (MANIFEST, "dataset.json", "classes.txt")
@@ -32,6 +32,11 @@ class Classes(Kind):
             return Names(may_be_empty=True).problems(where, value)
         return [f"{where} must be a list of at most {MOST_CLASSES} names, or their number, got {value!r}"]
 
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        names = {**Names(may_be_empty=True).json_schema(), "maxItems": MOST_CLASSES}
+        return {"anyOf": [names, Integer(1, MOST_CLASSES).json_schema()]}
+
     def read(self, where: str, value: Any) -> tuple[str, ...]:  # noqa: ARG002
         """The names."""
         return numbered(value) if is_integer(value) else tuple(value)
@@ -47,6 +52,11 @@ class Palette(Kind):
             return [f"{where} must be a list of colours, got {value!r}"]
         wrong = [one for one in value if not isinstance(one, list) or len(one) != 3 or any(map(_wrong, one))]
         return [f"a colour of {where} must be three integers from 0 to 255, got {one!r}" for one in wrong[:1]]
+
+    def json_schema(self) -> JsonSchema:
+        """As in every kind."""
+        colour = {"type": "array", "items": _CHANNEL.json_schema(), "minItems": 3, "maxItems": 3}
+        return {"type": "array", "items": colour}
 
 
 def _wrong(channel: object) -> bool:

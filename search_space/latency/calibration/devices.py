@@ -158,7 +158,7 @@ def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _DeviceFile(Setup):
+class DeviceFile(Setup):
     """What `device.toml` holds."""
 
     prior: str = field(default="", metadata=key(Text(), "Known device whose coefficients few rows scale."))
@@ -171,7 +171,7 @@ def _setup(folder: Path) -> tuple[Setup, str | None]:
         raise InputError(f"{folder} is no folder of a device: it has no device.toml")
     values = read_toml(path, what="device file")
     try:
-        found = read(_DeviceFile, values, whole="a device", error=InputError)
+        found = read(DeviceFile, values, whole="a device", error=InputError)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     known = {item.name: getattr(found, item.name) for item in fields(Setup)}

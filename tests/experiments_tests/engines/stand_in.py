@@ -64,6 +64,22 @@ def _die_once(folder: Path) -> None:
         _die(folder)
 
 
+def _stop(_folder: Path) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _stop_once(folder: Path) -> None:
+    if not (folder / "stopped").exists():
+        (folder / "stopped").touch()
+        _stop(folder)
+
+
+def _compute(_folder: Path) -> None:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        pass
+
+
 def _load_with_a_child(folder: Path) -> None:
     child = multiprocessing.Process(target=_loaded, args=(folder,))
     child.start()
@@ -88,6 +104,9 @@ _DEEDS: Mapping[str, Callable[[Path], None]] = {
     "die once": _die_once,
     "load with a child": _load_with_a_child,
     "sleep": _sleep,
+    "stop": _stop,
+    "stop once": _stop_once,
+    "compute": _compute,
     "die and leave a child": partial(_with_child, _die),
     "err and leave a child": partial(_with_child, _err),
     "sleep with a child": partial(_with_child, _sleep),

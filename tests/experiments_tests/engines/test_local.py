@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.engines.engine import Engine
+from experiments.engines.engine import Done, Engine, Failed
 from experiments.engines.local import LocalEngine
+from experiments.engines.silence import Silence
 from experiments.engines.workers import Workers
 from tests import ROOT
 from tests.experiments_tests.engines.conformance import (
@@ -85,3 +86,30 @@ def test_kill_9_of_the_driver_leaves_no_orphan_nor_its_children(tmp_path: Path) 
     driver.kill()
     driver.wait()
     wait_for_the_end_of(found)
+
+
+def test_a_worker_that_gives_no_news_is_ended_and_its_task_tried_again(tmp_path: Path) -> None:
+    wanted = task(tmp_path, partial(Scripted, "stop once"))
+    engine = LocalEngine(Workers(count=1), logs=tmp_path / "logs", silence=partial(Silence, least=2.0))
+    (event,) = ended(engine, [wanted])
+    assert isinstance(event, Done)
+    assert len(processes(wanted.folder)) == 2
+
+
+def test_a_task_that_stops_every_worker_fails_and_says_so(tmp_path: Path) -> None:
+    wanted = task(tmp_path, partial(Scripted, "stop"))
+    engine = LocalEngine(Workers(count=1), logs=tmp_path / "logs", silence=partial(Silence, least=2.0))
+    (event,) = ended(engine, [wanted])
+    assert isinstance(event, Failed)
+    assert event.is_machines
+    assert event.reason == "the worker died 2 times, last with no news for 2 s"
+    wait_for_the_end_of(processes(wanted.folder))
+
+
+def test_a_worker_that_computes_without_news_goes_on(tmp_path: Path) -> None:
+    wanted = task(tmp_path, partial(Scripted, "compute"))
+    (event,) = ended(
+        LocalEngine(Workers(count=1), logs=tmp_path / "logs", silence=partial(Silence, least=2.0)), [wanted]
+    )
+    assert isinstance(event, Done)
+    assert len(processes(wanted.folder)) == 1

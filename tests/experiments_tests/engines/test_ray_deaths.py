@@ -169,7 +169,7 @@ def test_a_worker_that_vanishes_every_time_fails_its_design(tmp_path: Path) -> N
 
 def sweep(folder: Path, address: str, *, seconds: float, trials: int = 6) -> subprocess.Popen[str]:
     program = [sys.executable, "-m", "tests.experiments_tests.search.stand_in"]
-    arguments = [str(folder), str(folder.parent / "log"), str(seconds), str(trials), "2", address]
+    arguments = [str(folder), str(folder.parent / "log"), str(seconds), str(trials), "2", "journal", address]
     return subprocess.Popen(
         program + arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

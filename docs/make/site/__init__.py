@@ -1,0 +1,1 @@
+"""The documentation site: the pages of the repository in one order, with every link checked."""

@@ -1,0 +1,154 @@
+"""What the commands of the pages find on a reader's desk: designs, data, rows of a phone, runs; made when named."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from experiments.cli import main
+from experiments.data.tokenworld.write import write_tokenworld
+from experiments.measure.rows import append_row
+from search_space.candidate import Candidate
+from search_space.latency.calibration.devices import device
+from tests import ROOT
+from tests.experiments_tests.data import miniature_sets
+from tests.experiments_tests.measure.examples import NETWORKS, row
+from topformer.codec import to_json
+from topformer.design import Design
+from topformer.presets import BASE, NANO, SMALL, TINY
+
+STUDY = """
+name = "mine"
+objectives = ["accuracy", "latency_ms"]
+device = "snapdragon-865"
+trials = 2
+
+[space]
+name = "paper"
+base = "nano"
+height = 64
+width = 64
+
+[evaluator]
+kind = "lean"
+data = "data/mini"
+budget = 1
+"""
+MODULE = "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())\n"
+
+
+def _text(text: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(text)
+
+
+def _design(design: Design) -> Callable[[Path], object]:
+    return _text(json.dumps(to_json(design)))
+
+
+def _rows(*networks: tuple[Design, int]) -> Callable[[Path], None]:
+    def make_rows(path: Path) -> None:
+        phone = device("snapdragon-865")
+        for design, size in networks:
+            time = phone.estimate(Candidate(design=design, height=size, width=size)).milliseconds
+            append_row(path, row(design, size, 1.3 * time))
+
+    return make_rows
+
+
+def _mini(path: Path) -> None:
+    write_tokenworld(path, size=64, training=8, validation=4, seed=0)
+
+
+def _classes(path: Path) -> None:
+    for split in ("train", "val"):
+        for name in ("a", "b"):
+            (path / split / name).mkdir(parents=True)
+            for i in range(8):
+                pixels = np.random.default_rng(i).integers(0, 256, (64, 64, 3), np.uint8)
+                Image.fromarray(pixels).save(path / split / name / f"{i}.JPEG")
+
+
+def _device(path: Path) -> None:
+    shutil.copytree(ROOT / "search_space" / "latency" / "devices" / "raspberry-pi-5", path)
+
+
+def _run(path: Path) -> None:
+    make(path.parents[1], "data/mini")
+    study = path.parents[1] / "desk.toml"
+    study.write_text(STUDY)
+    small = ["--trials", "2", "--consider", "20"]
+    assert main(["sweep", str(study), "--data", str(path.parents[1] / "data/mini"), "--out", str(path), *small]) == 0
+
+
+def _committed(name: str) -> Callable[[Path], object]:
+    return lambda path: shutil.copyfile(ROOT / name, path)
+
+
+def _weights(design: str) -> Callable[[Path], None]:
+    def make_weights(path: Path) -> None:
+        from experiments.training.tensors import write_tensors
+        from topformer.network import TopFormer
+        from topformer.presets import preset
+
+        write_tensors(path, TopFormer(preset(design)).state_dict())
+
+    return make_weights
+
+
+DESK: Mapping[str, Callable[[Path], object]] = {
+    "mine.json": _design(replace(NANO, width=48)),
+    "probes/f7b1b8779f81.json": _design(replace(NANO, width=64)),
+    "probes/e10bd0d93029.json": _design(replace(NANO, width=96)),
+    "mine.py": _text(MODULE),
+    "STUDY.toml": _text(STUDY),
+    "mine.toml": _text(STUDY),
+    "rows.csv": _rows(*NETWORKS),
+    "first.csv": _rows((NANO, 128), (TINY, 128)),
+    "probes.csv": _rows((SMALL, 128), (BASE, 128), (replace(NANO, width=64), 128), (replace(TINY, width=64), 128)),
+    "benchncnn": _text(""),
+    "data/mini": _mini,
+    "data/tokenworld": _mini,
+    "data/classes": _classes,
+    "data/imagenet": _classes,
+    "data/ade/ADEChallengeData2016": miniature_sets.ade20k,
+    "data/ade20k": miniature_sets.ade20k,
+    "PATH": miniature_sets.ade20k,
+    "SOURCE": miniature_sets.coco_stuff_10k,
+    "data/coco_stuff10k": miniature_sets.coco_stuff_10k,
+    "data/coco_stuff164k": miniature_sets.coco_stuff_164k,
+    "data/VOCdevkit/VOC2010": miniature_sets.context_json,
+    "data/cityscapes": miniature_sets.cityscapes,
+    "devices/pi5": _device,
+    "devices/desk-first": _device,
+    "devices/desk": _device,
+    "FOLDER": _device,
+    "runs/mine": _run,
+    "runs/nano-tokenworld": _run,
+    "docs/ablations/records.jsonl": _committed("docs/ablations/records.jsonl"),
+    "experiments/emulate/counts.csv": _committed("experiments/emulate/counts.csv"),
+    "runs/mini/weights.pt": _weights("nano"),
+    "runs/pre/weights.pt": _weights("nano"),
+    "weights.pt": _weights("base"),
+}
+"""Path, as a page writes it, to what makes it."""
+
+
+def lay(folder: Path, command: str) -> None:
+    """Make what a command names and what is not there yet, but for what it writes itself."""
+    read = re.sub(r"--(out|csv|figure|sheet) \S+", "", command)
+    for name in DESK:
+        if re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w.-])", read):
+            make(folder, name)
+
+
+def make(folder: Path, name: str) -> None:
+    """Make one thing, if it is not there."""
+    path = folder / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        DESK[name](path)

@@ -43,7 +43,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "emulate": "Count the ARM instructions of designs by kind, without ARM hardware; instructions, not time",
         "devices": "List the devices that ship with the project, and how far the predictions for each are off",
         "spaces": "List the search spaces: what each varies, and how many designs that makes",
-        "compare": "Show what changes between two devices: the ratio of latencies, their order, and the Pareto front",
+        "compare": "Show what changes between two designs, or between two devices: costs, latency by part, order, "
+        "Pareto front",
+        "draw": "Draw a design as an SVG file: its pyramid, what is pooled and injected, blocks, widths and head",
         "data": "List the known data sets, check one before training, convert original annotations, or make the "
         "embedded set",
         "schema": "Print what a study, an ablation table, a device or a data set file may hold, as a JSON schema for "

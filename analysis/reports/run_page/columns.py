@@ -7,7 +7,7 @@ from analysis.plots.design_drawing import draw_design
 from analysis.records.record import Metric, Record, State, to_json
 from analysis.reports.run_page.card import in_words
 from analysis.reports.run_page.facts import Facts
-from analysis.results.pareto import Objective
+from analysis.results.pareto import Objective, own_interval
 from topformer.codec import from_json
 from topformer.errors import DesignError
 
@@ -25,7 +25,11 @@ def columns(facts: Facts) -> dict[str, Any]:
     chances = {id(one): chance for one, chance in zip(facts.ranked.records, facts.ranked.probabilities, strict=True)}
     goals = {"x": facts.price, "y": facts.worth}
     detailed = [place for place, record in enumerate(records) if id(record) in ranks][:DETAILED]
-    drawings = {place: drawing for place in detailed if (drawing := _drawing(records[place]))}
+    drawings = {
+        place: drawing
+        for place in detailed
+        if (drawing := _drawing(records[place], facts.ids[records[place].fingerprint]))
+    }
     return {
         "run": facts.name,
         "goals": {name: _goal(goal) for name, goal in goals.items()},
@@ -73,7 +77,17 @@ def _metric(records: Iterable[Record], goal: Objective) -> dict[str, list[float 
         "": [_scaled(goal, one, "value") for one in metrics],
         "Low": [_scaled(goal, one, "low") for one in metrics],
         "High": [_scaled(goal, one, "high") for one in metrics],
+        **_own(metrics, goal),
     }
+
+
+def _own(metrics: Sequence[Metric | None], goal: Objective) -> dict[str, list[float | None]]:
+    """Ends of the error of each design alone, where any is known."""
+    found = [None if one is None else own_interval(one) for one in metrics]
+    if not any(found):
+        return {}
+    ends = (("OwnLow", 0), ("OwnHigh", 1))
+    return {name: [None if one is None else _short(goal.scale * one[end]) for one in found] for name, end in ends}
 
 
 def _scaled(goal: Objective, metric: Metric | None, end: str) -> float | None:
@@ -109,9 +123,9 @@ def _number(value: object) -> float | None:
     return _short(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _drawing(record: Record) -> str | None:
+def _drawing(record: Record, title: str) -> str | None:
     """The drawing of a design; None of one of another version."""
     try:
-        return draw_design(from_json(dict(record.design)))
+        return draw_design(from_json(dict(record.design)), title)
     except DesignError:
         return None

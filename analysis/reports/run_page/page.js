@@ -8,6 +8,7 @@ const ALL = [...Array(COUNT).keys()];
 const [COMPLETE, PRUNED] = [0, 1];
 const SVG_POINTS = 2000; // more are drawn by the graphics card
 const FIRST_ROWS = 50;
+const LINES = 400;
 const at = (id) => document.getElementById(id);
 const state = { sort: "rank", up: true, all: false, chosen: null, axes: {}, states: new Set([0, 1, 2]) };
 
@@ -91,10 +92,11 @@ function hover(i) {
   return lines.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("\n", "<br>");
 }
 
-function bars(goal, points) {
-  const arms = (end) => points.map((i) => (D[goal + end][i] === null ? 0 : Math.abs(D[goal][i] - D[goal + end][i])));
-  return { type: "data", symmetric: false, array: arms("High"), arrayminus: arms("Low"), thickness: 1, width: 0,
-    color: colour("faint") };
+function bars(goal, points, kind = "") {
+  const ends = [`${goal}${kind}High`, `${goal}${kind}Low`];
+  if (!D[ends[0]]) return undefined;
+  const [array, arrayminus] = ends.map((end) => points.map((i) => (D[end][i] === null ? 0 : Math.abs(D[goal][i] - D[end][i]))));
+  return { type: "data", symmetric: false, array, arrayminus, thickness: kind ? 3 : 1, width: 0, color: colour("faint") };
 }
 
 function trace(name, points, marker, more = {}) {
@@ -107,28 +109,38 @@ function traces() {
   const seen = ALL.filter(kept);
   const ranked = seen.filter(isRanked);
   const front = ranked.filter(isFront).sort((a, b) => D.x[a] - D.x[b]);
-  const few = front.length <= 25;
-  const beaten = trace("not on the front", ranked.filter((i) => !isFront(i)), { color: colour("faint"), size: 7 });
+  const few = front.length <= 12 && !isNarrow();
+  const beaten = trace("not on the front", ranked.filter((i) => !isFront(i)), { color: colour("faint"), size: ranked.length > SVG_POINTS ? 4 : 7 });
   const best = trace("front", front, { color: colour("accent"), size: 11 }, {
     mode: `${D.isTwo ? "lines+" : ""}markers${few ? "+text" : ""}`, line: { color: colour("accent"), width: 1, shape: "hv" },
     texttemplate: "%{meta}", error_x: bars("x", front), error_y: bars("y", front) });
   best.texttemplate = front.map((i) => D.name[i].replaceAll("&", "&amp;").replaceAll("<", "&lt;"));
   best.textposition = "top left";
   best.textfont = { color: colour("ink"), size: 11 };
+  best.cliponaxis = false;
   const low = Math.min(...ranked.map((i) => D.y[i]));
   const cut = seen.filter((i) => D.state[i] === PRUNED && D.x[i] !== null);
   const pruned = trace("pruned, at the bottom", cut, { color: colour("warm"), size: 8, symbol: "line-ns-open" });
   pruned.y = cut.map(() => (Number.isFinite(low) ? low : 0));
   const chosen = state.chosen === null || !isRanked(state.chosen) ? [] : [state.chosen];
   const ring = trace("chosen", chosen, { color: "rgba(0,0,0,0)", size: 20, line: { color: colour("warm"), width: 2.5 } });
-  ring.hoverinfo = "skip";
-  ring.hovertemplate = null;
-  return [beaten, pruned, best, ring].map((one) => ({ ...one, showlegend: one.x.length > 0 && one !== ring }));
+  // What a design may move by alone is a thick bar within the thin one; a trace has one bar, so that this is another.
+  const alone = trace("alone", front, { color: "rgba(0,0,0,0)", size: 1 }, {
+    error_x: bars("x", front, "Own"), error_y: bars("y", front, "Own") });
+  for (const silent of [ring, alone]) Object.assign(silent, { hoverinfo: "skip", hovertemplate: null, showlegend: false });
+  return [beaten, pruned, alone, best, ring].map((one) => ({ showlegend: one.x.length > 0, ...one }));
 }
 
 function title(goal) {
   const { words, unit, isMax } = D.goals[goal];
   return `${words}${unit ? ` (${unit})` : ""}, ${isMax ? "more" : "less"} is better`;
+}
+
+const isNarrow = () => at("plot").clientWidth < 520;
+
+function axisTitle(goal) {
+  const { words, unit } = D.goals[goal];
+  return isNarrow() ? `${words.split(" on ")[0]}${unit ? ` (${unit})` : ""}` : title(goal);
 }
 
 function layout() {
@@ -146,8 +158,8 @@ function layout() {
     hoverlabel: { bgcolor: colour("card"), font: { color: colour("ink") }, align: "left" },
     legend: { orientation: "h", y: -0.24, x: 0 },
     // The intervals may be ten times as wide as the front: they do not set the range.
-    xaxis: { ...axis, title: { text: title("x") }, range: values.length ? [low - pad, high + pad] : undefined },
-    yaxis: { ...axis, title: { text: title("y") }, ...yRange() },
+    xaxis: { ...axis, title: { text: axisTitle("x") }, range: values.length ? [low - pad, high + pad] : undefined },
+    yaxis: { ...axis, title: { text: axisTitle("y") }, ...yRange() },
     shapes: isShown ? [line] : [], annotations: isShown ? [label] : [] };
 }
 
@@ -155,7 +167,7 @@ function yRange() {
   const values = ALL.filter((i) => kept(i) && isRanked(i)).map((i) => D.y[i]);
   if (!values.length) return {};
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const pad = 0.1 * (high - low || Math.abs(high) || 1);
+  const pad = 0.15 * (high - low || Math.abs(high) || 1);
   return { range: [low - pad, high + pad] };
 }
 
@@ -306,7 +318,10 @@ function dimension(name, coded, seen) {
 }
 
 function parallel() {
-  const seen = ALL.filter((i) => isRanked(i));
+  // Ten thousand lines are a carpet, and minutes without a graphics card: the front and evenly spaced others, best to worst.
+  const ranked = ALL.filter(isRanked);
+  const every = Math.ceil(ranked.length / LINES);
+  const seen = ranked.filter((i, place) => isFront(i) || place % every === 0);
   const dimensions = Object.entries(D.axes).filter(([, coded]) => coded.texts.length > 1).map(([name, coded]) => dimension(name, coded, seen));
   const goals = D.goals.x.words === D.goals.y.words ? ["y"] : ["x", "y"];
   for (const goal of goals) dimensions.push({ label: `${D.goals[goal].words.split(" on ")[0]} (${D.goals[goal].unit})`, values: seen.map((i) => D[goal][i]) });

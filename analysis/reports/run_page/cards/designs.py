@@ -1,12 +1,12 @@
 """The designs: the plot, its filters, the table beside it, and the details of the chosen one."""
 
-from html import escape
-
 from analysis.reports.run_page.card import Card, amount, in_words, table
 from analysis.reports.run_page.facts import Facts
 
 PLACE = 20
 _KEYS = "Arrow keys go along the front, Enter opens the details."
+_BARS = "bars are 95 % intervals"
+_TWO_BARS = "thin bars are whole 95 % intervals, thick ones that part of them which is of the design alone"
 
 
 def compute(facts: Facts) -> Card | None:
@@ -14,7 +14,14 @@ def compute(facts: Facts) -> Card | None:
     if not facts.run.records:
         return None
     title = f"{_first_upper(in_words(facts.worth))} against {in_words(facts.price)}"
-    return Card(id="designs", title=title, html=_HTML.format(front=_front(facts), keys=escape(_KEYS)), is_wide=True)
+    return Card(
+        id="designs", title=title, html=_HTML.format(front=_front(facts), keys=_KEYS, bars=_bars(facts)), is_wide=True
+    )
+
+
+def _bars(facts: Facts) -> str:
+    metrics = [record.metrics[goal.name] for record in facts.members for goal in facts.ranked.objectives]
+    return _TWO_BARS if any(metric.own_sd is not None for metric in metrics) else _BARS
 
 
 def _first_upper(text: str) -> str:
@@ -40,7 +47,7 @@ _HTML = """
 <form id="filters" aria-label="Filters"></form>
 <div class="split">
 <div><div id="plot" tabindex="0" role="application" aria-label="Plot of the designs. {keys}"></div>
-<p class="hint">A point is a design: its bars are 95 % intervals. {keys}</p></div>
+<p class="hint">A point is a design; {bars}. {keys}</p></div>
 <section id="details" aria-live="polite" aria-label="The chosen design"></section>
 </div>
 <div id="drawing" class="scroll" tabindex="0" role="region" aria-label="Drawing of the chosen design"></div>

@@ -1,9 +1,10 @@
 """How far the numbers of the page can be trusted."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median, pvariance
 
+from analysis.records.record import Metric
 from analysis.reports.run_page.card import Card, items
 from analysis.reports.run_page.facts import Facts
 from analysis.results.pruning import wrong_prunes
@@ -64,12 +65,25 @@ def _latency(facts: Facts) -> Iterator[str]:
         return
     yield (
         f"{name} is {' or '.join(sorted({one.source for one in metrics}))}; its 95 % interval is typically a factor "
-        f"of {median(widths):.2f} either way. Most of that error is common to all designs of a device: it moves them "
-        "together and changes their order less than the bars suggest. P(on front) takes the errors as independent."
+        f"of {median(widths):.2f} either way."
     )
+    yield _parts_of_error([one for one in metrics if one.own_sd is not None])
     notes = Counter(note.partition(":")[0] for one in facts.ranked.records for note in _notes(one.details))
     for note, count in notes.most_common(3):
         yield f"Note of the latency model for {count:,} of {len(metrics):,} designs: {note}."
+
+
+def _parts_of_error(told: Sequence[Metric]) -> str:
+    if not told:
+        return (
+            "The records do not tell how much of that error all designs share: P(on front) takes it as independent, "
+            "which is too cautious."
+        )
+    shared, own = (median(part) for part in ([m.shared_sd or 0.0 for m in told], [m.own_sd or 0.0 for m in told]))
+    return (
+        f"Of that error {shared:.1%} (standard deviation) is shared by all designs of the device, which moves them "
+        f"together and keeps their order; {own:.1%} is of a single design."
+    )
 
 
 def _notes(details: object) -> list[str]:

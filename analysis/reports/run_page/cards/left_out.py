@@ -1,6 +1,7 @@
 """The designs that gave no accuracy, and why."""
 
-from collections import Counter, defaultdict
+import re
+from collections import Counter
 
 from analysis.records.record import Record, State
 from analysis.reports.run_page.card import Card, paragraphs, table
@@ -9,6 +10,7 @@ from analysis.reports.run_page.facts import Facts
 PLACE = 80
 _SHOWN = 12
 """Reasons that are listed."""
+_NUMBER = re.compile(r"(?<![\w.])\d[\d.,]*(?:e[+-]?\d+)?(?!\w)")
 _LONG = 160
 """Characters of a reason that are shown."""
 
@@ -22,12 +24,8 @@ def compute(facts: Facts) -> Card | None:
     example: dict[tuple[State, str], Record] = {}
     for record in left:
         example.setdefault((record.state, _kind(record)), record)
-    trials: dict[State, int] = defaultdict(int)
-    for record in left:
-        trials[record.state] += 1
     rows = [
-        [key[0].value, f"{count:,}", key[1], f"{facts.ids[example[key].fingerprint]} (trial {example[key].trial})"]
-        for key, count in counts.most_common(_SHOWN)
+        [key[0].value, f"{count:,}", key[1], _example(facts, example[key])] for key, count in counts.most_common(_SHOWN)
     ]
     more = len(counts) - len(rows)
     notes = [f"{more:,} more reasons are in the records."] if more > 0 else []
@@ -40,7 +38,10 @@ def compute(facts: Facts) -> Card | None:
     )
 
 
+def _example(facts: Facts, record: Record) -> str:
+    return f"{facts.ids[record.fingerprint]}: {record.reason[:_LONG]}"
+
+
 def _kind(record: Record) -> str:
     """The reason without its numbers, so that one reason is one row."""
-    reason = record.reason.partition(":")[0] if record.state is State.PRUNED else record.reason
-    return reason[:_LONG] or "no reason recorded"
+    return _NUMBER.sub("...", record.reason)[:_LONG] or "no reason recorded"

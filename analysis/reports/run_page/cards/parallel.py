@@ -13,8 +13,9 @@ def compute(facts: Facts) -> Card | None:
     if len(facts.ranked.records) < _LEAST or not facts.axes:
         return None
     hint = (
-        f"A line is an evaluated design, its colour the {in_words(facts.worth)}. Drag along an axis to keep a part of "
-        "it. The table above holds the same numbers."
+        f"A line is an evaluated design, its colour the {in_words(facts.worth)}; of very many, the front and some "
+        "hundred others from best to worst are drawn. Drag along an axis to keep a part of it. The table above holds "
+        "the same numbers."
     )
     drawn = '<div class="scroll"><div id="parallel" role="img" aria-label="Parallel coordinates"></div></div>'
     return Card(

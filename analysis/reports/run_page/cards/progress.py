@@ -12,7 +12,7 @@ from analysis.reports.run_page.facts import Facts
 from analysis.results.pareto import hypervolume, non_dominated
 
 PLACE = 70
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 190, 46, 34
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 200, 54, 40
 
 
 def compute(facts: Facts) -> Card | None:
@@ -88,8 +88,8 @@ def _curve(xs: Sequence[float], shares: Sequence[float], label: str) -> str:
     )
     return (
         f'<svg class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Share of the hypervolume over '
-        f'{label}">{ticks}<path d="{steps}"/><text x="{_LEFT}" y="{_HEIGHT - 18}">0</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 18}" text-anchor="end">{most:,.4g}</text>'
+        f'{label}">{ticks}<path d="{steps}"/><text x="{_LEFT}" y="{_HEIGHT - 22}">0</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 22}" text-anchor="end">{most:,.4g}</text>'
         f'<text x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 4}" text-anchor="middle">{label}</text></svg>'
     )
 

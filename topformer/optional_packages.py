@@ -37,7 +37,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             packages=("ncnn", "onnx", "onnxruntime", "onnxscript", "pnnx"),
         ),
         "report": Extra(purpose="topformer report", packages=("plotly",)),
-        "dashboard": Extra(purpose="topformer dashboard", packages=("optuna-dashboard",)),
+        "dashboard": Extra(purpose="topformer dashboard", packages=("optuna-dashboard", "plotly")),
         "detection": Extra(
             purpose="topformer detect train",
             packages=(

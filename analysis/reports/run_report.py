@@ -58,6 +58,7 @@ class Run:
         folder: Where it lies.
         name: Name of the study.
         space: Name of its space and of the base design.
+        axes: Axis to its labels, as the study says; empty if it does not.
         objectives: In the order of the study.
         limits: Metric or family of metrics (`latency_ms`, `macs`, `parameters`) to the largest value allowed.
         seed: Seed of the study, if it says.
@@ -73,6 +74,7 @@ class Run:
     folder: Path
     name: str
     space: str
+    axes: Mapping[str, tuple[str, ...]]
     objectives: tuple[Objective, ...]
     limits: Mapping[str, float]
     seed: int | None
@@ -111,6 +113,8 @@ def read_begun(folder: Path) -> Run:
         folder=folder,
         name=str(study["name"]),
         space=" around ".join(str(space[key]) for key in ("name", "base") if key in space),
+        axes={str(axis): tuple(map(str, labels)) for axis, labels in (space.get("axes") or {}).items()},
+        objectives=tuple(_objective(folder, goal) for goal in study["objectives"]),
         objectives=objectives,
         limits={name: limit for name, limit in limits.items() if isinstance(limit, (int, float))},
         seed=study.get("seed"),

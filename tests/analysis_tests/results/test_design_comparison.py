@@ -8,12 +8,13 @@ import pytest
 from analysis.results.design_comparison import compare_designs
 from search_space.candidate import Candidate
 from search_space.latency.calibration.devices import device
+from topformer.design import Design
 from topformer.presets import BASE, SMALL
 
 PHONE = device("snapdragon-865")
 
 
-def sized(design):
+def sized(design: Design) -> Candidate:
     return Candidate(design=design, height=512, width=512)
 
 

@@ -110,7 +110,7 @@ def test_arrow_keys_go_along_the_front(opened: Any) -> None:
 
 def test_filters_narrow_the_table_and_can_be_taken_back(opened: Any) -> None:
     def rows() -> int:
-        return opened.locator("#table tbody tr").count()
+        return int(opened.locator("#table tbody tr").count())
 
     assert rows() == 14
     opened.locator("#filters select[data-axis=width]").select_option("=96")

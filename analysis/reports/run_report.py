@@ -114,7 +114,6 @@ def read_begun(folder: Path) -> Run:
         name=str(study["name"]),
         space=" around ".join(str(space[key]) for key in ("name", "base") if key in space),
         axes={str(axis): tuple(map(str, labels)) for axis, labels in (space.get("axes") or {}).items()},
-        objectives=tuple(_objective(folder, goal) for goal in study["objectives"]),
         objectives=objectives,
         limits={name: limit for name, limit in limits.items() if isinstance(limit, (int, float))},
         seed=study.get("seed"),

@@ -75,6 +75,8 @@ def is_held(folder: Path) -> bool:
     """Whether a living process of this machine holds a folder; asking does not disturb it."""
     try:
         holder = int((folder / LOCK).read_text("ascii"))
+        if holder <= 0:  # which would ask after groups of processes
+            return False
         os.kill(holder, 0)
     except PermissionError:  # it lives, as somebody else's
         return True

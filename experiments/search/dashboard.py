@@ -20,7 +20,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis.plots.design_drawing import draw_design
-from analysis.records.record import Record, State
+from analysis.records.record import Key, Record, State
 from analysis.reports.run_page.facts import Facts
 from analysis.reports.run_report import Run, read_begun
 from experiments.search.searcher import DIRECTIONS, STATES, distributions, without_experimental_warnings
@@ -63,7 +63,8 @@ class Dashboard:
 
         self._folder, self._files, self._name = folder, files, name
         self._storage = InMemoryStorage()
-        self._lock, self._read, self._known = threading.Lock(), 0.0, 0
+        self._lock, self._read = threading.Lock(), 0.0
+        self._known: set[Key] = set()
         run = read_begun(folder)
         self.study = optuna.create_study(
             study_name=run.name,
@@ -85,20 +86,21 @@ class Dashboard:
         """Take up the records that are new; gives their number. Errors as for the constructor."""
         with self._lock:
             run = read_begun(self._folder)
-            fresh = run.records[self._known :]
-            facts = Facts.of(run, self._name, is_running=False) if fresh else None
+            facts = Facts.of(run, self._name, is_running=False)
+            fresh = [record for record in facts.run.records if record.key not in self._known]
             for record in fresh:
-                self._add(run, record, facts)
-            self._known, self._read = len(run.records), time.monotonic()
-            if facts is not None and facts.members:
+                self._add(facts, record)
+            self._known.update(record.key for record in fresh)
+            self._read = time.monotonic()
+            if fresh and facts.members:
                 self._save_front(facts)
             return len(fresh)
 
-    def _add(self, run: Run, record: Record, facts: Facts | None) -> None:
+    def _add(self, facts: Facts, record: Record) -> None:
         import optuna_dashboard
 
-        words = facts.words[record.fingerprint] if facts else ""
-        self.study.add_trial(_trial(run, record, words, self._drawn(record)))
+        words = facts.words[record.fingerprint]
+        self.study.add_trial(_trial(facts.run, record, words, self._drawn(record)))
         number = len(self.study.get_trials(deepcopy=False)) - 1
         place = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         optuna_dashboard.save_note(optuna.trial.Trial(self.study, place), _note(self._name, record, words))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.files import claimed, held
+from experiments.files import LOCK, claimed, held, is_held
 from topformer.errors import StorageError, StudyError
 
 WANTED = {"design": {"width": 64, "taps": (1, 2)}, "seed": 0, "identity": "a1"}
@@ -89,3 +89,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         held(tmp_path / "file" / "run", "sweep"),
     ):
         pass
+
+
+def test_a_folder_is_held_while_its_process_lives(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with held(tmp_path, "sweep"):
+        assert is_held(tmp_path)
+    for left in ("", "0", "-1", "x", str(2**22 + 1)):
+        (tmp_path / LOCK).write_text(left)
+        assert not is_held(tmp_path)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 
@@ -44,6 +44,8 @@ class Facts:
     @classmethod
     def of(cls, run: Run, name: str, *, is_running: bool) -> "Facts":
         """The facts of a run; of several fidelities that with the largest budget is ranked, then the most frequent."""
+        # Of a ladder the lower rungs are told too, and ranked while no design has come to the last one.
+        run = replace(run, records=(*run.records, *run.lower), lower=())
         counts = Counter(record.fidelity for record in run.records if record.state is State.COMPLETE)
         chosen = max(counts, key=lambda one: (one.budget, counts[one])) if counts else None
         worth = next((goal for goal in run.objectives if goal.direction == "max"), run.objectives[0])

@@ -175,6 +175,7 @@ const CONFIG = { responsive: true, displaylogo: false, scrollZoom: false,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toggleSpikelines"] };
 
 function plot() {
+  if (!window.Plotly) return; // still being read
   Plotly.react("plot", traces(), layout(), CONFIG);
 }
 
@@ -339,13 +340,17 @@ function refresh() {
   table();
 }
 
+// Table and details first: they can be read while the browser is still busy with plotly.
 function start() {
   if (!at("plot")) return;
   filters();
-  const first = ALL.find((i) => isFront(i)) ?? (COUNT ? 0 : null);
   table();
-  if (first === null) plot();
-  else choose(first);
+  choose(ALL.find((i) => isFront(i)) ?? 0);
+}
+
+function startPlots() {
+  if (!at("plot")) return;
+  plot();
   at("plot").on("plotly_click", (event) => choose(event.points[0].customdata));
   at("plot").addEventListener("keydown", keys);
   const lines = at("parallel");

@@ -66,7 +66,7 @@ def page(facts: Facts, plotly: str) -> str:
         f"</head>\n<body><header><h1>{title} {state}</h1><nav>{links}</nav></header>\n<main>"
         f"{''.join(map(_section, shown))}</main>\n"
         f'<script type="application/json" id="data">{_embedded(columns(facts))}</script>\n'
-        f"<script>{plotly}</script>\n<script>{_own('page.js')}</script></body></html>\n"
+        f"<script>{_own('page.js')}</script>\n<script>{plotly}</script>\n<script>startPlots();</script></body></html>\n"
     )
 
 

@@ -2,11 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from statistics import median, pvariance
+from statistics import median
 
 from analysis.records.record import Metric
 from analysis.reports.run_page.card import Card, items
 from analysis.reports.run_page.facts import Facts
+from analysis.results.power import KNOWN_NOISE, typical_noise
 from analysis.results.pruning import wrong_prunes
 
 PLACE = 90
@@ -35,24 +36,23 @@ def _budgets(facts: Facts) -> str:
 
 
 def _seeds(facts: Facts) -> Iterator[str]:
-    """The standard deviation between the seeds of one design, where designs were evaluated under several."""
+    """How much the seeds of one design differ: in this run, else as it is known of the metric."""
     scores: dict[str, dict[int, float]] = defaultdict(dict)
     for record in facts.ranked.records:
         scores[record.fingerprint][record.seed] = facts.value(record, facts.worth)
     repeated = [list(one.values()) for one in scores.values() if len(one) > 1]
+    noise = facts.run.noise or typical_noise(repeated, "this run") or KNOWN_NOISE.get(facts.worth.name)
     if not scores:
         return
-    if not repeated:
+    if noise is None:
         yield (
             "Each point is one seed, so that this run does not tell the noise between seeds: designs closer to each "
             "other than that are not told apart. topformer ablate measures it."
         )
         return
-    degrees = sum(len(one) - 1 for one in repeated)
-    spread = (sum(len(one) * pvariance(one) for one in repeated) / degrees) ** 0.5
     yield (
-        f"Between seeds of one design the standard deviation is {spread:.2g} {facts.worth.unit}, of {len(repeated)} "
-        f"designs with {degrees} degrees of freedom."
+        f"Between seeds of one design the standard deviation is {noise.sd:.2g} {facts.worth.unit} ({noise.designs} "
+        f"designs, {noise.source}): designs closer than about three times that are not told apart by one seed each."
     )
 
 

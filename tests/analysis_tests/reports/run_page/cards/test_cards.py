@@ -36,9 +36,9 @@ def test_every_card_speaks_of_a_whole_run(tmp_path: Path) -> None:
     ]
     assert "12 designs evaluated, 1 pruned before training, 1 failed." in found["summary"]
     assert "latency ... ms exceeds the limit of ... ms with probability ..." in found["left-out"]
-    assert "Each point is one seed" in found["honesty"]
+    assert "0.94 % (15 designs, docs/ablations/records.jsonl" in found["honesty"]
     assert "typically a factor of 2.00 either way" in found["honesty"]
-    assert f"miou@tokenworld-128 is trained, under 1,200 iterations. {''}" in found["honesty"]
+    assert "miou@tokenworld-128 is trained, under 1,200 iterations." in found["honesty"]
     assert "12.0 minutes" not in found["made"]
     assert "14.0 minutes" in found["made"]
 
@@ -84,10 +84,19 @@ def seeded(number: int, seed: int, miou: float) -> Record:
 def test_seeds_of_one_design_give_the_noise(tmp_path: Path) -> None:
     found = facts(tmp_path, [seeded(0, 0, 50.0), seeded(1, 0, 70.0)])
     one, other = found.run.records
-    # The same design under another seed: the standard deviation of 50 and 52 is the square root of 2.
+    # The same design under another seed: the standard deviation of 50 and 52 is 1.414, and the median of that of two
+    # seeds 0.6745 of the true one (chi square with one degree of freedom).
     again = replace(one, trial=2, seed=1, metrics={**one.metrics, MIOU: Metric(value=52.0, source="trained")})
     same = Facts.of(replace(found.run, records=(one, other, again)), "nano", is_running=False)
-    assert "standard deviation is 1.4 %, of 1 designs with 1 degrees of freedom" in texts(same)["honesty"]
+    assert "standard deviation is 2.1 % (1 designs, this run)" in texts(same)["honesty"]
+
+
+def test_a_metric_whose_noise_nobody_knows_is_said_to_be_one(tmp_path: Path) -> None:
+    one = trial(0, 50.0, 3.0, 64)
+    metrics = {name.replace("tokenworld-128", "mine"): metric for name, metric in one.metrics.items()}
+    objectives = [{"metric": "miou@mine", "direction": "maximize"}, {"metric": LATENCY, "direction": "minimize"}]
+    found = texts(facts(tmp_path, [replace(one, metrics=metrics)], objectives=objectives))
+    assert "Each point is one seed" in found["honesty"]
 
 
 def test_shared_and_single_errors_are_told_apart(tmp_path: Path) -> None:

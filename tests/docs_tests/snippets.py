@@ -9,6 +9,7 @@ from pathlib import Path
 from sybil import Document, Example, Region
 
 from tests import ROOT
+from topformer.optional_packages import missing
 
 PROGRAMS = (
     "topformer",
@@ -88,13 +89,19 @@ class Rule:
         fits: The expression, searched for in the command line.
         add: Options that make it small enough; the last of two counts.
         slow: Whether it is run with the slow tests only; it is parsed with the others.
+        extra: The optional part without which it is not run.
         why_not: Why it cannot be run here; it is parsed.
     """
 
     fits: str
     add: str = ""
     slow: bool = False
+    extra: str = ""
     why_not: str = ""
+
+    def runs(self, *, slow: bool) -> bool:
+        """Whether a command is run here, among the slow tests or the others."""
+        return not (self.why_not or (self.slow and not slow) or (self.extra and missing(self.extra)))
 
 
 RULES = (
@@ -111,8 +118,9 @@ RULES = (
     Rule(r"detect train --data data/coco", why_not="needs COCO"),
     # What takes long.
     Rule(r"measure .*--on local|measure (?!.*--on)", add="--runs 10 --seconds 1 --repeats 1 --warmup 1", slow=True),
-    Rule(r"detect train", add="--epochs 1", slow=True),
-    Rule(r"pretrain", add="--epochs 1 --batch 8 --size 64 --workers 0", slow=True),
+    Rule(r"detect train", add="--epochs 1", slow=True, extra="detection"),
+    Rule(r"^topformer pretrain", add="--epochs 1 --batch 8 --size 64 --workers 0", slow=True),
+    Rule(r"--loop lean", add="--iterations 2 --batch 2 --size 64", slow=True),
     Rule(r" train ", add="--iterations 2 --batch 2 --workers 0 --size 64", slow=True),
     Rule(r" (evaluate|predict|export) ", slow=True),
     Rule(r"cost .*--ledger", slow=True),

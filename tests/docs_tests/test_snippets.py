@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,11 @@ def run_program(program: Program, where: str, namespace: dict[str, Any]) -> None
 
 
 def run_command(command: Command, where: str, folder: Path, *, slow: bool) -> None:
-    how, words = rule(command), command.words[1 : (*command.words, "&&").index("&&")]
-    parser([words[0]]).parse_args(words)
-    if how.why_not or (how.slow and not slow):
+    how = rule(command)
+    words = list(takewhile(lambda word: word not in ("&&", "|", ">"), command.words[1:]))
+    if words[0] in COMMANDS:
+        parser([words[0]]).parse_args(words)
+    if not how.runs(slow=slow):
         return
     lay(folder, f"{command.text} {how.add}")
     try:

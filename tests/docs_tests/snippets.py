@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sybil import Document, Example, Region
@@ -79,6 +80,17 @@ def pages() -> list[str]:
     """Pages that hold at least one."""
     found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return [path.relative_to(ROOT).as_posix() for path in found if examples(path)]
+
+
+@cache
+def first_places() -> dict[str, tuple[str, int]]:
+    """Each command line to the page and the line that show it first: there it is run, and not again."""
+    found: dict[str, tuple[str, int]] = {}
+    for page in pages():
+        for example in examples(ROOT / page):
+            if isinstance(example.parsed, Command):
+                found.setdefault(example.parsed.text, (page, example.line))
+    return found
 
 
 @dataclass(frozen=True)

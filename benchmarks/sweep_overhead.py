@@ -24,6 +24,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from experiments.engines.engine import Interruption
 from experiments.engines.local import LocalEngine
+from experiments.engines.workers import Workers
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.search.definition import StudyDefinition, from_mapping
 from experiments.search.screening import Screen
@@ -93,7 +94,7 @@ def sweep(sampler: str, trials: int) -> float:
         with (
             RunFolder(Path(folder), study.description) as run,
             Interruption() as interruption,
-            LocalEngine(1, logs=run.path / LOGS) as engine,
+            LocalEngine(Workers(), logs=run.path / LOGS) as engine,
         ):
             study.screen.screened(study.space, run.path, clock.note)
             Loop(SamplerSource(study, run, results, earlier=(), note=clock.note), run, clock).run(engine, interruption)

@@ -40,7 +40,7 @@ def flat(listed: Enumeration) -> Floats:
 def scaling(listed: Enumeration) -> Floats:
     """The logarithm of the MACs decides, and every design deviates by a number of its own: (N,), in % mIoU."""
     own = np.random.default_rng(4).normal(0, 0.2, len(listed))
-    size: Floats = np.log2(listed.macs / listed.macs.mean())
+    size: Floats = np.log2(listed.macs_conv_matmul / listed.macs_conv_matmul.mean())
     return 30 + 3 * size + _pairs(listed, seed=4, deviation=0.3) + own
 
 

@@ -200,7 +200,7 @@ def make_backwards(setting: Setting) -> BaseSampler:
 
 def enter_evaluator(house: House) -> None:
     house.write("experiments/evaluators/channels.py", CHANNELS)
-    entry = '"channels": Implementation("experiments.evaluators.channels:ChannelCount", "counts channels"),'
+    entry = '"channels": EvaluatorEntry("experiments.evaluators.channels:ChannelCount", "counts channels"),'
     house.enter("experiments/evaluators/__init__.py", r"EVALUATORS: [^=]+= MappingProxyType\(\s*\{\n", entry)
 
 

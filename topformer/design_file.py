@@ -1,31 +1,57 @@
-"""Designs as users name them: a preset, or a JSON file."""
+"""Designs as users name them: a preset, or JSON in a file or as it is."""
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from topformer.codec import from_json, to_json
 from topformer.design import Design
 from topformer.errors import DesignError
 from topformer.files import MIB, parse_json, read_json, write_text
+from topformer.kinds import is_integer
 from topformer.presets import preset
 
 LARGEST = MIB
 """Bytes of such a file; Base has two thousand."""
 
 
-def read_design(text: str) -> Design:
-    """The preset of that name, or the design in the JSON file of that name.
+class SizedDesign(NamedTuple):
+    """A design, and the input size that goes with it.
 
-    A record of a run is such a file too: its key `design` is read.
+    Attributes:
+        design: The network.
+        size: Height and width in pixels, where it came with a record; None for a design alone.
+    """
+
+    design: Design
+    size: tuple[int, int] | None
+
+
+def read_design(text: str) -> Design:
+    """The design that `read_sized` reads; errors as there."""
+    return read_sized(text).design
+
+
+def read_sized(text: str) -> SizedDesign:
+    """The preset of that name, the design in the JSON file of that name, or that of a JSON text.
+
+    A record of a run is such JSON too: its keys `design`, `height` and `width` are read.
 
     Raises:
         DesignError: Neither a preset nor a readable design.
     """
     path = Path(text)
-    if path.suffix != ".json":
-        return preset(text)
-    value = read_json(path, what="design file", error=DesignError, most=LARGEST)
-    return from_json(value.get("design", value) if isinstance(value, dict) else value)
+    if text.lstrip().startswith("{"):
+        value = parse_json(text, "the design", DesignError)
+    elif path.suffix == ".json":
+        value = read_json(path, what="design file", error=DesignError, most=LARGEST)
+    else:
+        return SizedDesign(preset(text), None)
+    if not isinstance(value, dict) or "design" not in value:
+        return SizedDesign(from_json(value), None)
+    sides = [value.get(name) for name in ("height", "width")]
+    size = (sides[0], sides[1]) if all(map(is_integer, sides)) else None
+    return SizedDesign(from_json(value["design"]), size)
 
 
 def parse_design(text: str) -> Design:

@@ -53,6 +53,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             alone=("onedl-mmdetection==3.5.1", "imaug==0.4.3"),
         ),
         "completion": Extra(purpose="topformer --print-completion", packages=("shtab",)),
+        "ray": Extra(purpose="topformer sweep and ablate --engine ray", packages=("ray",)),
     }
 )
 """The extras of pyproject.toml that a user may want, by name."""

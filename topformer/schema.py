@@ -148,13 +148,23 @@ def is_required(item: Field[Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Section(Kind):
-    """A table with a definition of its own."""
+    """A table with a definition of its own.
+
+    Attributes:
+        definition: The dataclass.
+        short: A key of it whose value alone may stand for the table: `workers = 2` for `workers.count = 2`.
+    """
 
     definition: "type[DataclassInstance]"
+    short: str = ""
 
     def problems(self, where: str, value: object) -> list[str]:
         """Those of every key; an object is right already."""
-        return [] if isinstance(value, self.definition) else table_problems(self.definition, value, where)
+        if isinstance(value, self.definition):
+            return []
+        if self.short and not isinstance(value, Mapping):
+            return declared(self.definition, (self.short,))[0].problems(where, value)
+        return table_problems(self.definition, value, where)
 
     def json_schema(self) -> JsonSchema:
         """That of the definition."""
@@ -162,7 +172,11 @@ class Section(Kind):
 
     def read(self, where: str, value: Any) -> Any:
         """As the dataclass."""
-        return value if isinstance(value, self.definition) else _made(self.definition, value, where)
+        return value if isinstance(value, self.definition) else _made(self.definition, self.table(value), where)
+
+    def table(self, value: Any) -> Any:
+        """The table that a value stands for, or the value where it stands for none."""
+        return {self.short: value} if self.short and not isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def _draw_measured(ax: Axes, *, rows: Sequence[AblationRow], source: Evaluation)
             fontsize=8,
         )
     ax.set_xlabel(
-        f"{metric_words(source.metric)} (%), measured on {source.base}, {source.budget:,} iterations\n"
+        f"{metric_words(source.label)}, measured on {source.base}, {source.spent}\n"
         "dots: seeds; bar: mean, with its 95 % interval\n"
         "letters: rows that share one are not shown to differ",
         fontsize=9,

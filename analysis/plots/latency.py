@@ -14,8 +14,8 @@ from search_space.latency.model import DeviceModel
 
 SIZE_INCHES, DPI = (8.0, 4.0), 150
 _COLOURS: Mapping[str, str] = {"pyramid": BLUE, "extractor": VERMILION, "injection": GREEN, "head": PURPLE}
-_QUANTITIES = {"parameters": "params_share", "macs": "flops_share", "milliseconds": "latency_share"}
-_LABELS = {"parameters": "parameters", "macs": "MACs", "milliseconds": "latency"}
+_QUANTITIES = {"parameters": "params_share", "macs_conv_matmul": "flops_share", "milliseconds": "latency_share"}
+_LABELS = {"parameters": "parameters", "macs_conv_matmul": "MACs", "milliseconds": "latency"}
 
 
 def save_shares(explanation: Explanation, path: Path, *, title: str, printed: bool = False) -> Path:

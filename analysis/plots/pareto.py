@@ -16,7 +16,7 @@ from analysis.plots.labels import Name, annotate
 from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
 from analysis.records.record import Metric, Record
 from analysis.reference import PublishedPoint
-from analysis.results.pareto import Front, Objective
+from analysis.results.pareto import Front, Objective, own_interval
 from topformer.errors import StudyError
 
 SIZE_INCHES, DPI = (10.0, 6.25), 160
@@ -24,6 +24,9 @@ SIZE_INCHES, DPI = (10.0, 6.25), 160
 
 MANY = 2000
 """Marks of one kind above which an SVG holds them as an image."""
+
+TICKS = 3000
+"""Places along an axis at which ticks are told apart: two to a pixel."""
 
 UNSURE = 0.05
 """A dominated point whose probability of being on the front reaches this is marked."""
@@ -173,7 +176,7 @@ def _draw_points(
     ax: Axes, records: Sequence[Record], x: Objective, y: Objective, *, color: str, label: str, size: float,
     zorder: float, edge: str = "white",
 ) -> None:  # fmt: skip
-    """Points, with a thin bar for each interval."""
+    """Points, with a thin bar for each interval, and a thick one across for what the points do not share."""
     if not records:
         return
     points = _points(records, x, y)
@@ -184,6 +187,8 @@ def _draw_points(
     bar["rasterized"] = is_image
     across, up = (_intervals(records, goal) for goal in (x, y))
     ax.hlines(points[:, 1], across[:, 0], across[:, 1], zorder=zorder - 0.5, **bar)
+    own = x.scale * np.array([own_interval(record.metrics[x.name]) or (np.nan, np.nan) for record in records])
+    ax.hlines(points[:, 1], own[:, 0], own[:, 1], zorder=zorder - 0.4, **{**bar, "linewidth": 3 * bar["linewidth"]})
     ax.vlines(points[:, 0], up[:, 0], up[:, 1], zorder=zorder - 0.5, **bar)
     ax.scatter(
         points[:, 0], points[:, 1], s=size, color=color, edgecolors=edge, linewidths=1.2, zorder=zorder, label=label,
@@ -264,11 +269,17 @@ def _draw_untrained(plot: ParetoPlot, ax: Axes) -> None:
     if plot.pruned:
         ticks = x.scale * np.array(plot.pruned)
         label = f"pruned before training ({len(ticks):,})"
-        shown = ticks[(ticks >= low) & (ticks <= high)]
+        shown = _apart(ticks[(ticks >= low) & (ticks <= high)], low, high)
         ax.vlines(shown, 0, 0.025, color=VERMILION, alpha=0.45, linewidth=0.8, transform=along_x, label=label)
     if plot.limit is not None:
         label = f"limit {x.scale * plot.limit:g} {x.unit}".rstrip()
         ax.axvline(x.scale * plot.limit, color=TEXT, linewidth=1.0, linestyle=(0, (5, 4)), zorder=1, label=label)
+
+
+def _apart(ticks: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """The places of ticks that a figure can show apart: of a hundred thousand most fall onto another."""
+    steps = np.unique(np.round((ticks - low) / (high - low) * TICKS))
+    return low + steps / TICKS * (high - low)
 
 
 def _annotate(plot: ParetoPlot, ax: Axes, best: Sequence[Record]) -> None:

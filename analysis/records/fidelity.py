@@ -20,7 +20,7 @@ class Fidelity:
         evaluator: Kind and digest of its settings, such as `lean:2349b14d3efd`.
         data: Name and digest of the data set, such as `tokenworld-128:4d161868f7e5`; empty without data.
         size: Input height and width in pixels, such as `128x128`.
-        budget: Iterations.
+        budget: Iterations; 0 where nothing is trained.
     """
 
     evaluator: str
@@ -64,7 +64,8 @@ class Fidelity:
 
     def __str__(self) -> str:
         data = f" on {self.data}" if self.data else ""
-        return f"{self.evaluator}{data} at {self.size}, {self.budget:,} iterations"
+        spent = f", {self.budget:,} iterations" if self.budget else ""
+        return f"{self.evaluator}{data} at {self.size}{spent}"
 
 
 def digest(value: object) -> str:

@@ -20,6 +20,9 @@ from topformer.errors import RecordError, unknown_name
 SCHEMA = 2
 """Version of a record's JSON form that is written; version 1, which knew no fidelity, is read too."""
 
+RECORDS = "records.jsonl"
+"""Name of the file of records in a run folder."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -37,16 +40,21 @@ class Metric:
 
     Attributes:
         value: In the unit that the name implies: percent, milliseconds, MACs, parameters, bytes.
-        source: `measured`, `predicted`, `exact` or `published`; for an accuracy `trained`, `supernet`, `proxy` or
-            `surrogate`.
+        source: `measured`, `predicted`, `exact` or `published`; for an accuracy `trained`, `supernet`, `proxy`,
+            `surrogate` or `count`.
         low: Lower end of the 95 % interval, where there is one.
         high: Upper end.
+        shared_sd: Where the error has two parts, the standard deviation of the log error that all records share, such
+            as that of the device's model; it moves all of them together.
+        own_sd: That of the error of this record alone. As of normal distributions, the two together give the interval.
     """
 
     value: float
     source: str
     low: float | None = None
     high: float | None = None
+    shared_sd: float | None = None
+    own_sd: float | None = None
 
 
 class Key(NamedTuple):
@@ -262,10 +270,11 @@ def _metric_to_json(where: str, metric: object) -> dict[str, Any]:
     if not isinstance(metric, Metric):
         raise RecordError(f"{where} must be a Metric, got {metric!r}")
     data = {item.name: getattr(metric, item.name) for item in fields(metric)}
-    for name in ("value", "low", "high"):
+    for name in ("value", *_OPTIONAL):
         if data[name] is not None:
             data[name] = number(f"{where}.{name}", data[name])
-    return data
+    # What few metrics have is not written for the others.
+    return {name: value for name, value in data.items() if value is not None or name not in _PARTS}
 
 
 def _check_keys(where: str, data: Mapping[str, Any], kind: type[Any]) -> None:
@@ -306,7 +315,7 @@ def _design(where: str, value: object) -> Mapping[str, Any]:
 def _metric(where: str, value: object) -> Metric:
     data = mapping(where, value)
     _check_keys(where, data, Metric)
-    ends = {name: None if data.get(name) is None else number(f"{where}.{name}", data[name]) for name in ("low", "high")}
+    ends = {name: None if data.get(name) is None else number(f"{where}.{name}", data[name]) for name in _OPTIONAL}
     return Metric(
         value=number(f"{where}.value", data["value"]), source=_word(f"{where}.source", data["source"]), **ends
     )
@@ -336,4 +345,6 @@ _READERS: Mapping[str, Callable[[str, object], Any]] = {
     "versions": _texts,
 }
 
+_PARTS = ("shared_sd", "own_sd")
+_OPTIONAL = ("low", "high", *_PARTS)
 _NAMES = {kind: _names(kind) for kind in (Record, Fidelity, Metric)}

@@ -1,6 +1,5 @@
 """The records of one study as everybody reads them: each counted once, each checked, with what is wrong by its line."""
 
-import hashlib
 from dataclasses import replace
 
 from analysis.records.design_text import design_text
@@ -68,6 +67,8 @@ def _fault(record: Record, study: str) -> str:
     for name, metric in record.metrics.items():
         if metric.low is not None and metric.high is not None and metric.low > metric.high:
             return f"the interval of {name} ends below its start: low {metric.low:g}, high {metric.high:g}"
+        if min(metric.shared_sd or 0.0, metric.own_sd or 0.0) < 0:
+            return f"a standard deviation of {name} is below 0: {metric.shared_sd} shared, {metric.own_sd} of its own"
         if metric.value < 0 and name.partition("@")[0] in _COSTS:
             return f"{name} must not be negative, got {metric.value:g}"
     return ""
@@ -78,7 +79,7 @@ def _fits_design(record: Record) -> bool:
     size = f"@{record.height}x{record.width}"
     # A record's design is canonical: its digest is found without making the design, ten times faster.
     text = design_text(record.design, ordered=True)
-    if record.fingerprint == hashlib.sha256(text.encode()).hexdigest()[:12] + size:
+    if record.fingerprint == codec.fingerprint_of_text(text) + size:
         return True
     try:
         return record.fingerprint == codec.fingerprint(codec.from_json(dict(record.design))) + size

@@ -98,10 +98,10 @@ def _label(table: Ablation, row: AblationRow) -> str:
 def _accuracy_tables(table: Ablation, source: Evaluation) -> tuple[TextTable, ...]:
     """The scores of each row; then, where there is a baseline, what they differ from it by."""
     rows = [row for row in table.rows if row.measured is not None]
-    where = f"on {source.base} at {source.size}, {source.budget:,} iterations"
+    where = f"on {source.base} at {source.size}, {source.spent}"
     scores = TextTable.of(
         f"Measured {where}",
-        ["row", f"{source.metric} (%), mean [95 %]", "sd", "seeds", "group"],
+        ["row", f"{source.label}, mean [95 %]", "sd", "seeds", "group"],
         [[_label(table, row), *_score_cells(row.measured)] for row in rows if row.measured is not None],
     )
     if not table.baseline:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.records.fidelity import Fidelity
-from analysis.records.record import JsonlStore, Record, State
+from analysis.records.record import RECORDS, JsonlStore, Record, State
 from analysis.records.screened import read_screened
 from analysis.records.study import read_study
 from analysis.results.pareto import Front, Objective, front
@@ -84,7 +85,7 @@ def read_run(folder: Path) -> Run:
         StorageError: A file cannot be read.
     """
     study = _read_study(folder / "study.json")
-    store = JsonlStore(folder / "records.jsonl")
+    store = JsonlStore(folder / RECORDS)
     reading = read_study(store, study=study.get("identity"), fidelity=_fidelity(study))
     if not reading.records:
         raise RecordError(f"no record in {folder / 'records.jsonl'}: has the study run?")
@@ -221,7 +222,7 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
     )
     seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in ranked.records})
     budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in ranked.records})
-    spent = f"seed {_listed(seeds)}; budget {_listed(budgets)} iterations per trial"
+    spent = f"seed {_listed(seeds)}" + (f"; budget {_listed(budgets)} iterations per trial" if any(budgets) else "")
     lines = [f"{counts}; {spent}."]
     wrong = wrong_prunes(run.records, run.limits)
     if wrong is not None and wrong.pruned:
@@ -230,6 +231,7 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
         lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
     if run.torn:
         lines.append("The last record is unfinished and left out.")
+    lines += [_shared_hint(goal.name, ranked) for goal in ranked.objectives]
     lines.append(_reading_hint(ranked, accuracy, has_published=has_published))
     return tuple(line for line in lines if line)
 
@@ -246,6 +248,15 @@ def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) ->
     if has_published:
         hints.append("Published points: other training schedules; searched ones are single runs, not peer reviewed.")
     return " ".join(hints)
+
+
+def _shared_hint(name: str, ranked: Front) -> str:
+    """How much of a metric's error is that of all designs, where records say it."""
+    told = [metric for record in ranked.records if (metric := record.metrics[name]).own_sd is not None]
+    if not told:
+        return ""
+    shared, own = (median(part) for part in ([m.shared_sd or 0.0 for m in told], [m.own_sd or 0.0 for m in told]))
+    return f"Error of {name} (sd): {shared:.1%} shared, moving all points together; {own:.1%} single, thick bars."
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -154,7 +154,7 @@ class Evaluation:
         metric: Such as `miou@tokenworld-128`.
         base: Name of the design that the rows' edits are applied to.
         size: Its input size, such as `128x128`, or `the table's own`.
-        budget: Iterations of each run.
+        budget: Iterations of each run; 0 where nothing is trained.
         seeds: Asked for.
         study: Identity of evaluator, recipe and data.
         settings: Everything that the numbers depend on besides design, budget and seed.
@@ -171,6 +171,16 @@ class Evaluation:
     settings: Mapping[str, Any] = field(default_factory=dict)
     common: tuple[int, ...] = ()
     power: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The metric with its unit, where it has one."""
+        return f"{self.metric} (%)" if self.metric.startswith("miou@") else self.metric
+
+    @property
+    def spent(self) -> str:
+        """What each run spent, in words."""
+        return f"{self.budget:,} iterations" if self.budget else "nothing trained"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

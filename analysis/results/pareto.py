@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import exp, isfinite
 from typing import Literal
 
 import numpy as np
@@ -120,11 +120,8 @@ def front(records: Iterable[Record], objectives: Sequence[Objective], *, draws: 
     metrics = [[record.metrics[goal.name] for goal in objectives] for record in ranked]
     signs = np.array([goal.sign for goal in objectives])
     values = np.array([[metric.value for metric in row] for row in metrics]).reshape(-1, len(objectives))
-    below = np.array([[_deviation(metric, metric.low) for metric in row] for row in metrics]).reshape(values.shape)
-    above = np.array([[_deviation(metric, metric.high) for metric in row] for row in metrics]).reshape(values.shape)
-    # Where the sign is negative, the upper end of the interval becomes the lower one.
-    below, above = np.where(signs > 0, below, above), np.where(signs > 0, above, below)
-    chances = membership(values * signs, below, above, draws=draws, seed=seed)
+    drawn = [_drawn([row[place] for row in metrics], goal.sign) for place, goal in enumerate(objectives)]
+    chances = membership(*(np.stack(part, axis=1) for part in zip(*drawn, strict=True)), draws=draws, seed=seed)
     return Front(
         objectives=tuple(objectives),
         records=tuple(ranked),
@@ -176,37 +173,45 @@ def _ranks_of_two(points: Points) -> NDArray[np.int64]:
     return rank_of
 
 
-def membership(points: Points, below: Points, above: Points, *, draws: int, seed: int) -> Points:
+def membership(
+    points: Points, below: Points, above: Points, shared: Points | float = 0.0, *, draws: int, seed: int
+) -> Points:
     """Probability of each point (n, m), smaller better, to be on the front if it were measured without error.
 
-    Each coordinate is drawn from a normal distribution in two halves, as wide as the deviations say on each side.
-    Errors are taken as independent. An error that all points share, such as a device that is slower than its
-    model by one factor, moves them together and does not change who is on the front.
+    Each coordinate is drawn from a normal distribution in two halves, as wide as the deviations say on each side;
+    these errors are independent. An error that all points share, such as that of a device's model, is drawn once for
+    a column and moves every point by its own deviation: where these are equal, it does not change who is on the front.
 
     Args:
         points: The points.
         below: Standard deviation towards smaller values, 0 where the coordinate is exact.
         above: The same towards larger values.
+        shared: Standard deviation of the error that is shared within a column.
         draws: Monte-Carlo draws; fewer where very many points have a chance.
         seed: Seed of the draws.
 
     Returns:
         (n,) shares of draws; exactly 0 or 1 where nothing has an error.
     """
-    if not (below.any() or above.any()):
+    # What moves all points alike changes nothing, so that only the differences are drawn.
+    apart = np.broadcast_to(shared, points.shape)
+    apart = apart - apart.min(axis=0, initial=np.inf)
+    if not (below.any() or above.any() or apart.any()):
         return non_dominated(points).astype(float)
     chances = np.zeros(len(points))
     test: Callable[[Points], NDArray[np.bool_]] = _on_front_of_two if points.shape[1] == 2 else non_dominated
     drawn = np.arange(len(points))
     if len(points) > _MANY:
-        drawn = np.flatnonzero(_has_a_chance(points - _FAR * below, points + _FAR * above, test))
-    points, below, above = points[drawn], below[drawn], above[drawn]
+        best, worst = points - _FAR * (below + apart), points + _FAR * (above + apart)
+        drawn = np.flatnonzero(_has_a_chance(best, worst, test))
+    points, below, above, apart = points[drawn], below[drawn], above[drawn], apart[drawn]
     draws = min(draws, max(_LEAST_DRAWS, _MOST_DRAWN // len(points)))
     random = np.random.default_rng(seed)
     count = np.zeros(len(points))
     for _ in range(draws):
         error = random.standard_normal(points.shape)
-        count += test(points + error * np.where(error < 0, below, above))
+        moved = apart * random.standard_normal(points.shape[1]) if apart.any() else 0.0
+        count += test(points + moved + error * np.where(error < 0, below, above))
     chances[drawn] = count / draws
     return chances
 
@@ -261,5 +266,35 @@ def _is_known(record: Record, goal: Objective) -> bool:
     return goal.name in record.metrics and isfinite(record.metrics[goal.name].value)
 
 
-def _deviation(metric: Metric, end: float | None) -> float:
-    return 0.0 if end is None else abs(metric.value - end) / NORMAL_95
+def _drawn(metrics: Sequence[Metric], sign: int) -> tuple[Points, Points, Points, Points]:
+    """Values, deviations below and above and shared ones of a column, each (n,), where smaller is better.
+
+    They are of logs where the errors are: that is monotone, so that no point dominates more or less, and an error that
+    is a factor is a sum then.
+    """
+    told = [metric for metric in metrics if metric.own_sd is not None]
+    is_log = bool(told) and all(min(metric.value, *_ends(metric)) > 0 for metric in metrics)
+    scale = np.log if is_log else np.asarray
+    values = scale(np.array([metric.value for metric in metrics]))
+    ends = scale(np.array([_ends(metric) for metric in metrics]).reshape(-1, 2))
+    below, above = np.abs(values[:, None] - ends).T / NORMAL_95
+    shared = np.zeros(len(metrics))
+    if is_log:
+        own = np.array([np.nan if metric.own_sd is None else metric.own_sd for metric in metrics])
+        below, above = np.where(np.isnan(own), below, own), np.where(np.isnan(own), above, own)
+        shared = np.array([metric.shared_sd or 0.0 for metric in metrics])
+    # Where larger is better, the upper end of the interval becomes the lower one.
+    return (values, below, above, shared) if sign > 0 else (-values, above, below, shared)
+
+
+def _ends(metric: Metric) -> tuple[float, float]:
+    low, high = (metric.value if end is None else end for end in (metric.low, metric.high))
+    return low, high
+
+
+def own_interval(metric: Metric) -> tuple[float, float] | None:
+    """The 95 % interval of the error of this one alone: how far it may move beside the others; None where unknown."""
+    if metric.own_sd is None:
+        return None
+    factor = exp(NORMAL_95 * metric.own_sd)
+    return metric.value / factor, metric.value * factor

@@ -1,24 +1,25 @@
 """An ablation: tables, each row with its exact cost and the scores of several seeds; it may be killed and continued."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.records.record import JsonlStore, Record
+from analysis.records.record import RECORDS, JsonlStore, Record
 from analysis.results.ablation import Ablation
 from analysis.results.power import Noise
 from experiments.ablations.definition import TableDefinition
 from experiments.ablations.plan import Base, Identity, Plan, noise, paid_runs, plan, seconds_per_iteration
 from experiments.ablations.results import results
 from experiments.ablations.source import JobSource
-from experiments.engines.engine import INTERRUPTED, Interruption
+from experiments.engines.engine import INTERRUPTED, EngineMaker, Interruption
 from experiments.engines.local import LocalEngine
+from experiments.engines.workers import Workers
 from experiments.evaluators.base import EvaluatorMaker
 from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition, study_evaluator
 from experiments.trials.callback import NullCallback, TrialCallback
 from experiments.trials.loop import Loop
-from experiments.trials.run_folder import LOGS, RECORDS, RunFolder
+from experiments.trials.run_folder import LOGS, RunFolder
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ class Asked:
         base: What the rows' edits are applied to.
         evaluator: Where the accuracy comes from, on which data, with how many iterations.
         seeds: Of every row.
-        workers: Runs beside each other.
+        workers: What runs beside each other.
         detect: A difference of interest for the power statement, in percentage points.
     """
 
     base: Base
     evaluator: EvaluatorDefinition
     seeds: tuple[int, ...]
-    workers: int = 1
+    workers: Workers = field(default_factory=Workers)
     detect: float = DETECT
 
     def __post_init__(self) -> None:
@@ -98,6 +99,7 @@ def run_ablations(
     evaluator: EvaluatorMaker | None = None,
     callback: TrialCallback | None = None,
     data: Path = Path("data"),
+    engine: EngineMaker = LocalEngine,
 ) -> AblationSummary:
     """Run what the tables need and is not recorded yet, then write all tables, figures and the page.
 
@@ -108,6 +110,7 @@ def run_ablations(
         evaluator: Makes the evaluator, here and in every worker; must be picklable. By default the one asked for.
         callback: Who is told how it goes.
         data: Where the embedded data set is kept, if it is asked for.
+        engine: Where the trainings run; one of `experiments.engines.ENGINES`, by default this machine.
 
     Returns:
         The summary, also after Ctrl-C.
@@ -116,6 +119,7 @@ def run_ablations(
         StudyError: A row cannot be made from the base, or another process works in the folder.
         StorageError: The disk does not take or give what it should.
         EvaluationError: Every run fails.
+        InputError: The workers do not fit the machine, or no cluster can be used.
     """
     callback = callback or NullCallback()
     make = evaluator or _evaluator(asked, data, callback)
@@ -127,8 +131,9 @@ def run_ablations(
         source = JobSource(
             wanted.jobs, base=asked.base, budget=budget, identity=identity, evaluator=make, recorded=len(earlier)
         )
-        with Interruption() as interruption, LocalEngine(asked.workers, logs=run.path / LOGS) as engine:
-            Loop(source, run, callback).run(engine, interruption)
+        where = engine(asked.workers, logs=run.path / LOGS, uses_gpu=asked.evaluator.uses_gpu, note=callback.note)
+        with Interruption() as interruption, where as workers:
+            Loop(source, run, callback).run(workers, interruption)
         ablations = results(
             tables, asked.base, run.records, identity=identity, budget=budget, seeds=asked.seeds, detect=asked.detect
         )
@@ -163,7 +168,7 @@ def outlook(
     paid = paid_runs(records, identity, asked.evaluator.budget)
     wanted = plan(tables, asked.base, asked.seeds, classes=identity.classes, paid=paid)
     pace = seconds_per_iteration(records, identity, asked.evaluator.budget)
-    runs = -(-len(wanted.jobs) // asked.workers)
+    runs = -(-len(wanted.jobs) // asked.workers.count)
     seconds = None if pace is None else pace * runs * asked.evaluator.budget
     return Outlook(plan=wanted, seconds=seconds, noise=noise(identity.metric, paid.values()))
 

@@ -41,9 +41,11 @@ class JobSource:
     def standing(self) -> Standing:
         """How far it is; of earlier runs nothing is counted."""
         failed = f", {self._failed} failed" if self._failed else ""
+        # Where nothing is trained, evaluations are counted.
+        budget = self._budget or 1
         return Standing(
-            spent=self._complete * self._budget,
-            total=(self._wanted - self._failed) * self._budget,
+            spent=self._complete * budget,
+            total=(self._wanted - self._failed) * budget,
             text=f"{self._complete}/{self._wanted} evaluated{failed}",
         )
 

@@ -18,6 +18,8 @@ from topformer.errors import ExplorerError, InputError, printable
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "sweep": "Search a space for the Pareto front of accuracy and cost; the same command continues a stopped sweep",
+        "supernet": "Train one network of shared weights for a whole search space, score designs with it, and cut them "
+        "out",
         "ablate": "Remake the paper's ablation tables, or your own: exact costs beside the printed figures, and paired "
         "trainings",
         "pretrain": "Pre-train a design on ImageNet, or on any folder with one subfolder of images per class",
@@ -36,6 +38,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "latency limit",
         "calibrate": "Make a device for `topformer latency` from rows of `topformer measure`",
         "emulate": "Count the ARM instructions of designs by kind, without ARM hardware; instructions, not time",
+        "devices": "List the devices that ship with the project, and how far the predictions for each are off",
+        "spaces": "List the search spaces: what each varies, and how many designs that makes",
         "compare": "Show what changes between two devices: the ratio of latencies, their order, and the Pareto front",
         "data": "List the known data sets, check one before training, convert original annotations, or make the "
         "embedded set",

@@ -6,20 +6,21 @@ size; the accuracy is measured on --base with the same edits. The same command c
 
 import argparse
 import json
-import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_json, add_size, size, sized
+from analysis.records.named_design import named_design
+from experiments.cli.arguments import add_engine, add_json, add_size, engine, size, sized
 from experiments.cli.parsing import of, place
 from experiments.cli.terminal import console, show_lines, show_table
+from experiments.cli.workers import add_workers, workers
 from experiments.evaluators import EVALUATORS
+from experiments.evaluators.definition import TOKENWORLD
 from experiments.implementations import canonical
 from experiments.training.recipes import RECIPES
-from topformer.bounds import COUNT, POSITIVE, WORKERS
-from topformer.design_file import read_design
+from topformer.bounds import COUNT, POSITIVE
 from topformer.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help=f"iterations of each training (default {BUDGET}, or the recipe's)",
     )
-    parser.add_argument("--data", default="tokenworld", help="folder of a data set, or tokenworld")
+    parser.add_argument("--data", default=None, help="folder of a data set, or tokenworld, where one is needed")
     parser.add_argument("--evaluator", default=None, help=f"one of {', '.join(EVALUATORS)}; {LEAN} by default")
     parser.add_argument(
         "--recipe", choices=sorted(RECIPES), default=None, help="train by this recipe of the release; needs --data"
@@ -75,7 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--base", default="nano", help=f"what the edits are applied to for the accuracy; {PAPER}: each table's own"
     )
     add_size(parser, None)
-    parser.add_argument("--workers", type=of(WORKERS), default=_cores(), help="trainings that run beside each other")
+    add_workers(parser)
+    add_engine(parser)
     parser.add_argument("--out", type=place, default=Path("runs/ablations"), help="run folder, shared by all tables")
     parser.add_argument("--dry-run", action="store_true", help="show what would run and what it could show")
     parser.add_argument(
@@ -89,10 +91,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--leave-one-out", default=None, metavar="DESIGN", help="with --space: this design, each choice put back"
     )
     add_json(parser)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run(args: argparse.Namespace) -> int:
@@ -143,7 +141,7 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
 
     height, width = _size(args)
     if args.space:
-        chosen = space(args.space, base=read_design(args.base), height=height, width=width)
+        chosen = space(args.space, base=named_design(args.base), height=height, width=width)
         if args.one_factor:
             return Base(name=args.base, candidate=chosen.base), [one_factor(chosen, args.base)]
         design = sized(args.leave_one_out, (height, width)).canonical()
@@ -169,12 +167,24 @@ def _asked(args: argparse.Namespace, base: "Base") -> "Asked":
     from experiments.ablations.ablate import Asked
     from experiments.evaluators.definition import EvaluatorDefinition
 
-    kind = canonical("evaluator", args.evaluator or ("recipe" if args.recipe else LEAN), EVALUATORS)
-    budget = args.budget or (RECIPES[args.recipe].iterations if args.recipe else BUDGET)
+    kind = _kind(args)
+    usual = RECIPES[args.recipe].iterations if args.recipe else BUDGET
+    budget = args.budget or (usual if EVALUATORS[kind].trains else 0)
     seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
     settings = _settings(args.set) | _recipe_settings(args, kind)
-    evaluator = EvaluatorDefinition(kind=kind, data=args.data, budget=budget, settings=settings)
-    return Asked(base=base, evaluator=evaluator, seeds=tuple(range(seeds)), workers=args.workers, detect=args.detect)
+    evaluator = EvaluatorDefinition(kind=kind, data=_data(args), budget=budget, settings=settings)
+    return Asked(
+        base=base, evaluator=evaluator, seeds=tuple(range(seeds)), workers=workers(args, evaluator), detect=args.detect
+    )
+
+
+def _kind(args: argparse.Namespace) -> str:
+    return canonical("evaluator", args.evaluator or ("recipe" if args.recipe else LEAN), EVALUATORS)
+
+
+def _data(args: argparse.Namespace) -> str:
+    """The data set that is given, or the embedded one; empty where the evaluator needs none."""
+    return args.data or (TOKENWORLD if EVALUATORS[_kind(args)].needs_data else "")
 
 
 def _recipe_settings(args: argparse.Namespace, kind: str) -> dict[str, Any]:
@@ -183,7 +193,7 @@ def _recipe_settings(args: argparse.Namespace, kind: str) -> dict[str, Any]:
         raise InputError("--recipe NAME, --evaluator recipe and --checkpoint MODEL=FILE go together")
     if not args.recipe:
         return {}
-    if args.data == "tokenworld":
+    if _data(args) == TOKENWORLD:
         raise InputError(f"--recipe {args.recipe} needs --data PATH: the embedded images are far smaller than its crop")
     files: dict[str, str] = {}
     for text in args.checkpoint:
@@ -225,7 +235,7 @@ def _dry_run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefini
 
 def _metric(args: argparse.Namespace) -> str:
     """The name of the accuracy where no record says it yet: that of the embedded data."""
-    return f"miou@tokenworld-{_size(args)[0]}" if args.data == "tokenworld" else ""
+    return f"miou@{TOKENWORLD}-{_size(args)[0]}" if _data(args) == TOKENWORLD and EVALUATORS[_kind(args)].trains else ""
 
 
 def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
@@ -247,12 +257,15 @@ def _plan_lines(asked: "Asked", found: "Outlook") -> list[str]:
     time = (
         "time unknown before a first run is recorded" if found.seconds is None else f"about {duration(found.seconds)}"
     )
-    trainings = f"{len(found.plan.jobs)} trainings of {asked.evaluator.budget:,} iterations on {asked.base.name}"
-    workers = f"{asked.workers} worker" + ("s" if asked.workers > 1 else "")
+    budget = asked.evaluator.budget
+    kind = f"trainings of {budget:,} iterations" if budget else "evaluations without training"
+    trainings = f"{len(found.plan.jobs)} {kind} on {asked.base.name}"
+    count = asked.workers.count
+    beside = f"{count} worker" + ("s" if count > 1 else "")
     return [
         *lines,
         noise_sentence(found.noise),
-        f"in all: {trainings}, {found.plan.reused} reused; {time} with {workers}",
+        f"in all: {trainings}, {found.plan.reused} reused; {time} with {beside}",
     ]
 
 
@@ -264,7 +277,7 @@ def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition
     told = console(stderr=args.json)
     show_lines(told, _plan_lines(asked, outlook(tables, asked, args.out, metric=_metric(args))))
     with TrialProgress(told) as progress:
-        summary = run_ablations(tables, asked, args.out, callback=progress)
+        summary = run_ablations(tables, asked, args.out, callback=progress, engine=engine(args))
     _show(args, summary.tables, summary.files)
     if summary.interrupted:
         show_lines(told, ["interrupted; the same command continues"])

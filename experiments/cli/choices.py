@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.records.named_design import named_design
 from experiments.cli.arguments import add_design, add_size, size
 from experiments.cli.parsing import place
 from experiments.data.folders.known import KNOWN
 from experiments.training.recipes import MODELS, RECIPES
-from topformer.design_file import read_design
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def chosen(
     from experiments.training.recipes import model_of, recipe, released_design, with_size
 
     if file is None:
-        name, design = args.design or DESIGN, read_design(args.design or DESIGN)
+        name, design = args.design or DESIGN, named_design(args.design or DESIGN)
         own = folder.source.recipe if folder and folder.source else RECIPE
         found = recipe(args.recipe or own, args.model or model_of(design))
         # The release changes the width of its networks, and Tiny's head, for one data set.

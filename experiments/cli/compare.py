@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from experiments.cli.arguments import add_json
 from experiments.cli.parsing import place
-from experiments.cli.spaces import add_consider, add_space, chosen_space, space_help
+from experiments.cli.space_arguments import add_consider, add_space, chosen_space, space_help
 
 if TYPE_CHECKING:
     from analysis.results.comparison import TransferCard

@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.records.named_design import file_stem, named_design
 from experiments.cli.arguments import add_design, add_json, add_loaders, add_start, read_source, size
 from experiments.cli.parsing import of, place
 from experiments.cli.terminal import bar
 from topformer.bounds import CLASSES, COUNT, POSITIVE, SEED
-from topformer.design_file import read_design
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _cost(args: argparse.Namespace) -> int:
     from search_space.cost.detection import retinanet_cost
 
     height, width = size(args.size)
-    parts = retinanet_cost(read_design(args.design), height, width, classes=args.classes)
+    parts = retinanet_cost(named_design(args.design), height, width, classes=args.classes)
     if args.json:
         print(json.dumps({name: asdict(part) for name, part in parts.items()}, indent=2))
         return 0
@@ -76,7 +76,7 @@ def _train(args: argparse.Namespace) -> int:
     from experiments.training.detection.recipes import configuration
     from experiments.training.mmseg.configuration import as_python
 
-    design, folder = read_design(args.design), open_coco(args.data)
+    design, folder = named_design(args.design), open_coco(args.data)
     source = read_source(args, args.checkpoint) or design
     recipe = _recipe(args, folder.images[TRAIN])
     if args.print_config:
@@ -88,7 +88,7 @@ def _train(args: argparse.Namespace) -> int:
     from experiments.training.processes import rank
     from experiments.training.weights import start_lines
 
-    out = args.out or Path("runs") / f"detect-{Path(args.design).stem}"
+    out = args.out or Path("runs") / f"detect-{file_stem(args.design)}"
     speaks = rank() == 0
     if args.checkpoint and speaks:
         print("\n".join(start_lines(args.checkpoint, source, design)), flush=True)

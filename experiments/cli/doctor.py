@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from experiments.cli.arguments import add_json
+from experiments.engines.connection import Token, problems_here, start_wait
 from topformer.optional_packages import EXTRAS, command, missing
 
 EXAMPLE = "topformer doctor"
@@ -44,6 +45,36 @@ def run(args: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RayFacts:
+    """How Ray is set up here.
+
+    Attributes:
+        version: Of the package.
+        token: Where the token of a cluster is found; what it is, is not said.
+        start_seconds: How long Ray waits for its own processes.
+        problems: What is in the way, each with what mends it.
+    """
+
+    version: str
+    token: str
+    start_seconds: str
+    problems: list[str]
+
+    @classmethod
+    def gather(cls) -> Self | None:
+        """Look at this machine; Ray itself is not loaded."""
+        number = _version("ray")
+        if number is None:
+            return None
+        return cls(version=number, token=str(Token.here()), start_seconds=start_wait(), problems=problems_here())
+
+    def lines(self) -> list[str]:
+        """As text."""
+        first = f"Ray {self.version:<18} {self.token}; waits {self.start_seconds} s for its own processes"
+        return [first, *(f"Ray: {problem}" for problem in self.problems)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What this machine has.
 
@@ -56,6 +87,7 @@ class Facts:
         extras: Optional part to those of its packages that are not installed.
         cuda: Names of the CUDA devices that torch sees.
         adb: Path of the Android debug bridge.
+        ray: How Ray is set up here; None where it is not installed.
     """
 
     python: str
@@ -66,6 +98,7 @@ class Facts:
     extras: dict[str, list[str]]
     cuda: list[str]
     adb: str | None
+    ray: RayFacts | None
 
     @classmethod
     def gather(cls) -> Self:
@@ -80,6 +113,7 @@ class Facts:
             extras={name: missing(name) for name in EXTRAS},
             cuda=_cuda() if packages["torch"] else [],
             adb=shutil.which("adb"),
+            ray=RayFacts.gather(),
         )
 
     @property
@@ -95,6 +129,7 @@ class Facts:
             *(_extra_line(name, absent) for name, absent in self.extras.items()),
             f"CUDA devices           {', '.join(self.cuda) or 'none'}",
             f"adb                    {self.adb or 'not on PATH (needed only to measure on a phone)'}",
+            *(self.ray.lines() if self.ray else ()),
             *(f"clash: {name} {number} is installed; pip uninstall {name}" for name, number in self.clashing.items()),
             *([f"install what is missing: python -m pip install {' '.join(self.missing)}"] if self.missing else []),
         ]

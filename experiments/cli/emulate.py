@@ -9,7 +9,8 @@ import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from experiments.cli.arguments import SIZE, add_json, add_size, size, sized
+from analysis.records.named_design import FORMS
+from experiments.cli.arguments import OWN_SIZE, add_json, add_size, common_size, sized
 from experiments.cli.parsing import of, place
 from topformer.bounds import COUNT
 from topformer.errors import InputError
@@ -21,10 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     from experiments.emulate.folder import DEFAULT
 
-    parser.add_argument(
-        "designs", nargs="*", metavar="DESIGN", help="presets, or JSON files of designs; or the word setup, alone"
-    )
-    add_size(parser, SIZE)
+    parser.add_argument("designs", nargs="*", metavar="DESIGN", help=f"each {FORMS}; or the word setup, alone")
+    add_size(parser, None, OWN_SIZE)
     parser.add_argument("--folder", type=place, default=DEFAULT, metavar="DIR", help="where the emulated machine is")
     parser.add_argument("--forwards", type=of(COUNT), default=1, help="forwards whose mean is counted")
     parser.add_argument("--out", type=place, default=None, metavar="COUNTS.csv", help="file that the rows are added to")
@@ -88,8 +87,8 @@ def _count(args: argparse.Namespace) -> int:
     from topformer.deployment.boundary import Format
     from topformer.deployment.export import export
 
-    height, width = size(args.size)
-    candidates = [sized(name, size(args.size)) for name in args.designs]
+    height, width = common_size(args.size, *args.designs)
+    candidates = [sized(name, (height, width)) for name in args.designs]
     if args.dry_run:
         for forwards in (1, 1 + args.forwards):
             network, out = Path("NETWORK.param"), Path("COUNTS")

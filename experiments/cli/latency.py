@@ -7,7 +7,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_boundary, add_candidate, add_device, add_json, candidate, size
+from experiments.cli.arguments import SIZE, add_boundary, add_candidate, add_device, add_json, candidate, size
 from experiments.cli.own_module import names_module, own_module
 from experiments.cli.parsing import place
 from topformer.errors import InputError
@@ -49,7 +49,7 @@ def _own(args: argparse.Namespace, model: "DeviceModel") -> int:
     for name in ("explain", "figure", "classes"):
         if getattr(args, name):
             raise InputError(f"--{name} is for designs, got {args.design}; the estimate of a module has its parts")
-    estimate = model.estimate(walk(own_module(args.design), *size(args.size)), boundary=args.boundary)
+    estimate = model.estimate(walk(own_module(args.design), *size(args.size or SIZE)), boundary=args.boundary)
     if args.json:
         print(json.dumps(estimate.to_json(), indent=2))
     else:

@@ -8,12 +8,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import SIZE, add_boundary, add_size, size, sized
+from analysis.records.named_design import FORMS, named_design
+from experiments.cli.arguments import OWN_SIZE, add_boundary, add_size, common_size, sized
 from experiments.cli.parsing import of, place
 from experiments.measure.target import RUNTIMES, TargetOptions
 from experiments.measure.targets import forms, open_target
 from topformer.bounds import COUNT, NATURAL, POSITIVE
-from topformer.design_file import read_design
 from topformer.errors import ExplorerError
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ EXAMPLE = "topformer measure tiny small base --on ssh://pi@raspberrypi --runtime
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("designs", nargs="+", metavar="DESIGN", help="presets, or JSON files of designs")
+    parser.add_argument("designs", nargs="+", metavar="DESIGN", help=f"each {FORMS}")
     parser.add_argument("--on", default="local", metavar="DEVICE", help=f"where to measure: {forms()}")
     parser.add_argument("--runtime", choices=RUNTIMES, default="onnxruntime", help="engine")
-    add_size(parser, SIZE)
+    add_size(parser, None, OWN_SIZE)
     add_boundary(parser)
     parser.add_argument("--out", type=place, required=True, metavar="ROWS.csv", help="file that the rows are added to")
     parser.add_argument("--reference", default="tiny", help="design that runs in turns with each other one")
@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure and append, one row after the other."""
     from experiments.measure.rows import append_row, check_header
 
-    session, candidates = _session(args), [sized(name, size(args.size)) for name in args.designs]
+    pixels = common_size(args.size, *args.designs)
+    session, candidates = _session(args, pixels), [sized(name, pixels) for name in args.designs]
     if args.dry_run:
         return _dry_run(session, candidates)
     check_header(args.out)
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _session(args: argparse.Namespace) -> "Session":
+def _session(args: argparse.Namespace, pixels: tuple[int, int]) -> "Session":
     from experiments.measure.protocol import Protocol
     from experiments.measure.session import Session
     from topformer.deployment.boundary import Boundary
@@ -82,7 +83,7 @@ def _session(args: argparse.Namespace) -> "Session":
     protocol = Protocol(
         warmup=args.warmup, runs=args.runs, seconds=args.seconds, repeats=args.repeats, timeout=args.timeout
     )
-    height, width = size(args.size)
+    height, width = pixels
     options = TargetOptions(
         height=height,
         width=width,
@@ -96,7 +97,7 @@ def _session(args: argparse.Namespace) -> "Session":
         runtime=args.runtime,
         boundary=Boundary(args.boundary),
         protocol=protocol,
-        reference=(args.reference, read_design(args.reference)),
+        reference=(args.reference, named_design(args.reference)),
     )
 
 

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.cli.arguments import add_boundary, add_device, add_json
+from experiments.cli.design_files import write_designs
 from experiments.cli.parsing import of, place
-from experiments.cli.spaces import add_consider, add_space, chosen_space, space_help
+from experiments.cli.space_arguments import add_consider, add_space, chosen_space, space_help
 from topformer.bounds import COUNT, POSITIVE
 from topformer.deployment.boundary import Boundary
-from topformer.errors import InputError
-from topformer.files import check_place
 
 if TYPE_CHECKING:
-    from search_space.latency.calibration.probing import MeasurementPlan, Probe
+    from search_space.latency.calibration.probing import MeasurementPlan
     from search_space.spaces.space import Space
-    from topformer.design import Design
 
 EXAMPLE = "topformer measure-next --space paper --base tiny --max-latency-ms 50 --budget 5 --out probes"
 
@@ -56,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         boundary=args.boundary,
     )
-    files = [_written(args.out, probe) for probe in plan.probes] if args.out is not None else []
+    designs = [probe.candidate.design for probe in plan.probes]
+    files = write_designs(args.out, designs, "measure-next") if args.out is not None else []
     if args.json:
         print(json.dumps(_json(plan, chosen, files), indent=2))
     else:
@@ -68,26 +67,6 @@ def run(args: argparse.Namespace) -> int:
                 # A device is fitted to times up to the logits; those of the whole say what the end costs.
                 print(f"and their end: {command} --boundary {Boundary.ARGMAX}")
     return 0
-
-
-def _written(folder: Path, probe: "Probe") -> Path:
-    from topformer.design_file import write_design
-
-    path, design = folder / f"{probe.candidate.fingerprint.partition('@')[0]}.json", probe.candidate.design
-    check_place(path, lambda place: _holds(place, design), (), made="design of topformer measure-next")
-    write_design(path, design)
-    return path
-
-
-def _holds(path: Path, design: "Design") -> bool:
-    """Whether a file holds a design: an earlier output of the same command."""
-    from topformer.codec import fingerprint
-    from topformer.design_file import read_design
-
-    try:
-        return fingerprint(read_design(str(path))) == fingerprint(design)
-    except InputError:
-        return False
 
 
 def _json(plan: "MeasurementPlan", chosen: "Space", files: list[Path]) -> dict[str, object]:

@@ -8,13 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from analysis.records.named_design import file_stem, named_design
 from experiments.cli.arguments import add_design, add_loaders
 from experiments.cli.parsing import of, place
 from experiments.cli.terminal import bar
 from experiments.training.classification.recipes import RECIPES, pretrain_recipe
 from experiments.training.settings import DEVICES, PRECISIONS
 from topformer.bounds import COUNT, POSITIVE, SEED, SIDE
-from topformer.design_file import read_design
 
 EXAMPLE = "topformer pretrain --data data/imagenet --design mine.json --recipe adamw-300 --precision bfloat16"
 
@@ -46,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
     from experiments.training.classification.train import pretrain, settings
     from experiments.training.processes import rank
 
-    design = read_design(args.design)
+    design = named_design(args.design)
     changes = {"epochs": args.epochs, "batch": args.batch, "size": args.size, "rate": args.learning_rate}
     recipe = pretrain_recipe(args.recipe, **changes)
     folder = open_class_folder(args.data)
     if args.print_config:
         print(json.dumps(settings(design, recipe, folder, seed=args.seed, precision=args.precision), indent=2))
         return 0
-    out = args.out or Path("runs") / f"pretrain-{Path(args.design).stem}"
+    out = args.out or Path("runs") / f"pretrain-{file_stem(args.design)}"
     speaks = rank() == 0
     with bar("iterations", hidden=not speaks) as progress:
         result = pretrain(

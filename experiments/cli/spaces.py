@@ -1,38 +1,45 @@
-"""Arguments that name a search space, and the space that they name."""
+"""List the search spaces: what each varies, and how many designs that makes."""
 
 import argparse
+import json
+from inspect import cleandoc
+from textwrap import fill
 
-from experiments.cli.arguments import SIZE, add_size, size
-from experiments.cli.parsing import of
-from search_space.spaces.space import Space, space, spaces
-from topformer.bounds import COUNT, SEED
-from topformer.design_file import read_design
+from experiments.cli.arguments import add_json
+from experiments.cli.space_arguments import add_space, chosen_space
+from search_space.spaces.catalogue import CATALOGUE
 
-
-def add_space(parser: argparse.ArgumentParser) -> None:
-    """Add what names a search space, beside its name: the base and the input size."""
-    parser.add_argument("--base", default="tiny", help="the design that the axes vary: a preset or a JSON file")
-    add_size(parser, SIZE)
-
-
-def space_help() -> str:
-    """The names of the search spaces."""
-    *others, last = spaces()
-    return f"{', '.join(others)} or {last}"
+EXAMPLE = "topformer spaces --base nano --size 128"
+WIDTH = 80
+"""Characters of a line."""
 
 
-def add_consider(parser: argparse.ArgumentParser, meaning: str) -> None:
-    """Add how many designs of a space are looked at, and the seed of the sample."""
-    parser.add_argument("--consider", type=of(COUNT), default=20_000, help=f"designs to {meaning}; a sample of more")
-    parser.add_argument("--seed", type=of(SEED), default=0, help="seed of the sample")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_space(parser)
+    add_json(parser)
 
 
-def chosen_space(name: str, args: argparse.Namespace) -> Space:
-    """The search space of that name around the base and size of `add_space`.
+def run(args: argparse.Namespace) -> int:
+    """Print one line per space; with --json its axes and their labels too."""
+    found = {name: chosen_space(name, args) for name in CATALOGUE}
+    if args.json:
+        told = {name: {"designs": one.count(), **one.describe()} for name, one in found.items()}
+        print(json.dumps(told, indent=2))
+        return 0
+    print(f"{'space':<17} {'axes':>4} {'designs':>10}  what it varies")
+    for name, one in found.items():
+        head = f"{name:<17} {len(one.axes):>4} {_designs(one.count()):>10}  "
+        print(fill(_meaning(name), width=WIDTH, initial_indent=head, subsequent_indent=" " * len(head)))
+    print(f"around {args.base} at {args.size}; topformer enumerate SPACE lists the designs of one")
+    return 0
 
-    Raises:
-        SpaceError: No such space, or one that cannot hold the base.
-        DesignError: No such base, or an impossible size.
-    """
-    height, width = size(args.size)
-    return space(name, base=read_design(args.base), height=height, width=width)
+
+def _designs(count: int) -> str:
+    """A number of designs that fits a column, whatever it is."""
+    return f"{count:,}" if count < 1e9 else f"{count:.1e}"
+
+
+def _meaning(name: str) -> str:
+    """The first sentence of the function that makes the axes of a space."""
+    return cleandoc(CATALOGUE[name].__doc__ or "").partition("\n\n")[0].replace("\n", " ").rstrip(".")

@@ -11,13 +11,14 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.arguments import add_size, size
+from experiments.cli.arguments import add_engine, add_size, engine, size
 from experiments.cli.parsing import of, place, sentence
 from experiments.cli.terminal import console
+from experiments.evaluators import EVALUATORS
 from experiments.evaluators.definition import TOKENWORLD
 from experiments.search.definition import StudyDefinition, from_mapping
 from topformer.errors import StudyError
-from topformer.schema import declared
+from topformer.schema import Section, declared
 
 if TYPE_CHECKING:
     from experiments.search.sweep import SweepSummary
@@ -40,7 +41,9 @@ OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "--trials": ("trials",),
         "--consider": ("consider",),
         "--seed": ("seed",),
-        "--workers": ("workers",),
+        "--workers": ("workers", "count"),
+        "--cpus": ("workers", "cpus"),
+        "--gpus": ("workers", "gpus"),
         "--storage": ("storage",),
     }
 )
@@ -59,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option, entry in OPTIONS.items():
         kind, meaning = declared(StudyDefinition, entry)
         parser.add_argument(option, type=of(kind), default=None, help=sentence(meaning, kind))
+    add_engine(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from experiments.trials.progress import TrialProgress
 
     with TrialProgress(console()) as progress:
-        summary = run_sweep(definition, folder, callback=progress, retry_failed=args.retry_failed)
+        summary = run_sweep(definition, folder, callback=progress, retry_failed=args.retry_failed, engine=engine(args))
     print("\n".join(_lines(summary)))
     return summary.exit_status
 
@@ -89,9 +93,8 @@ def read(args: argparse.Namespace) -> StudyDefinition:
         given = getattr(args, option.lstrip("-").replace("-", "_"))
         if given is not None:
             _set(values, entry, given)
-    if args.data not in (None, TOKENWORLD) and isinstance(values.get("evaluator"), dict):
-        # It says how the embedded data set is drawn, which is not asked for any more.
-        values["evaluator"].pop("tokenworld", None)
+    if isinstance(values.get("evaluator"), dict):
+        _drop(values["evaluator"], args)
     if args.size is not None:
         height, width = size(args.size)
         _set(values, ("space", "height"), height)
@@ -102,10 +105,27 @@ def read(args: argparse.Namespace) -> StudyDefinition:
         raise StudyError(f"{args.study}: {error}") from None
 
 
+def _drop(evaluator: dict[str, Any], args: argparse.Namespace) -> None:
+    """Take out of the file's table what an option has made pointless: it says how something not asked for is made."""
+    entry = EVALUATORS.get(args.evaluator)
+    if args.evaluator not in (None, evaluator.get("kind")):
+        evaluator.pop("settings", None)
+    if args.data is None and entry is not None and not entry.needs_data:
+        evaluator.pop("data", None)
+        evaluator.pop("tokenworld", None)
+    if args.budget is None and entry is not None and not entry.trains:
+        evaluator.pop("budget", None)
+    if args.data not in (None, TOKENWORLD):
+        evaluator.pop("tokenworld", None)
+
+
 def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
     *tables, key = path
     for name in tables:
-        values = values.setdefault(name, {})
+        kind, _ = declared(StudyDefinition, (name,))
+        assert isinstance(kind, Section)
+        values[name] = kind.table(values.get(name, {}))
+        values = values[name]
         if not isinstance(values, dict):
             # The reader says what is wrong with the file.
             return
@@ -131,7 +151,8 @@ def _dry_run(definition: StudyDefinition) -> int:
     study.check_feasible(screened)
     whole = screened.designs == study.space.count()
     trials = min(definition.trials, screened.within) if whole else definition.trials
-    print(f"would train {trials} of them for {definition.evaluator.budget:,} iterations each")
+    budget = definition.evaluator.budget
+    print(f"would train {trials} of them for {budget:,} iterations each" if budget else f"would evaluate {trials:,}")
     return 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.records.named_design import file_stem
 from experiments.cli.arguments import add_loaders, add_start, read_source
 from experiments.cli.choices import DESIGN, add_design_and_data, chosen, opened, released
 from experiments.cli.parsing import of, place
@@ -166,5 +167,5 @@ def _train(
 
 
 def _folder(args: argparse.Namespace, recipe: "Recipe") -> Path:
-    name = "" if args.from_config else f"{Path(args.design or DESIGN).stem}-"
+    name = "" if args.from_config else f"{file_stem(args.design or DESIGN)}-"
     return Path("runs") / f"train-{name}{recipe.name}{'-lean' if args.loop == 'lean' else ''}"

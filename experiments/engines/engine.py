@@ -3,6 +3,7 @@
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from multiprocessing import Pipe
@@ -11,12 +12,16 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from analysis.records.record import Key
-from experiments.evaluators.base import Accuracy, Evaluator, EvaluatorMaker
+from experiments.engines.fence import check_attempt
+from experiments.engines.workers import Workers
+from experiments.evaluators.base import Accuracy, Evaluator, EvaluatorMaker, Progress
 from search_space.candidate import Candidate
 from topformer.errors import DataError, ExplorerError, MachineError, StorageError, StudyError
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells expect it."""
+_FENCE_SECONDS = 1.0
+"""Between two looks at whether a later attempt has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,14 @@ class Task:
         evaluator: Makes the evaluator in the worker; picklable.
         candidate: What is evaluated.
         folder: Where its checkpoints are.
+        attempt: Its number in the fence of the folder (`experiments.engines.fence`); None without one.
     """
 
     key: Key
     evaluator: EvaluatorMaker
     candidate: Candidate
     folder: Path
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,26 @@ class Engine(Protocol):
         ...
 
 
+class EngineMaker(Protocol):
+    """Makes an engine; every entry of `experiments.engines.ENGINES` is one."""
+
+    def __call__(
+        self, workers: Workers, *, logs: Path, uses_gpu: bool = False, note: Callable[[str], None] = ...
+    ) -> Engine:
+        """The engine, not entered yet.
+
+        Args:
+            workers: What runs beside each other.
+            logs: Folder for what the workers print.
+            uses_gpu: Whether the evaluations use a GPU where there is one.
+            note: Told what the user should know of the workers.
+
+        Raises:
+            StudyError: The machine has no room for the workers.
+        """
+        ...
+
+
 class Interruption:
     """Within it, the first Ctrl-C is a request to stop; a second one interrupts at once.
 
@@ -159,7 +186,7 @@ def perform(task: Task, evaluators: MutableMapping[bytes, Evaluator], report: Ca
             budget=task.key.fidelity.budget,
             seed=task.key.seed,
             folder=task.folder,
-            progress=lambda done, total: report(Iterations(task.key, done, total)),
+            progress=_fenced(task, lambda done, total: report(Iterations(task.key, done, total))),
         )
     except (DataError, StorageError, StudyError) as error:
         # A fresh one of its text, because the error itself may hold what cannot be sent.
@@ -167,6 +194,22 @@ def perform(task: Task, evaluators: MutableMapping[bytes, Evaluator], report: Ca
     except ExplorerError as error:
         return Failed(task.key, str(error), is_machines=isinstance(error, MachineError))
     return Done(task.key, accuracy)
+
+
+def _fenced(task: Task, progress: Progress) -> Progress:
+    """Stops the evaluation, by an error, once a later attempt has begun in its folder."""
+    if (attempt := task.attempt) is None:
+        return progress
+    looked = -_FENCE_SECONDS
+
+    def fenced(done: int, total: int) -> None:
+        nonlocal looked
+        if time.monotonic() - looked >= _FENCE_SECONDS:
+            looked = time.monotonic()
+            check_attempt(task.folder, attempt)
+        progress(done, total)
+
+    return fenced
 
 
 def _evaluator(make: EvaluatorMaker, evaluators: MutableMapping[bytes, Evaluator]) -> Evaluator:

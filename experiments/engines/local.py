@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import active_children, get_context, parent_process, set_start_method
 from multiprocessing.connection import Connection, wait
@@ -14,10 +14,12 @@ from types import TracebackType
 from typing import Self
 
 from experiments.engines.engine import Event, Failed, Interruption, Iterations, Task, perform
+from experiments.engines.workers import Workers, gpus_here
 from experiments.evaluators.base import Evaluator
 
 ATTEMPTS = 2
 """How often a design is tried whose worker dies; the second time it continues from its checkpoint."""
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MESSAGE_SECONDS = 0.2
 _GRACE_SECONDS = 5
 _CHECK_SECONDS = 1
@@ -30,8 +32,8 @@ class _Worker:
     The process leads a group of its own, so that its children, such as those that load data, end with it.
     """
 
-    def __init__(self, number: int, logs: Path) -> None:
-        self._log = logs / f"worker-{number}.log"
+    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
+        self._log, self._environment = log, environment
         self.task: Task | None = None
         self._attempt = 0
         self._process: BaseProcess | None = None
@@ -77,7 +79,7 @@ class _Worker:
         context = get_context("spawn")
         self.connection, remote = context.Pipe()
         # No daemon: those may have no children.
-        self._process = context.Process(target=_work, args=(remote, self._log), daemon=False)
+        self._process = context.Process(target=_work, args=(remote, self._log, self._environment), daemon=False)
         with _ignoring_interrupts():
             self._process.start()
         # Only the worker holds this end now: its death is seen as the end of the stream.
@@ -111,17 +113,35 @@ class _Worker:
 
 
 class LocalEngine:
-    """A number of worker processes on this machine, each with one thread."""
+    """A number of worker processes on this machine."""
 
-    def __init__(self, workers: int, *, logs: Path) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        *,
+        logs: Path,
+        uses_gpu: bool = False,
+        note: Callable[[str], None] = lambda _text: None,  # noqa: ARG002
+        first: int = 0,
+    ) -> None:
         """Prepare the workers; a process starts with its first task.
 
         Args:
-            workers: Evaluations that run beside each other.
+            workers: What runs beside each other. With a number of GPUs, each worker sees its own; without one and
+                without `uses_gpu`, what the process that makes the engine sees.
             logs: Folder for what the workers print.
+            uses_gpu: Whether the evaluations use a GPU where there is one.
+            note: Nothing is told.
+            first: Number of the first worker, in the names of logs.
+
+        Raises:
+            StudyError: The machine has too few GPUs.
         """
         logs.mkdir(parents=True, exist_ok=True)
-        self._workers = [_Worker(number, logs) for number in range(workers)]
+        self._workers = [
+            _Worker(logs / f"worker-{number}.log", environment)
+            for number, environment in enumerate(_environments(workers, uses_gpu=uses_gpu), start=first)
+        ]
 
     def __enter__(self) -> Self:
         return self
@@ -154,9 +174,21 @@ class LocalEngine:
         return [event for event in events if event is not None]
 
 
-def _work(connection: Connection, log: Path) -> None:
+def _environments(workers: Workers, *, uses_gpu: bool) -> list[Mapping[str, str]]:
+    """For every worker, what the numeric libraries read when they load."""
+    threads = str(workers.threads)
+    common = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    if workers.gpus is None and not uses_gpu:
+        return [common] * workers.count
+    available = gpus_here()
+    settled = workers.settled(uses_gpu=uses_gpu, available=available)
+    visible = os.environ.get(_VISIBLE, "").split(",") if os.environ.get(_VISIBLE) else list(map(str, range(available)))
+    return [{**common, _VISIBLE: ",".join(visible[i] for i in place)} for place in settled.places(available)]
+
+
+def _work(connection: Connection, log: Path, environment: Mapping[str, str]) -> None:
     """The life of a worker process: evaluate what comes, until the parent is gone."""
-    _prepare_process(log)
+    _prepare_process(log, environment)
     evaluators: dict[bytes, Evaluator] = {}
     try:
         while (task := _next_task(connection)) is not None:
@@ -175,14 +207,14 @@ def _next_task(connection: Connection) -> Task | None:
     return task
 
 
-def _prepare_process(log: Path) -> None:
-    """One thread, no Ctrl-C, output to a file, and an end as soon as the parent is gone."""
+def _prepare_process(log: Path, environment: Mapping[str, str]) -> None:
+    """Its own threads and GPUs, no Ctrl-C, output to a file, and an end as soon as the parent is gone."""
     os.setpgid(0, 0)
     # The platform's own way to start children: by spawn, as this process was started, each would load torch anew.
     set_start_method(None, force=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Read by the numeric libraries when they load, which is after this.
-    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    os.environ.update(environment)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

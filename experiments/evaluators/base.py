@@ -10,6 +10,7 @@ from analysis.records.record import Metric
 from analysis.results.pareto import NORMAL_95
 from experiments.training.outcome import Progress as Progress
 from search_space.candidate import Candidate
+from topformer.errors import StudyError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Accuracy:
     Attributes:
         metric: What was measured on what, such as `miou@tokenworld-128`.
         value: In percent for mIoU.
-        source: `trained`, `supernet`, `proxy` or `surrogate`.
+        source: `trained`, `supernet`, `proxy`, `surrogate` or `count`.
         error: Standard deviation of the value where it is known.
         budget: Iterations that were spent.
         seed: Seed of initialisation and data order.
@@ -27,6 +28,7 @@ class Accuracy:
         best: The best value seen during training; `value` is the last.
         per_class: IoU per class, in percent.
         groups: Mean IoU per group of classes, in percent.
+        remarks: What else a record keeps of it, as plain JSON.
     """
 
     metric: str
@@ -39,6 +41,7 @@ class Accuracy:
     best: float | None = None
     per_class: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, float] = field(default_factory=dict)
+    remarks: Mapping[str, Any] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, Metric]:
         """The number as a record keeps it, with its 95 % interval where the error is known."""
@@ -53,6 +56,7 @@ class Accuracy:
             "per_class": dict(self.per_class),
             "groups": dict(self.groups),
             "evaluation_seconds": self.seconds,
+            **self.remarks,
         }
 
 
@@ -68,6 +72,8 @@ class Evaluator(Protocol):
         self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
     ) -> Accuracy:
         """Spend `budget` iterations on the candidate; `folder` keeps checkpoints, from which a second call resumes.
+
+        An evaluator that trains nothing takes a budget of 0.
 
         Raises:
             EvaluationError: There is no honest number, for instance because the loss is not finite.
@@ -90,3 +96,13 @@ EvaluatorMaker = Callable[[], Evaluator]
 def fidelity_of(evaluator: Evaluator, *, height: int, width: int, budget: int) -> Fidelity:
     """What an evaluator's accuracies of candidates of that size (pixels) under that budget are obtained with."""
     return Fidelity.of(evaluator.describe(), height=height, width=width, budget=budget)
+
+
+def check_untrained(kind: str, budget: int) -> None:
+    """No iterations are asked of an evaluator that trains nothing.
+
+    Raises:
+        StudyError: Some are.
+    """
+    if budget:
+        raise StudyError(f"budget of evaluator {kind!r} must be 0, because it trains nothing, got {budget!r}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.evaluators import EVALUATORS, evaluator
-from experiments.implementations import choice
+from experiments.implementations import canonical, choice
 from topformer.bounds import COUNT, SEED
 from topformer.errors import StudyError
 from topformer.kinds import Anything, Text
@@ -34,11 +34,12 @@ class EvaluatorDefinition:
 
     kind: str = field(metadata=key(choice(EVALUATORS), "Evaluator."))
     data: str = field(
+        default="",
         metadata=key(
             Text(), "`tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder."
-        )
+        ),
     )
-    budget: int = field(metadata=key(COUNT, "Iterations of each training."))
+    budget: int = field(default=0, metadata=key(COUNT, "Iterations of each training."))
     settings: Mapping[str, Any] = field(
         default_factory=dict,
         metadata=key(Anything(table=True), "Settings of that evaluator that differ from its defaults."),
@@ -47,6 +48,21 @@ class EvaluatorDefinition:
         default_factory=Tokenworld,
         metadata=key(Section(Tokenworld), "The set that is made where `data` is tokenworld."),
     )
+
+    def __post_init__(self) -> None:
+        entry = EVALUATORS[canonical("evaluator", self.kind, EVALUATORS, StudyError)]
+        needs = {"data": (entry.needs_data, "works on a data set"), "budget": (entry.trains, "trains for so long")}
+        for name, (is_needed, why) in needs.items():
+            given = getattr(self, name)
+            if is_needed and not given:
+                raise StudyError(f"evaluator.{name} is missing: {self.kind!r} {why}")
+            if given and not is_needed:
+                raise StudyError(f"evaluator.{name} must be left out, as {self.kind!r} needs none, got {given!r}")
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether evaluations use a GPU where there is one, as every training does that is not told otherwise."""
+        return self.settings.get("device") != "cpu"
 
 
 def study_evaluator(
@@ -66,11 +82,18 @@ def study_evaluator(
         DataError: The folder holds another data set.
         StorageError: The disk does not take the images.
     """
-    folder = Path(definition.data)
-    if definition.data == TOKENWORLD:
-        folder = _write_tokenworld(definition.tokenworld, height, width, data, note)
+    folder = study_data(definition, height=height, width=width, data=data, note=note)
     # Plain values, because a worker gets them by pickle.
     return partial(evaluator, definition.kind, folder, dict(definition.settings))
+
+
+def study_data(
+    definition: EvaluatorDefinition, *, height: int, width: int, data: Path, note: Callable[[str], None]
+) -> Path | None:
+    """The data set, where there is one; arguments and errors as in `study_evaluator`."""
+    if definition.data == TOKENWORLD:
+        return _write_tokenworld(definition.tokenworld, height, width, data, note)
+    return Path(definition.data) if definition.data else None
 
 
 def checked_evaluator(

@@ -25,7 +25,7 @@ class LeanEvaluator(TrainingEvaluator):
     Args:
         folder: The data set, or its path.
         recipe: The training.
-        machine: How it is computed; its cache serves splits whose images differ in size.
+        machine: How it is computed; with its cache, several workers share the decoded pixels.
 
     Raises:
         DataError: The folder is no data set, or its classes are not known.
@@ -33,7 +33,7 @@ class LeanEvaluator(TrainingEvaluator):
     """
 
     kind = "lean"
-    settings = (*RECIPE_SETTINGS, "loss_stride", "device", "threads", "compile", "checkpoint_every")
+    settings = (*RECIPE_SETTINGS, "loss_stride", "device", "threads", "compile", "cache", "checkpoint_every")
 
     def __init__(
         self, folder: SegmentationFolder | Path, recipe: Recipe = SCRATCH, machine: Machine | None = None

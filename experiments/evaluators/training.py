@@ -162,6 +162,8 @@ def read_settings(
     of_machine = {item.name for item in fields(Machine)}
     changes: dict[str, Any] = {name: value for name, value in values.items() if name not in of_machine}
     machine_changes: dict[str, Any] = {name: value for name, value in values.items() if name in of_machine}
+    if "cache" in machine_changes:
+        machine_changes["cache"] = Path(machine_changes["cache"])
     return replace(recipe, **changes), replace(machine, **machine_changes)
 
 

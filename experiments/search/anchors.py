@@ -1,18 +1,12 @@
 """The designs that a study names to be tried first: presets, files, and designs of other runs."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-from analysis.records.record import JsonlStore, Record
+from analysis.records.named_design import named_design
 from experiments.search.definition import StudyDefinition
-from experiments.trials.run_folder import RECORDS
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
-from topformer.codec import from_json
-from topformer.design import Design
-from topformer.design_file import read_design
-from topformer.errors import DesignError, ExplorerError, StudyError
+from topformer.errors import ExplorerError, StudyError
 
 
 def named_anchors(definition: StudyDefinition, space: Space) -> tuple[Candidate, ...]:
@@ -26,7 +20,7 @@ def named_anchors(definition: StudyDefinition, space: Space) -> tuple[Candidate,
 
 def _candidate(text: str, space: Space) -> Candidate:
     try:
-        design = _design(text)
+        design = named_design(text)
         base = space.base
         classes = base.design.num_classes
         found = Candidate(design=replace(design, num_classes=classes), height=base.height, width=base.width).canonical()
@@ -37,23 +31,3 @@ def _candidate(text: str, space: Space) -> Candidate:
         why = f" (axis {axes} has no such label)" if axes else ""
         raise StudyError(f"anchors: {text!r} is no design of space {space.name!r} around the study's base{why}")
     return found
-
-
-def _design(text: str) -> Design:
-    run, colon, prefix = text.rpartition(":")
-    return _recorded(Path(run), prefix) if colon else read_design(text)
-
-
-def _recorded(run: Path, prefix: str) -> Design:
-    """The design of a run whose fingerprint begins so."""
-    if not (run / RECORDS).is_file():
-        raise DesignError(f"there is no {RECORDS} in {run}, which must be a run folder")
-    found = {record.fingerprint: record for record in _matching(run, prefix)} if prefix else {}
-    if len(found) != 1:
-        which = f"{len(found)} designs: {', '.join(sorted(found)[:5])}" if found else "none"
-        raise DesignError(f"a fingerprint of {run} must begin with {prefix!r}, of one design alone; got {which}")
-    return from_json(dict(next(iter(found.values())).design))
-
-
-def _matching(run: Path, prefix: str) -> Iterator[Record]:
-    return (record for record in JsonlStore(run / RECORDS).read().records if record.fingerprint.startswith(prefix))

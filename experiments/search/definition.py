@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from experiments.engines.workers import Workers
 from experiments.evaluators.definition import TOKENWORLD, EvaluatorDefinition
 from experiments.implementations import choice
 from experiments.search.samplers import SAMPLERS
 from search_space.spaces.space import ALPHA, Space, space, spaces
-from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE, WORKERS
+from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE
 from topformer.deployment.boundary import Boundary
 from topformer.errors import StudyError
 from topformer.files import read_toml
@@ -119,7 +120,10 @@ class StudyDefinition:
             "Designs that are tried first, after the base: presets, design files, or RUN:FINGERPRINT of another run.",
         ),
     )
-    workers: int = field(default=1, metadata=key(WORKERS, "Evaluations that run beside each other."))
+    workers: Workers = field(
+        default_factory=Workers,
+        metadata=key(Section(Workers, short="count"), "What runs beside each other: a number, or a table."),
+    )
     storage: str = field(
         default=JOURNAL, metadata=key(Storage(), "`journal`, or the URL of a database that Optuna can use.")
     )

@@ -48,7 +48,7 @@ def check_feasible(
 def _least(space: Space, screen: Screen) -> dict[str, float]:
     # A listing always has a latency; where nobody limits one, any device serves.
     found = enumerated(space, screen.device or device(devices()[0]))
-    columns = (found.total_macs, found.parameters, found.latency.milliseconds)
+    columns = (found.macs, found.parameters, found.latency.milliseconds)
     return {name: float(column.min()) for name, column in zip(COSTS, columns, strict=True)}
 
 

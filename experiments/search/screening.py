@@ -15,6 +15,7 @@ from search_space.cost.closed_form import cost
 from search_space.cost.table import costs
 from search_space.latency.boundary import boundary_named, latency_name
 from search_space.latency.calibration.devices import device
+from search_space.latency.estimate import LatencyTable
 from search_space.spaces.space import Space
 from topformer.errors import RecordError, StorageError
 from topformer.files import replacing
@@ -65,8 +66,8 @@ class Screen:
         if self.device is not None:
             # One row of the table for many: ten times faster than the estimate with its breakdown.
             table = self.device.estimate_many([candidate], boundary=self._boundary)
-            milliseconds, low, high = (float(column[0]) for column in (table.milliseconds, table.low, table.high))
-            metrics[self.latency_metric] = Metric(value=milliseconds, source="predicted", low=low, high=high)
+            milliseconds = float(table.milliseconds[0])
+            metrics[self.latency_metric] = predicted(table, 0)
             if self._limits.latency_ms is not None:
                 above = float(table.probability_above(self._limits.latency_ms)[0])
         numbers = {"macs": counted.macs, "parameters": counted.parameters}
@@ -141,6 +142,18 @@ class Screen:
                 excesses = violations(self._limits, numbers, None if above is None else float(above[i]))
                 row["verdict"] = ", ".join(f"{name} above limit" for name, by in excesses.items() if by > 0) or WITHIN
                 yield {**row, **(space.labels_of(candidate) or {})}
+
+
+def predicted(table: LatencyTable, index: int) -> Metric:
+    """One latency of a table as a record keeps it."""
+    return Metric(
+        value=float(table.milliseconds[index]),
+        source="predicted",
+        low=float(table.low[index]),
+        high=float(table.high[index]),
+        shared_sd=float(table.shared_sd[index]),
+        own_sd=float(table.own_sd[index]),
+    )
 
 
 def within_text(limits: Limits) -> str:

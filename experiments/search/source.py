@@ -126,7 +126,8 @@ class SamplerSource:
     @property
     def standing(self) -> Standing:
         """How far it is."""
-        budget, status = self._study.fidelity.budget, self._results.status
+        # Where nothing is trained, evaluations are counted.
+        budget, status = self._study.fidelity.budget or 1, self._results.status
         return Standing(spent=status.complete * budget, total=status.trials * budget, text=str(status))
 
     def next(self) -> Trial | None:

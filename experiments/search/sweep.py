@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from analysis.records.screened import Screened
 from analysis.records.study import read_study
 from analysis.results.pruning import WrongPrunes, wrong_prunes
-from experiments.engines.engine import INTERRUPTED, Interruption
+from experiments.engines.engine import INTERRUPTED, EngineMaker, Interruption
 from experiments.engines.local import LocalEngine
 from experiments.evaluators.base import EvaluatorMaker
 from experiments.evaluators.definition import study_evaluator
@@ -62,6 +62,7 @@ def run_sweep(
     callback: TrialCallback | None = None,
     data: Path = Path("data"),
     retry_failed: bool = False,
+    engine: EngineMaker = LocalEngine,
 ) -> SweepSummary:
     """Run a study in a folder, or continue it there.
 
@@ -72,6 +73,7 @@ def run_sweep(
         callback: Who is told how it goes.
         data: Where the embedded data set is kept, if the study uses it.
         retry_failed: Whether designs that failed of themselves are tried again, as those are that the machine failed.
+        engine: Where the evaluations run; one of `experiments.engines.ENGINES`, by default this machine.
 
     Returns:
         The summary, also after Ctrl-C.
@@ -81,6 +83,7 @@ def run_sweep(
         RecordError: The folder's records cannot be those of the study.
         StorageError: The disk or the database does not take or give what it should.
         EvaluationError: Every evaluation fails.
+        InputError: The workers do not fit the machine, or no cluster can be used.
     """
     # Here, because Optuna takes half a second to load and many callers only read a definition.
     from experiments.search.source import SamplerSource
@@ -98,8 +101,11 @@ def run_sweep(
             study, run, results, earlier=read().records, note=callback.note, retry_failed=retry_failed
         )
         before = len(results)
-        with Interruption() as interruption, LocalEngine(definition.workers, logs=run.path / LOGS) as engine:
-            Loop(source, run, callback).run(engine, interruption)
+        where = engine(
+            definition.workers, logs=run.path / LOGS, uses_gpu=definition.evaluator.uses_gpu, note=callback.note
+        )
+        with Interruption() as interruption, where as workers:
+            Loop(source, run, callback).run(workers, interruption)
         status = results.status
         return SweepSummary(
             status=status,

@@ -226,6 +226,23 @@ _TINY_448 = replace(
     evaluation_scale=(2048, 448),
     learning_rate=3e-4,
 )
+# CamVid is not in the release: this is its Cityscapes recipe for photographs of 480 x 360 px, with as many passes over
+# 367 images as that makes over 2,975.
+_CAMVID = replace(
+    _CITYSCAPES,
+    name="camvid",
+    source="topformer_base_1024x512_80k_2x8city.py for 480 x 360 px and 367 images",
+    dataset="camvid",
+    classes=11,
+    reduce_zero_label=True,
+    crop=(352, 480),
+    scale=(480, 352),
+    evaluation_scale=(480, 352),
+    size_divisor=32,
+    iterations=10_000,
+    warmup=1500 / 10_000,
+    width=None,
+)
 _ALL = (
     _ADE,
     replace(_ADE, name="ade20k-160k-b32", source="topformer_base_512x512_160k_4x8_ade20k.py", batch=32),
@@ -249,6 +266,7 @@ _ALL = (
         reduce_zero_label=False,
     ),
     _CITYSCAPES,
+    _CAMVID,
 )
 RECIPES: Mapping[str, Recipe] = MappingProxyType({item.name: item for item in _ALL})
 """The recipes by name, with the numbers for Small and Base; `recipe` gives those of a model."""

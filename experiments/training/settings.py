@@ -23,6 +23,10 @@ def _is_pixels(value: object) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2 and all(is_integer(one) and one > 0 for one in value)
 
 
+def _is_folder(value: object) -> bool:
+    return value is None or (isinstance(value, (str, Path)) and value not in ("", Path()))
+
+
 _PIXELS = Fits("two numbers of pixels", _is_pixels)
 _ABOVE_0 = Number("a number above 0", 1e-12)
 _NOT_NEGATIVE = Number("a number of at least 0", 0)
@@ -64,6 +68,7 @@ _RULES: Mapping[str, Kind] = MappingProxyType(
         "largest_scale": _FACTOR,
         "validations": COUNT,
         "loss_stride": Integer(1, 64, "an integer from 1 to 64"),
+        "cache": Fits("the path of a folder", _is_folder),
         "checkpoint_every": COUNT,
         "threads": COUNT,
         "workers": LOADERS,
@@ -104,7 +109,8 @@ class Machine:
         threads: lean: threads of torch; 1 where several trainings run beside each other.
         compile: lean: what torch compiles the training's network with: `none`; `inductor`, which takes a minute or so
             per network; or `cudagraphs`, which needs CUDA and has never been run by us.
-        cache: lean: folder of the decoded data set; in memory without one.
+        cache: lean: folder of the decoded data set, whose pages the trainings of one machine share; without one, each
+            holds the pixels in its memory.
         workers: mmseg: processes per device that load data.
         checkpoint_every: Iterations between two checkpoints, at most.
 

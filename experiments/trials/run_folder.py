@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from analysis.records.record import JsonlStore, Record
+from analysis.records.record import RECORDS, JsonlStore, Record
 from experiments.files import claim, held, make_folder
 from experiments.trials.trial import EnqueuedTrial, Trial
 from topformer.bounds import NATURAL
@@ -20,7 +20,6 @@ from topformer.schema import key, read
 SCHEMA = 1
 """Version of `study.json`; another one is refused."""
 STUDY = "study.json"
-RECORDS = "records.jsonl"
 TRIALS = "trials"
 LOGS = "logs"
 _TRIAL = "trial.json"

@@ -26,6 +26,8 @@ class LatencyEstimate:
         sd_log: Scale of the Student t distribution of the logarithm.
         degrees: Its degrees of freedom.
         batch: Images of one run.
+        shared_sd: Standard deviation of the log error that all designs on the device share.
+        own_sd: That of the error of this design alone. As of normal distributions, the two together give the interval.
     """
 
     milliseconds: float
@@ -41,6 +43,8 @@ class LatencyEstimate:
     degrees: int
     by_kernel: Mapping[str, float] = field(default_factory=dict)
     batch: int = 1
+    shared_sd: float
+    own_sd: float
 
     def probability_above(self, limit_ms: float) -> float:
         """Probability that the latency exceeds the limit; at least, where there are operations without a rule."""
@@ -60,17 +64,21 @@ class LatencyEstimate:
                 f"boundary: {self.boundary}",
                 f"coverage: {at_most}{self.coverage:.0%} of the time is in kinds of kernels that the networks fitted "
                 "on the device had",
+                f"error: {self.shared_sd:.1%} shared by all designs on the device, {self.own_sd:.1%} of this one alone "
+                "(standard deviations)",
                 parts,
                 *(f"note: {note}" for note in self.notes),
             ]
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values, without the parameters of the distribution; `high` is null where it is unknown."""
+        """As plain JSON values, without the parameters of Student's t; `high` is null where it is unknown."""
         return {
             "milliseconds": self.milliseconds,
             "low": self.low,
             "high": self.high if isfinite(self.high) else None,
+            "shared_sd": self.shared_sd,
+            "own_sd": self.own_sd,
             "coverage": self.coverage,
             "by_module": dict(self.by_module),
             "by_kernel": dict(self.by_kernel),
@@ -92,6 +100,8 @@ class LatencyTable:
     coverage: Floats
     sd_log: Floats
     degrees: int
+    shared_sd: Floats
+    own_sd: Floats
 
     def probability_above(self, limit_ms: float) -> Floats:
         """Probability that each latency exceeds the limit: (N,)."""

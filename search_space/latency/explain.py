@@ -19,13 +19,13 @@ class PartLatency:
 
     Attributes:
         parameters: Trainable numbers.
-        macs: Multiply-accumulates of convolutions and matrix products.
+        macs_conv_matmul: Multiply-accumulates of convolutions and matrix products.
         milliseconds: Predicted.
         by_kernel: Kind of kernel to its milliseconds; they add up to those of the part.
     """
 
     parameters: int
-    macs: int
+    macs_conv_matmul: int
     milliseconds: float
     by_kernel: Mapping[str, float]
 
@@ -51,10 +51,10 @@ class Explanation:
         return dict(sorted(by_kernel.items(), key=lambda item: -item[1]))
 
     def shares(self) -> dict[str, dict[str, float]]:
-        """Quantity (`parameters`, `macs`, `milliseconds`) to the share of each part."""
+        """Quantity (`parameters`, `macs_conv_matmul`, `milliseconds`) to the share of each part."""
         return {
             name: _normed({part: float(getattr(share, name)) for part, share in self.parts.items()})
-            for name in ("parameters", "macs", "milliseconds")
+            for name in ("parameters", "macs_conv_matmul", "milliseconds")
         }
 
     def render(self) -> str:
@@ -69,7 +69,7 @@ class Explanation:
             "parts": {
                 name: {
                     "parameters": part.parameters,
-                    "macs": part.macs,
+                    "macs_conv_matmul": part.macs_conv_matmul,
                     "milliseconds": part.milliseconds,
                     "by_kernel": dict(part.by_kernel),
                 }
@@ -93,7 +93,7 @@ def explain(model: DeviceModel, candidate: Candidate) -> Explanation:
             {
                 name: PartLatency(
                     parameters=shares[name].parameters,
-                    macs=shares[name].macs_conv_matmul,
+                    macs_conv_matmul=shares[name].macs_conv_matmul,
                     milliseconds=sum(times.values()),
                     by_kernel=MappingProxyType(times),
                 )
@@ -127,7 +127,7 @@ def _kernel_lines(explanation: Explanation) -> list[str]:
         cells = [part.by_kernel.get(kernel) for part in explanation.parts.values()]
         lines.append(_row(kernel, ["" if cell is None else f"{cell:.2f}" for cell in cells], time, total))
     lines.append(_row("all", [f"{part.milliseconds:.2f}" for part in explanation.parts.values()], total, total))
-    names = {"milliseconds": "share of ms", "macs": "share of MACs", "parameters": "share of parameters"}
+    names = {"milliseconds": "share of ms", "macs_conv_matmul": "share of MACs", "parameters": "share of parameters"}
     shares = explanation.shares()
     lines += [_row(text, [f"{share:.1%}" for share in shares[name].values()]) for name, text in names.items()]
     return lines

@@ -23,6 +23,7 @@ from search_space.latency.boundary import (
 from search_space.latency.coefficients import FEATURE_COUNT, Coefficients
 from search_space.latency.estimate import LatencyEstimate, LatencyTable
 from search_space.latency.features import FeatureExtractor, coordinates, kernel_features, outside
+from search_space.latency.joint_error import directions, shared_and_own
 from search_space.latency.kernels import Kernel, kernels
 from search_space.latency.notes import batch_notes, unmeasured_notes
 from search_space.latency.predictive_spread import Floats, PredictiveSpread, interval
@@ -31,6 +32,7 @@ from topformer.bounds import NOT_NEGATIVE, WORKERS
 from topformer.deployment.boundary import Boundary
 from topformer.errors import InputError
 from topformer.kinds import Choice, Text
+from topformer.presets import TINY
 from topformer.schema import key
 
 
@@ -168,22 +170,21 @@ class DeviceModel:
         self._check_format(steps)
         batch = images(steps)
         graph = kernels(steps)
-        # The distance is that of the graph up to its logits, for the measured graphs end there.
-        distance = float(self._distance(np.array([self.feature_extractor.of_kernels(graph)]))[0])
-        graph.extend(kernels_beyond_logits(steps, end))
+        # The range is that of graphs up to their logits, for the measured graphs end there.
+        features = np.array([self.feature_extractor.of_kernels(graph)])
+        ending = kernels_beyond_logits(steps, end)
+        table = self.predict(features, self.times(ending) if ending else 0.0)
+        graph.extend(ending)
         times = self.times(graph)
         covered = np.array([self.feature_extractor.is_measured(kernel) for kernel in graph])
         total = float(times.sum())
-        uncovered = float(times[~covered].sum()) / total
-        sd_log = self.spread.sd_log(np.array(uncovered), np.array(distance))
-        low, high = interval(np.array(total), sd_log, self.spread.degrees)
         unruled = {kernel.name: kernel.module for kernel in reversed(graph) if not kernel.ruled}
         unmeasured = _sums((kernel.name for kernel in graph), np.where(covered, 0.0, times / total))
         return LatencyEstimate(
             milliseconds=total,
-            low=float(low),
-            high=inf if unruled else float(high),
-            coverage=1 - uncovered,
+            low=float(table.low[0]),
+            high=inf if unruled else float(table.high[0]),
+            coverage=float(table.coverage[0]),
             by_module=MappingProxyType(_sums((part_of(kernel.module) for kernel in graph), times)),
             by_kernel=MappingProxyType(_sums((kernel.name for kernel in graph), times)),
             boundary=boundary_text(steps, end),
@@ -191,13 +192,15 @@ class DeviceModel:
             unknown=tuple(sorted(unruled)),
             notes=(
                 *unmeasured_notes(unruled, unmeasured),
-                *self._extrapolation_notes(distance),
+                *self._extrapolation_notes(float(self._distance(features)[0])),
                 *self._argmax_notes(end),
                 *batch_notes(batch),
             ),
-            sd_log=float(sd_log),
+            sd_log=float(table.sd_log[0]),
             degrees=self.spread.degrees,
             batch=batch,
+            shared_sd=float(table.shared_sd[0]),
+            own_sd=float(table.own_sd[0]),
         )
 
     def times(self, graph: Sequence[Kernel]) -> Floats:
@@ -232,10 +235,13 @@ class DeviceModel:
             features: What `feature_extractor` gave: (N, 2 * FEATURE_COUNT).
             ending_ms: What comes after the logits, which no fitted network had: (N,), milliseconds.
         """
-        milliseconds = features[:, :FEATURE_COUNT] @ self.coefficients.per_unit + ending_ms
-        uncovered = (features[:, FEATURE_COUNT:] @ self.coefficients.per_unit + ending_ms) / milliseconds
+        per_unit = self.coefficients.per_unit
+        milliseconds = features[:, :FEATURE_COUNT] @ per_unit + ending_ms
+        uncovered = (features[:, FEATURE_COUNT:] @ per_unit + ending_ms) / milliseconds
         sd_log = self.spread.sd_log(uncovered, self._distance(features))
         low, high = interval(milliseconds, sd_log, self.spread.degrees)
+        reference = self.directions(_reference(self.measured))[0]
+        shared_sd, own_sd = shared_and_own(self.directions(features, ending_ms), reference, self.spread)
         return LatencyTable(
             milliseconds=milliseconds,
             low=low,
@@ -243,7 +249,18 @@ class DeviceModel:
             coverage=1 - uncovered,
             sd_log=sd_log,
             degrees=self.spread.degrees,
+            shared_sd=shared_sd,
+            own_sd=own_sd,
         )
+
+    def directions(self, features: Floats, ending_ms: Floats | float = 0.0) -> Floats:
+        """What the error of each prediction is made of; arguments as of `predict`, rows as of `joint_error`."""
+        per_unit = self.coefficients.per_unit
+        uncovered = (features[:, FEATURE_COUNT:] @ per_unit + ending_ms) / (
+            features[:, :FEATURE_COUNT] @ per_unit + ending_ms
+        )
+        variances = self.spread.variances(uncovered, self._distance(features))
+        return directions(features, ending_ms, per_unit, variances)
 
     def _distance(self, features: Floats) -> Floats:
         """Log distance of each network from the range of the fitted networks, 0 within."""
@@ -319,6 +336,12 @@ def _row_text(row: LeftOutRow) -> str:
 def _feature_extractor(measured: tuple[tuple[str, int], ...]) -> FeatureExtractor:
     """The one extractor of that list: costs are remembered by the identity of what folds them."""
     return FeatureExtractor(measured)
+
+
+@lru_cache(maxsize=64)
+def _reference(measured: tuple[tuple[str, int], ...]) -> Floats:
+    """The features of the network that stands for all designs, (1, 2 * FEATURE_COUNT): Tiny at 512 x 512 pixels."""
+    return sums([Candidate(design=TINY, height=512, width=512)], _feature_extractor(measured))
 
 
 def part_of(module: str) -> str:

@@ -49,8 +49,8 @@ class Enumeration:
         device: Name of the device.
         choices: (N, axes of the space), place of each axis's label; -1 where the axis does not apply.
         parameters: (N,).
-        macs: (N,), of convolutions and matrix products.
-        total_macs: (N,), of all operations, as `Cost.macs` and the limits of a study count them.
+        macs: (N,), of all operations, as `Cost.macs` and the limits of a study count them.
+        macs_conv_matmul: (N,), of convolutions and matrix products.
         latency: The predictions.
         boundary: Where the timed graph ends.
     """
@@ -60,7 +60,7 @@ class Enumeration:
     choices: NDArray[np.int16]
     parameters: Integers
     macs: Integers
-    total_macs: Integers
+    macs_conv_matmul: Integers
     latency: LatencyTable
     boundary: Boundary = Boundary.LOGITS
 
@@ -219,7 +219,7 @@ def enumerated(space: Space, model: DeviceModel, boundary: Boundary | str = Boun
         choices=choices,
         parameters=columns[:, 0].astype(np.int64),
         macs=columns[:, 1].astype(np.int64),
-        total_macs=columns[:, 2].astype(np.int64),
+        macs_conv_matmul=columns[:, 2].astype(np.int64),
         boundary=end,
         latency=model.predict(columns[:, len(_Column._fields) :], ending_ms),
     )
@@ -229,8 +229,8 @@ def enumerated(space: Space, model: DeviceModel, boundary: Boundary | str = Boun
 
 class _Column(NamedTuple):
     parameters: float
-    macs_conv_matmul: float
     macs: float
+    macs_conv_matmul: float
 
 
 class _Paths:

@@ -1,4 +1,4 @@
-"""Makes what mmsegmentation reads of COCO-Stuff, PASCAL Context and Cityscapes as they are downloaded.
+"""Makes what is trained on of COCO-Stuff, PASCAL Context, Cityscapes and CamVid as they are downloaded.
 
 Every file is written in one step, and what is there already is left alone: a conversion that was stopped goes on when
 it is started again, and several may work on one folder. Nothing waits for the disk after each of its up to 123,287
@@ -21,7 +21,7 @@ from experiments.data.conversion import tables as convert_tables
 from experiments.data.conversion.read import DetailImage, read_detail, read_mat
 from experiments.data.folders.known import KNOWN, TRAINING, VALIDATION, KnownSet
 from experiments.data.images import read_label
-from experiments.data.listing import names_listed, visible_below
+from experiments.data.listing import files, names_listed, visible_below
 from experiments.files import make_folder
 from topformer.errors import DataError, unknown_name
 from topformer.files import replacing, write_text
@@ -52,7 +52,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All files of a conversion: the labels, and lists of names by file, which are written last."""
+    """All files of a conversion: the labels, and lists of names by file, one name per line, which are written last."""
 
     jobs: tuple[Job, ...]
     lists: Mapping[Path, tuple[str, ...]]
@@ -202,6 +202,27 @@ def _label_images(known: KnownSet, source: Path, out: Path, suffix: str, table: 
             )
 
 
+def _camvid(source: Path, out: Path) -> Plan:
+    """`{train,val}/NAME.png` beside `{train,val}annot/NAME.png`, as distributed with SegNet."""
+    known = KNOWN["camvid"]
+    jobs, lists = [], {}
+    for split, folder in ((TRAINING, "train"), (VALIDATION, "val")):
+        about = known.splits[split]
+        for path in files(source / f"{folder}annot", (known.label_suffix,)):
+            job = Job(
+                origin=path,
+                read=lambda path=path: read_label(path),  # type: ignore[misc]
+                table=convert_tables.CAMVID,
+                label=out / about.labels / path.name,
+                image=source / folder / path.name,
+                placed=out / about.images / path.name,
+            )
+            jobs.append(job)
+    if jobs:
+        lists = {out / known.marker: known.classes}
+    return Plan(jobs=tuple(jobs), lists=lists)
+
+
 def _context(source: Path, out: Path) -> Plan:
     """`trainval_merged.json`, else `trainval/NAME.mat` with the map `LabelMap`; beside `JPEGImages/NAME.jpg`."""
     path = source / "trainval_merged.json"
@@ -262,6 +283,7 @@ CONVERSIONS: Mapping[str, Callable[[Path, Path], Plan]] = MappingProxyType(
         "coco-stuff-164k": _coco_164k,
         "pascal-context": _context,
         "cityscapes": _cityscapes,
+        "camvid": _camvid,
     }
 )
 """The conversions by name."""

@@ -56,6 +56,13 @@ CITYSCAPES: Mapping[int, int] = MappingProxyType(
 )
 """Label ids to train ids (labels.py of github.com/mcordts/cityscapesScripts); 255 is the id -1 of number plates."""
 
+_CAMVID_CLASSES = 11
+
+CAMVID: Mapping[int, int] = MappingProxyType(
+    {_CAMVID_CLASSES: 0, **{label: label + 1 for label in range(_CAMVID_CLASSES)}}
+)
+"""Labels 0 to 10 as distributed with SegNet to 1 to 11; void, 11, to 0."""
+
 
 def apply_table(table: Mapping[int, int], labels: npt.NDArray[Any], path: Path) -> Pixels:
     """Labels through a table.

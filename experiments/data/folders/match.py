@@ -33,7 +33,7 @@ def find_pairs(root: Path, split: str, known: KnownSet | None) -> tuple[tuple[Pa
     Raises:
         DataError: The split's list cannot be read.
     """
-    return _match_known(root, known, split) if known else _match_plain(root, split)
+    return _match_plain(root, split) if known is None or known.plain else _match_known(root, known, split)
 
 
 def _match_plain(root: Path, split: str) -> tuple[tuple[Pair, ...], list[str]]:

@@ -134,11 +134,11 @@ class Designs:
         # A listing always has a latency; where nobody asks for one, any device serves.
         found = enumerated(self.space, self._device or load_device(devices()[0]))
         latency = found.latency if self._device is not None else None
-        within = np.flatnonzero(self._are_within(found.total_macs, found.parameters, latency))
+        within = np.flatnonzero(self._are_within(found.macs, found.parameters, latency))
         self.is_whole = len(within) <= most
         if not self.is_whole:
             within = np.sort(np.random.default_rng(seed).choice(within, most, replace=False))
-        numbers = self._columns(found.total_macs, found.parameters, latency)[within]
+        numbers = self._columns(found.macs, found.parameters, latency)[within]
         self._append(found.choices[within], numbers, np.ones(len(within), dtype=bool))
 
     def add_screened(self, path: Path) -> None:

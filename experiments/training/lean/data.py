@@ -19,6 +19,8 @@ from experiments.training.lean.pixels import Mixed, Sizes
 from topformer.errors import DataError, StorageError
 from topformer.files import read_object, write_json
 
+Bytes = NDArray[np.uint8]
+
 PART = 64
 """Images that are decoded between two notes of how far a file is."""
 
@@ -38,31 +40,43 @@ def read_sizes(pairs: Sequence[Pair]) -> Sizes:
     return Sizes(found[:, 0], found[:, 1])
 
 
-def load_pixels(folder: SegmentationFolder, split: str, device: torch.device, sizes: Sizes | None = None) -> Pixels:
-    """Decode a split of images of one size.
+def load_pixels(
+    folder: SegmentationFolder,
+    split: str,
+    device: torch.device,
+    cache: Path | None = None,
+    sizes: Sizes | None = None,
+) -> Pixels:
+    """Decode a split of images of one size, or map the file where it has been decoded before.
 
     Args:
         folder: The data set.
         split: Name of the split.
         device: Where the pixels go.
+        cache: As for `load_mixed`.
         sizes: Those of the split, where they are known.
 
     Raises:
         DataError: The split is empty, its sizes differ, a file is missing or broken, a label is no class, or the
             pixels take more than half of the free memory.
+        StorageError: The file cannot be written.
     """
     pairs = folder.pairs(split)
     sizes = sizes or read_sizes(pairs)
     if not sizes.equal:
         raise DataError(f"the images of {split} in {folder.root} must all have one size to be stacked")
     shape = (len(pairs), int(sizes.heights[0]), int(sizes.widths[0]))
-    _check_memory(folder, split, 4 * int(np.prod(shape)))
-    images, labels = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
+    border = 3 * int(np.prod(shape))
 
-    def decode(number: int) -> None:
+    def stacks(pixels: Bytes) -> tuple[Bytes, Bytes]:
+        """The images (N, H, W, 3), then the labels (N, H, W)."""
+        return pixels[:border].reshape(*shape, 3), pixels[border:].reshape(shape)
+
+    def decode(number: int, pixels: Bytes) -> None:
+        images, labels = stacks(pixels)
         images[number], labels[number] = folder.read(pairs[number])
 
-    _in_threads(decode, range(len(pairs)))
+    images, labels = stacks(_pixels(folder, split, cache, "-stacked", sizes, decode))
     return Pixels(images=torch.from_numpy(images).to(device), labels=torch.from_numpy(labels).to(device))
 
 
@@ -79,7 +93,8 @@ def load_mixed(
         folder: The data set.
         split: Name of the split.
         device: Where the pixels go; on the CPU a file stays a file and is read as it is needed.
-        cache: Folder of decoded files; none keeps the pixels in memory. A build that was stopped goes on.
+        cache: Folder of decoded files, whose pages the processes of one machine share; none keeps the pixels in the
+            memory of this one. A build that was stopped goes on.
         sizes: Those of the split, where they are known.
 
     Raises:
@@ -87,37 +102,55 @@ def load_mixed(
             take more than half of the free memory.
         StorageError: The file cannot be written.
     """
-    sizes = sizes or read_sizes(folder.pairs(split))
-    if cache is None:
-        _check_memory(folder, split, 4 * sizes.total)
-        pixels = np.empty((sizes.total, 4), np.uint8)
-        _decode(folder, split, pixels, sizes, range(len(sizes)))
-    else:
-        pixels = _mapped(folder, split, cache, sizes)
-    found = torch.from_numpy(pixels).view(torch.int32).view(sizes.total)
+    pairs = folder.pairs(split)
+    sizes = sizes or read_sizes(pairs)
+    starts = sizes.starts
+
+    def decode(number: int, pixels: Bytes) -> None:
+        image, targets = folder.read(pairs[number])
+        place = pixels[4 * int(starts[number]) :][: 4 * targets.size].reshape(-1, 4)
+        place[:, :3], place[:, 3] = image.reshape(-1, 3), targets.reshape(-1)
+
+    found = torch.from_numpy(_pixels(folder, split, cache, "", sizes, decode)).view(torch.int32)
     return Mixed(pixels=found.to(device), heights=sizes.heights, widths=sizes.widths)
 
 
-def _mapped(folder: SegmentationFolder, split: str, cache: Path, sizes: Sizes) -> NDArray[np.uint8]:
-    """The decoded file; how many of its images are done stands beside it."""
-    stem = cache / f"{folder.name}-{split}-{_digest(folder, split)}"
+def _pixels(
+    folder: SegmentationFolder,
+    split: str,
+    cache: Path | None,
+    layout: str,
+    sizes: Sizes,
+    decode: Callable[[int, Bytes], None],
+) -> Bytes:
+    """Four bytes for each pixel of a split, as `decode` writes those of an image."""
+    if cache is not None:
+        stem = cache / f"{folder.name}-{split}-{_digest(folder, split)}{layout}"
+        return _mapped(stem, 4 * sizes.total, len(sizes), decode)
+    _check_memory(folder, split, 4 * sizes.total)
+    pixels = np.empty(4 * sizes.total, np.uint8)
+    _in_threads(lambda number: decode(number, pixels), range(len(sizes)))
+    return pixels
+
+
+def _mapped(stem: Path, size: int, count: int, decode: Callable[[int, Bytes], None]) -> Bytes:
+    """The decoded file of `size` bytes; how many of its images are done stands beside it."""
     data, note = stem.with_suffix(".bin"), stem.with_suffix(".json")
-    shape, count = (sizes.total, 4), len(sizes)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        stem.parent.mkdir(parents=True, exist_ok=True)
         with _alone(stem.with_suffix(".lock")):
             done = read_object(note)["done"] if note.exists() and data.exists() else 0
-            pixels = np.memmap(data, np.uint8, "r+" if done else "w+", shape=shape)
+            pixels = np.memmap(data, np.uint8, "r+" if done else "w+", shape=(size,))
             for first in range(done, count, PART):
                 part = range(first, min(first + PART, count))
-                _decode(folder, split, pixels, sizes, part)
+                _in_threads(lambda number: decode(number, pixels), part)
                 # What is noted is on the disk.
                 pixels.flush()
                 write_json(note, {"done": part.stop})
     except (OSError, ValueError, KeyError, TypeError, StorageError) as error:
         raise StorageError(f"{data} cannot be written or read: {error}; remove it to start again") from error
     # Copy on write: torch wants memory that it may write to.
-    return np.memmap(data, np.uint8, "c", shape=shape)
+    return np.memmap(data, np.uint8, "c", shape=(size,))
 
 
 @contextmanager
@@ -136,20 +169,6 @@ def _digest(folder: SegmentationFolder, split: str) -> str:
             about = path.stat()
             digest.update(f"{path.relative_to(folder.root)} {about.st_size} {about.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _decode(
-    folder: SegmentationFolder, split: str, pixels: NDArray[np.uint8], sizes: Sizes, part: Sequence[int]
-) -> None:
-    """Write the images of these numbers to their places."""
-    pairs, starts = folder.pairs(split), sizes.starts
-
-    def decode(number: int) -> None:
-        image, targets = folder.read(pairs[number])
-        place = slice(int(starts[number]), int(starts[number]) + targets.size)
-        pixels[place, :3], pixels[place, 3] = image.reshape(-1, 3), targets.reshape(-1)
-
-    _in_threads(decode, part)
 
 
 def _in_threads(work: Callable[[int], None], numbers: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ class Decoded:
 
     Args:
         folder: The data set.
-        cache: Folder of decoded files; in memory without one.
+        cache: Folder of decoded files, shared by the processes of a machine; in the memory of this one without it.
         stacked: Whether images of one size that fill the network's input are kept as one array, which is faster to cut
             batches from; where sizes differ, or colours are to be distorted, batches are cut one by one.
     """
@@ -41,11 +41,8 @@ class Decoded:
         sizes = self._sizes[name]
         stack = self.stacked and not (recipe.distort and name == TRAINING) and _fill(sizes, recipe)
         if (name, stack) not in self._splits:
-            self._splits[name, stack] = (
-                load_pixels(self.folder, name, device, sizes)
-                if stack
-                else load_mixed(self.folder, name, device, self.cache, sizes)
-            )
+            load = load_pixels if stack else load_mixed
+            self._splits[name, stack] = load(self.folder, name, device, self.cache, sizes)
         return self._splits[name, stack]
 
     def batches(self, recipe: Recipe, seed: int, device: torch.device) -> Batches | Crops:

@@ -93,18 +93,13 @@ def forget(out: Path) -> None:
 def _run(training: Training, data: Decoded, out: Path, machine: Machine, progress: Progress | None) -> Outcome:
     recipe = training.recipe
     validation = data.split(VALIDATION, recipe, training.device)
-    every = min(machine.checkpoint_every, max(1, recipe.iterations // recipe.validations))
+    training.run(
+        out / CHECKPOINT,
+        every=min(machine.checkpoint_every, max(1, recipe.iterations // recipe.validations)),
+        score=lambda: scores(training.validate(validation)).miou,
+        progress=progress,
+    )
     started = time.monotonic() - training.seconds
-    while training.iteration < recipe.iterations:
-        training.step()
-        if training.iteration < recipe.iterations and recipe.is_validation(training.iteration):
-            training.history.append((training.iteration, scores(training.validate(validation)).miou))
-        training.seconds = time.monotonic() - started
-        if training.iteration % every == 0:
-            training.save(out / CHECKPOINT)
-        if progress is not None:
-            progress(training.iteration, recipe.iterations)
-    training.check(recipe.iterations)
     final = scores(training.validate(validation))
     return Outcome(
         scores=final,

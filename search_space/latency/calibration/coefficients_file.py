@@ -19,8 +19,9 @@ from topformer.files import read_object
 FILE = "coefficients.json"
 """Name of the file in a device's folder."""
 
-SCHEMA = 2
-"""Version of the file; schema 1 has other words for the same numbers and is still read."""
+SCHEMA = 3
+"""Version of the file; schema 1 has other words for the same numbers, schema 2 does not say which error is that of
+single networks; both are still read."""
 
 _ROWS_VERSION = 1
 """Version of what `rows_digest` digests; it is not that of the file, whose words may change and the rows stay."""
@@ -105,14 +106,14 @@ def _remake(path: Path) -> str:
 
 
 def _current(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a file of this schema or of the one before it, in the words of this one.
+    """The content of a file of this schema or of those before it, in the words of this one.
 
     Raises:
-        ValueError: It is of neither.
+        ValueError: It is of none of them.
     """
     schema = values["schema"]
-    if schema not in (1, SCHEMA):
-        raise ValueError(f"schema must be 1 or {SCHEMA}, got {schema!r}")
+    if schema not in (1, 2, SCHEMA):
+        raise ValueError(f"schema must be 1, 2 or {SCHEMA}, got {schema!r}")
     current = {_WORDS_OF_1.get(name, name): value for name, value in values.items()}
     return {**current, "spread": {_WORDS_OF_1.get(name, name): value for name, value in values["spread"].items()}}
 

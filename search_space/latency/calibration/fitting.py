@@ -11,7 +11,7 @@ from search_space.latency.coefficients import FEATURE_COUNT, NOISE, SHAPE, Coeff
 from search_space.latency.features import FeatureExtractor, coordinates, largest_by_name, outside
 from search_space.latency.kernels import Kernel, kernels
 from search_space.latency.model import DeviceModel, LeftOutRow, Setup
-from search_space.latency.predictive_spread import Floats, PredictiveSpread
+from search_space.latency.predictive_spread import Floats, PredictiveSpread, pooled
 from topformer.errors import InputError
 
 EFFECTIVE_PARAMETERS = 2
@@ -213,12 +213,15 @@ def _predictive_spread(rows: Sequence[LeftOutRow], points: Floats, beside: Seque
     uncovered = sum(1 - row.coverage for row in beside)
     squared = sum(float(np.log(row.measured_ms / row.left_out_ms)) ** 2 for row in beside)
     per_share, degrees = (squared / uncovered, len(beside)) if uncovered else UNMEASURED
+    own, own_degrees = pooled(errors, [row.family for row in rows])
     return PredictiveSpread(
         left_out=max(float(np.mean(errors**2)), REPEATS**2),
         degrees=max(1, families - 1 if families >= LEAST_FAMILIES else len(rows) - EFFECTIVE_PARAMETERS),
         unmeasured=per_share,
         unmeasured_degrees=degrees,
         extrapolation=_extrapolation(errors, points),
+        own=own,
+        own_degrees=own_degrees,
     )
 
 

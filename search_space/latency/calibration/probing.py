@@ -10,9 +10,8 @@ from scipy.special import ndtr, ndtri, owens_t, stdtrit
 from search_space.candidate import Candidate
 from search_space.cost.table import sums
 from search_space.latency.boundary import boundary_named
-from search_space.latency.coefficients import FEATURE_COUNT, NOISE
+from search_space.latency.coefficients import NOISE
 from search_space.latency.estimate import LatencyTable
-from search_space.latency.features import coordinates, outside
 from search_space.latency.model import DeviceModel
 from search_space.latency.predictive_spread import LEVEL, Floats
 from topformer.bounds import COUNT
@@ -39,9 +38,7 @@ class PredictiveCovariance:
 
     Attributes:
         margin: (N,), log of the predicted time over the limit.
-        systematic: (N, 2 * FEATURE_COUNT + 1). The variances of `PredictiveSpread` add up to the squares of each row:
-            that of measured kernels goes along the shares of time of the five features, that of kernels never measured
-            along theirs, and that of extrapolation along one more direction. Scaled so that the 95 % interval is that
+        systematic: The rows of `search_space.latency.joint_error.directions`, scaled so that the 95 % interval is that
             of the model.
     """
 
@@ -125,28 +122,8 @@ def predictive_covariance(
     features = sums(candidates, model.feature_extractor)
     ending_ms = model.ending_ms(candidates, boundary)
     table = model.predict(features, ending_ms)
-    distance = outside(coordinates(features), np.array(model.ranges))
-    left_out, unmeasured, extrapolation = model.spread.variances(1 - table.coverage, distance)
-    measured = features[:, :FEATURE_COUNT] - features[:, FEATURE_COUNT:]
-    per_unit = model.coefficients.per_unit
-    # What comes after the logits is one more thing that no fitted network had.
-    never = np.column_stack([features[:, FEATURE_COUNT:] * per_unit, ending_ms])
-    stated = np.concatenate(
-        [
-            np.sqrt(left_out) * _unit(measured * per_unit),
-            np.sqrt(np.clip(unmeasured, 0, None))[:, None] * _unit(never),
-            np.sqrt(extrapolation)[:, None],
-        ],
-        axis=1,
-    )
+    stated = model.directions(features, ending_ms)
     return PredictiveCovariance(margin=np.log(table.milliseconds / limit_ms), systematic=_normal(stated, table))
-
-
-def _unit(rows: Floats) -> Floats:
-    """Each row divided by its length; a row of zeros stays."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Floats = rows / np.where(lengths > 0, lengths, 1)
-    return unit
 
 
 def _normal(stated: Floats, table: LatencyTable) -> Floats:

@@ -23,9 +23,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-METRICS = st.builds(
-    Metric, value=NUMBERS, source=st.text(min_size=1), low=st.none() | NUMBERS, high=st.none() | NUMBERS
-)
+OPTIONAL = ("low", "high", "shared_sd", "own_sd")
+METRICS = st.builds(Metric, value=NUMBERS, source=st.text(min_size=1), **dict.fromkeys(OPTIONAL, st.none() | NUMBERS))
 FIDELITIES = st.builds(Fidelity, evaluator=st.text(), data=st.text(), size=st.text(), budget=st.integers())
 RECORDS = st.builds(
     Record,
@@ -60,6 +59,13 @@ def test_any_record_survives_its_line(one: Record) -> None:
 
 def test_every_field_is_written() -> None:
     assert set(to_json(record())) == {"schema", *(item.name for item in fields(Record))}
+
+
+def test_the_parts_of_an_error_are_written_where_there_are_any() -> None:
+    metrics = {"a": Metric(value=1.0, source="exact"), "b": Metric(value=1.0, source="predicted", own_sd=0.02)}
+    written = to_json(record(metrics=metrics))["metrics"]
+    assert list(written["a"]) == ["value", "source", "low", "high"]
+    assert list(written["b"]) == ["value", "source", "low", "high", "own_sd"]
 
 
 def test_absent_optional_keys_take_their_defaults() -> None:

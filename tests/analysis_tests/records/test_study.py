@@ -55,6 +55,10 @@ def test_the_unfinished_last_line_is_passed_on(tmp_path: Path) -> None:
             real(1, metrics={LATENCY: Metric(value=-4.0, source="predicted")}),
             "line 2: latency_ms@snapdragon-865 must not be negative, got -4",
         ),
+        (
+            real(1, metrics={LATENCY: Metric(value=4.0, source="predicted", shared_sd=0.1, own_sd=-0.2)}),
+            "line 2: a standard deviation of latency_ms@snapdragon-865 is below 0: 0.1 shared, -0.2 of its own",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_file_and_line(wrong: Record, message: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.records.record import Metric, State
-from analysis.results.pareto import Objective, front, hypervolume, membership, non_dominated, ranks
+from analysis.results.pareto import Objective, front, hypervolume, membership, non_dominated, own_interval, ranks
 from tests.analysis_tests.examples import FIDELITY, LATENCY, MIOU, record
 from topformer.errors import StudyError
 
@@ -177,6 +177,48 @@ def test_the_longer_side_of_an_interval_counts_on_its_side() -> None:
     exact = {name: Metric(value=value, source="exact") for name, value in ((MIOU, 50.0), (LATENCY, 4.0))}
     chances = front([record(0, metrics=exact), record(1, metrics={**exact, MIOU: lopsided})], GOALS).probabilities
     assert chances[1] == pytest.approx(0.5, abs=0.04)
+
+
+def latency(value: float, shared: float, own: float) -> Metric:
+    half = np.exp(1.959964 * np.hypot(shared, own))
+    return Metric(value=value, source="predicted", low=value / half, high=value * half, shared_sd=shared, own_sd=own)
+
+
+def test_an_error_that_all_share_leaves_the_order_of_close_designs() -> None:
+    # Equal accuracies, 2 % apart in time: the slower one is ahead only by its own error, 1 % each.
+    accuracy = Metric(value=50.0, source="exact")
+    pairs = [latency(40.0, 0.3, 0.01), latency(40.8, 0.3, 0.01)]
+    records = [record(t, metrics={MIOU: accuracy, LATENCY: one}) for t, one in enumerate(pairs)]
+    ahead = 0.5 * (1 - erf(np.log(1.02) / np.hypot(0.01, 0.01) / np.sqrt(2)))
+    assert ahead == pytest.approx(0.0807, abs=1e-4)
+    assert front(records, GOALS, draws=20_000).probabilities[1] == pytest.approx(ahead, abs=0.008)
+    # Without the parts, the same intervals are taken as errors of single designs: nearly a coin.
+    whole = [replace(one, shared_sd=None, own_sd=None) for one in pairs]
+    blurred = front([record(t, metrics={MIOU: accuracy, LATENCY: one}) for t, one in enumerate(whole)], GOALS)
+    assert blurred.probabilities[1] > 0.4
+
+
+def test_what_a_shared_error_does_to_designs_that_share_it_unequally_is_drawn() -> None:
+    # log(1.1) apart, and the shared error moves one by 0.1, the other by 0.3 of it: ahead beyond 0.477 of its sd.
+    accuracy = Metric(value=50.0, source="exact")
+    pairs = [latency(40.0, 0.1, 0.0), latency(44.0, 0.3, 0.0)]
+    records = [record(t, metrics={MIOU: accuracy, LATENCY: one}) for t, one in enumerate(pairs)]
+    expected = 0.5 * (1 - erf(np.log(1.1) / 0.2 / np.sqrt(2)))
+    assert front(records, GOALS, draws=20_000).probabilities[1] == pytest.approx(expected, abs=0.014)
+
+
+def test_records_without_the_parts_stand_beside_those_that_have_them() -> None:
+    accuracy = Metric(value=50.0, source="exact")
+    old = replace(latency(40.4, 0.0, 0.01), shared_sd=None, own_sd=None)
+    records = [record(t, metrics={MIOU: accuracy, LATENCY: one}) for t, one in enumerate([latency(40, 0.0, 0.01), old])]
+    expected = 0.5 * (1 - erf(np.log(1.01) / np.hypot(0.01, 0.01) / np.sqrt(2)))
+    assert front(records, GOALS, draws=20_000).probabilities[1] == pytest.approx(expected, abs=0.014)
+
+
+def test_the_interval_of_its_own_is_the_part_that_is_not_shared() -> None:
+    low, high = own_interval(latency(40.0, 0.3, 0.01)) or (0.0, 0.0)
+    assert (low, high) == pytest.approx((40 * np.exp(-0.01959964), 40 * np.exp(0.01959964)))
+    assert own_interval(Metric(value=40.0, source="predicted", low=30.0, high=50.0)) is None
 
 
 def test_probabilities_are_reproducible() -> None:

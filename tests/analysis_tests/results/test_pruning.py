@@ -1,15 +1,18 @@
 """How many pruned designs an exact latency model would have kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy.special import stdtr
+from scipy.stats import norm
 
-from analysis.records.record import Record, State
+from analysis.records.record import Metric, Record, State
 from analysis.reports.run_report import pareto_plot, read_run, write_pareto
 from analysis.results.pruning import WrongPrunes, wrong_prunes
 from search_space.latency.predictive_spread import probability_above
-from tests.analysis_tests.examples import record, run_folder
+from tests.analysis_tests.examples import LATENCY, record, run_folder
 
 LIMITS = {"latency_ms": 6.0, "alpha": 0.05}
 
@@ -33,6 +36,19 @@ def test_the_chance_is_that_of_the_prediction() -> None:
     found = wrong_prunes([pruned(0, latency_ms=above - 0.95)], LIMITS)
     assert found is not None
     assert found.expected == pytest.approx(stdtr(2, -4.0546511), rel=1e-6)
+
+
+def test_a_shared_error_makes_them_few_or_many() -> None:
+    # log(6.6 / 6) = 0.0953. With the shared error at its tenths, +-1.2816 * 0.1, the margins are -0.2235 and +0.0328 in
+    # a scatter of 0.05: Phi(-4.47) and Phi(0.657) of each.
+    half = 1.959964 * np.hypot(0.1, 0.05)
+    one = Metric(value=6.6, source="predicted", low=6.6 * np.exp(-half), high=6.6 * np.exp(half),
+                 shared_sd=0.1, own_sd=0.05)  # fmt: skip
+    records = [replace(pruned(t, latency_ms=0.01), metrics={LATENCY: one}) for t in range(100)]
+    found = wrong_prunes(records, LIMITS)
+    assert found is not None
+    assert found.between == pytest.approx((100 * norm.cdf(-4.469), 100 * norm.cdf(0.657)), rel=1e-2)
+    assert str(found).endswith("(one time in ten 74.4 or more, one in ten 0.000392 or fewer: they share an error)")
 
 
 def test_no_rate_exceeds_alpha() -> None:

@@ -22,6 +22,7 @@ from experiments.ablations.ablate import AblationSummary, Asked, outlook, remake
 from experiments.ablations.definition import table, table_names
 from experiments.ablations.plan import Base
 from experiments.cli import ablate as command
+from experiments.engines.workers import Workers
 from experiments.evaluators.definition import EvaluatorDefinition
 from search_space.candidate import Candidate
 from tests import ROOT
@@ -35,7 +36,7 @@ BASE = Base(name="nano", candidate=Candidate(design=NANO, height=128, width=128)
 
 def asked(seeds: int = 2, budget: int = 10, workers: int = 1) -> Asked:
     evaluator = EvaluatorDefinition(kind="lean", data="tokenworld", budget=budget)
-    return Asked(base=BASE, evaluator=evaluator, seeds=tuple(range(seeds)), workers=workers)
+    return Asked(base=BASE, evaluator=evaluator, seeds=tuple(range(seeds)), workers=Workers(count=workers))
 
 
 def ran(log: Path) -> list[str]:

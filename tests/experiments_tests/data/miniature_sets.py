@@ -143,6 +143,14 @@ def cityscapes(root: Path) -> None:
             write(["{}"], truth / f"{name}_gtFine_polygons.json")
 
 
+def camvid(root: Path) -> None:
+    """With the 11 classes and void, and a test split, which is not read."""
+    for split, count in (("train", TRAIN), ("val", VAL), ("test", 1)):
+        for i in range(count):
+            store(image(i), root / split / f"0001TP_{i:06d}.png")
+            store(blocks(range(12), i), root / f"{split}annot" / f"0001TP_{i:06d}.png")
+
+
 MAKERS: Mapping[str, Callable[[Path], None]] = {
     "ade20k": ade20k,
     "pascal-context-59": context_json,
@@ -150,4 +158,5 @@ MAKERS: Mapping[str, Callable[[Path], None]] = {
     "coco-stuff-10k": coco_stuff_10k,
     "coco-stuff-164k": coco_stuff_164k,
     "cityscapes": cityscapes,
+    "camvid": camvid,
 }

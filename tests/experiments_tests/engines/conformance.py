@@ -1,4 +1,4 @@
-"""What every engine promises: inherit, and override `engine` with one that runs two evaluations beside each other."""
+"""What every engine promises: inherit both classes, and override `engine` with one of two workers."""
 
 import threading
 import time
@@ -62,6 +62,24 @@ class EngineConformance:
         assert isinstance(event, Done)
         assert (wanted.folder / "loaded").exists()
 
+    def test_a_request_to_stop_ends_the_waiting(self, engine: Engine, tmp_path: Path) -> None:
+        with engine, Interruption() as interruption:
+            engine.submit(task(tmp_path, partial(Scripted, "sleep")))
+            threading.Timer(0.2, interruption.request).start()
+            began = time.monotonic()
+            while not interruption.requested:
+                assert engine.wait(interruption) == []
+            assert time.monotonic() - began < 5
+
+
+class DeathConformance:
+    """Of workers and their children."""
+
+    @pytest.fixture
+    def engine(self, tmp_path: Path) -> Engine:
+        """As in `EngineConformance`."""
+        raise NotImplementedError
+
     def test_a_worker_that_dies_is_replaced_and_the_task_tried_again(self, engine: Engine, tmp_path: Path) -> None:
         wanted = task(tmp_path, partial(Scripted, "die once"))
         (event,) = ended(engine, [wanted])
@@ -88,15 +106,6 @@ class EngineConformance:
         assert reason in failed.reason
         assert isinstance(found[other.key], Done)
         wait_for_the_end_of(processes(wanted.folder))
-
-    def test_a_request_to_stop_ends_the_waiting(self, engine: Engine, tmp_path: Path) -> None:
-        with engine, Interruption() as interruption:
-            engine.submit(task(tmp_path, partial(Scripted, "sleep")))
-            threading.Timer(0.2, interruption.request).start()
-            began = time.monotonic()
-            while not interruption.requested:
-                assert engine.wait(interruption) == []
-            assert time.monotonic() - began < 5
 
     def test_nothing_runs_after_the_context(self, engine: Engine, tmp_path: Path) -> None:
         wanted = task(tmp_path, partial(Scripted, "sleep with a child"))

@@ -14,6 +14,7 @@ from typing import Any
 from analysis.records.record import Key
 from experiments.engines.engine import Interruption, Task
 from experiments.engines.local import LocalEngine
+from experiments.engines.workers import Workers
 from experiments.evaluators.base import Accuracy, EvaluatorMaker, Progress, fidelity_of
 from search_space.candidate import Candidate
 from topformer.errors import DataError, EvaluationError
@@ -139,7 +140,7 @@ def task(folder: Path, make: EvaluatorMaker, *, seed: int = 0) -> Task:
 def main(folder: str) -> None:
     """Run two evaluations with children that do not end; a process that a test may kill."""
     make = partial(Scripted, "sleep with a child")
-    with LocalEngine(2, logs=Path(folder) / "logs") as engine, Interruption() as interruption:
+    with LocalEngine(Workers(count=2), logs=Path(folder) / "logs") as engine, Interruption() as interruption:
         for seed in (0, 1):
             engine.submit(task(Path(folder), make, seed=seed))
         while engine.busy:

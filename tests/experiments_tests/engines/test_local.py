@@ -9,22 +9,29 @@ import pytest
 
 from experiments.engines.engine import Engine
 from experiments.engines.local import LocalEngine
+from experiments.engines.workers import Workers
 from tests import ROOT
-from tests.experiments_tests.engines.conformance import EngineConformance, ended, wait_for, wait_for_the_end_of
+from tests.experiments_tests.engines.conformance import (
+    DeathConformance,
+    EngineConformance,
+    ended,
+    wait_for,
+    wait_for_the_end_of,
+)
 from tests.experiments_tests.engines.stand_in import Scripted, is_running, processes, task
 
 
-class TestLocalEngine(EngineConformance):
+class TestLocalEngine(EngineConformance, DeathConformance):
     @pytest.fixture
     def engine(self, tmp_path: Path) -> Engine:
-        return LocalEngine(2, logs=tmp_path / "logs")
+        return LocalEngine(Workers(count=2), logs=tmp_path / "logs")
 
 
 def test_a_worker_makes_each_evaluator_once(tmp_path: Path) -> None:
     makes = [partial(Counted, tmp_path / "made", value) for value in (1.0, 2.0)]
     tasks = [task(tmp_path / str(turn), make) for turn in range(3) for make in makes]
     (tmp_path / "made").write_text("")
-    ended(LocalEngine(1, logs=tmp_path / "logs"), tasks)
+    ended(LocalEngine(Workers(), logs=tmp_path / "logs"), tasks)
     assert sorted((tmp_path / "made").read_text().split()) == ["1.0", "2.0"]
 
 

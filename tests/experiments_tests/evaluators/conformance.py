@@ -1,4 +1,4 @@
-"""What every evaluator that trains promises; a test class per evaluator inherits the tests."""
+"""What every evaluator promises, and what one that trains does; a test class per evaluator inherits the tests."""
 
 import json
 import pickle
@@ -15,7 +15,8 @@ import torch
 
 from experiments.data.folders import open_folder
 from experiments.data.tokenworld.write import write_tokenworld
-from experiments.evaluators import evaluator
+from experiments.evaluators import EVALUATORS, evaluator
+from experiments.evaluators.base import Evaluator
 from experiments.evaluators.training import TrainingEvaluator
 from experiments.training.outcome import WEIGHTS, Progress
 from search_space.candidate import Candidate
@@ -241,3 +242,71 @@ class EvaluatorConformance:
         folder = open_folder(data)
         with pytest.raises(DataError):
             made_of(self.kind, replace(folder, splits={"training": folder.splits["training"]}), self.values)
+
+
+class UntrainedConformance:
+    """The tests of an evaluator that trains nothing; a subclass says which, and with what settings."""
+
+    kind: ClassVar[str]
+    values: ClassVar[Mapping[str, Any]]
+    """Settings, as a study file has them."""
+    other: ClassVar[Mapping[str, Any]]
+    """Settings with another number."""
+    metric: ClassVar[str]
+    source: ClassVar[str]
+    candidate: ClassVar[Candidate] = CANDIDATE
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def data(cls, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+        if not EVALUATORS[cls.kind].needs_data:
+            return None
+        return write_tokenworld(tmp_path_factory.mktemp("data") / "tiny", size=64, training=16, validation=4)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def made(cls, data: Path | None) -> Evaluator:
+        return evaluator(cls.kind, data, cls.values)
+
+    def test_the_answer_says_what_it_is(self, made: Evaluator, tmp_path: Path) -> None:
+        found = made.evaluate(self.candidate, budget=0, seed=3, folder=tmp_path)
+        assert (made.metric, made.describe()["kind"]) == (self.metric, self.kind)
+        assert (found.metric, found.source, found.budget, found.seed) == (self.metric, self.source, 0, 3)
+        assert np.isfinite(found.value)
+        assert found.seconds >= 0
+        assert not list(tmp_path.iterdir())
+
+    def test_equal_questions_have_equal_answers(self, made: Evaluator, data: Path | None, tmp_path: Path) -> None:
+        first = made.evaluate(self.candidate, budget=0, seed=0, folder=tmp_path)
+        again = evaluator(self.kind, data, self.values).evaluate(self.candidate, budget=0, seed=0, folder=tmp_path)
+        assert replace(first, seconds=0) == replace(again, seconds=0)
+
+    def test_the_identity_is_plain_json_of_all_that_changes_the_number(
+        self, made: Evaluator, data: Path | None, tmp_path: Path
+    ) -> None:
+        described = made.describe()
+        assert json.loads(json.dumps(described)) == described
+        changed = evaluator(self.kind, data, {**self.values, **self.other})
+        assert changed.describe() != described
+        asked: dict[str, Any] = {"budget": 0, "seed": 0, "folder": tmp_path}
+        numbers = [one.evaluate(self.candidate, **asked).value for one in (made, changed)]
+        assert numbers[0] != numbers[1]
+
+    def test_a_budget_is_refused(self, made: Evaluator, tmp_path: Path) -> None:
+        with pytest.raises(StudyError, match=f"budget of evaluator '{self.kind}' must be 0, .* got 7"):
+            made.evaluate(self.candidate, budget=7, seed=0, folder=tmp_path)
+
+    def test_an_unknown_setting_is_refused_with_what_is_accepted(self, data: Path | None) -> None:
+        name = next(iter(self.values))
+        with pytest.raises(StudyError, match=f"unknown key of evaluator.settings '{name}s'; did you mean '{name}'"):
+            evaluator(self.kind, data, {f"{name}s": 1})
+
+    def test_what_makes_it_can_be_sent_to_another_process(self, made: Evaluator, data: Path | None) -> None:
+        make = partial(evaluator, self.kind, data, dict(self.values))
+        assert pickle.loads(pickle.dumps(make))().describe() == made.describe()
+
+    def test_the_generators_and_threads_of_the_process_are_left_alone(self, made: Evaluator, tmp_path: Path) -> None:
+        state, threads = torch.get_rng_state(), torch.get_num_threads()
+        made.evaluate(self.candidate, budget=0, seed=0, folder=tmp_path)
+        assert torch.equal(torch.get_rng_state(), state)
+        assert torch.get_num_threads() == threads

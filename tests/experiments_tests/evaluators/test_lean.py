@@ -15,7 +15,8 @@ from experiments.data.tokenworld.write import write_tokenworld
 from experiments.evaluators.lean import LeanEvaluator
 from experiments.training.lean.batches import Batches, Pixels
 from experiments.training.lean.decoded import Decoded
-from experiments.training.lean.loop import Training, pixel_loss, upsampled
+from experiments.training.lean.loop import Training
+from experiments.training.lean.loss import pixel_loss, upsampled
 from experiments.training.recipes import SCRATCH, with_size
 from experiments.training.settings import Machine
 from tests.experiments_tests.evaluators.conformance import CANDIDATE, EvaluatorConformance
@@ -198,3 +199,11 @@ def test_shrunken_images_lie_in_the_upper_left_corner_and_the_rest_is_ignored() 
     assert (labels[:, 3:] == 255).all()
     assert (labels[:, :, 4:] == 255).all()
     assert (images[:, :, 4:] == 0).all()
+
+
+def test_a_study_names_the_folder_of_decoded_pixels_which_changes_no_identity(data: Path, tmp_path: Path) -> None:
+    made = LeanEvaluator.read(data, {"cache": str(tmp_path / "decoded")})
+    assert made.machine.cache == tmp_path / "decoded"
+    assert made.describe() == LeanEvaluator.read(data, {}).describe()
+    with pytest.raises(StudyError, match="cache must be the path of a folder, got ''"):
+        LeanEvaluator.read(data, {"cache": ""})

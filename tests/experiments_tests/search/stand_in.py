@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from experiments.engines import engine_maker
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.search.definition import StudyDefinition, from_mapping
 from experiments.search.sweep import run_sweep
@@ -79,11 +80,12 @@ def definition(**changes: Any) -> StudyDefinition:
     return from_mapping({key: item for key, item in (values | changes).items() if item is not None})
 
 
-def main(folder: str, log: str, seconds: str, trials: str, workers: str) -> int:
+def main(folder: str, log: str, seconds: str, trials: str, workers: str, *cluster: str) -> int:
     """Run the small study; a process that a test may kill."""
     study = definition(trials=int(trials), workers=int(workers), limits={"latency_ms": 1.5})
     make = partial(Formula, log=Path(log), seconds=float(seconds))
-    return run_sweep(study, Path(folder), evaluator=make).exit_status
+    engine = engine_maker("ray", *cluster) if cluster else engine_maker()
+    return run_sweep(study, Path(folder), evaluator=make, engine=engine).exit_status
 
 
 if __name__ == "__main__":

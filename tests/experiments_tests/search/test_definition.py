@@ -22,7 +22,7 @@ VALUES: dict[str, Any] = {
 
 def test_absent_keys_take_the_documented_defaults() -> None:
     study = from_mapping(VALUES)
-    assert (study.sampler, study.seed, study.workers, study.storage) == ("ehvi", 0, 1, "journal")
+    assert (study.sampler, study.seed, study.workers.count, study.storage) == ("ehvi", 0, 1, "journal")
     assert (study.asked, study.consider, study.limits.alpha) == (10_000, 2000, 0.05)
 
 

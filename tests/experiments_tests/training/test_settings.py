@@ -122,14 +122,14 @@ def test_the_learning_rate_rises_from_a_millionth_and_decays_linearly() -> None:
 
 
 def test_an_unknown_evaluator_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"unknown evaluator 'mmsegg'; did you mean 'mmseg'\? accepted: lean, mmseg"):
+    with pytest.raises(InputError, match=r"unknown evaluator 'mmsegg'; did you mean 'mmseg'\? accepted: .*lean, mmseg"):
         evaluator("mmsegg", tmp_path)
 
 
 def test_choosing_an_evaluator_loads_nothing_heavy() -> None:
     code = "import sys, experiments.evaluators as e; sys.exit(bool({'torch', 'mmseg', 'mmengine'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert set(EVALUATORS) == {"lean", "mmseg", "recipe"}
+    assert {name for name, entry in EVALUATORS.items() if entry.trains} == {"lean", "mmseg", "recipe"}
 
 
 def test_the_evaluators_know_the_training_and_never_the_reverse() -> None:

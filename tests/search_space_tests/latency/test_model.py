@@ -132,7 +132,7 @@ def test_many_are_estimated_as_each_at_every_boundary(phone: DeviceModel, end: B
     table = phone.estimate_many(candidates, boundary=end)
     for index, candidate in enumerate(candidates):
         one = phone.estimate(candidate, boundary=end)
-        for name in ("milliseconds", "low", "high", "coverage"):
+        for name in ("milliseconds", "low", "high", "coverage", "shared_sd", "own_sd"):
             assert getattr(table, name)[index] == pytest.approx(getattr(one, name))
 
 
@@ -201,7 +201,7 @@ def test_many_candidates_get_what_each_gets_alone(phone: DeviceModel) -> None:
     candidates = [at(TINY, 448, 448), at(BASE), at(NANO, 96, 160), at(replace(BASE, extractor=Extractor.ASPP))]
     table = phone.estimate_many(candidates)
     alone = [phone.estimate(candidate) for candidate in candidates]
-    for name in ("milliseconds", "low", "high", "coverage", "sd_log"):
+    for name in ("milliseconds", "low", "high", "coverage", "sd_log", "shared_sd", "own_sd"):
         assert getattr(table, name) == pytest.approx([getattr(estimate, name) for estimate in alone])
     assert table.probability_above(60) == pytest.approx([estimate.probability_above(60) for estimate in alone])
 
@@ -292,7 +292,8 @@ def test_a_network_without_arithmetic_still_takes_time(phone: DeviceModel) -> No
 def test_an_estimate_as_json_and_as_text(phone: DeviceModel) -> None:
     estimate = phone.estimate(at(TINY))
     assert list(json.loads(json.dumps(estimate.to_json()))) == [
-        *("milliseconds", "low", "high", "coverage", "by_module", "by_kernel", "boundary", "batch", "device"),
+        *("milliseconds", "low", "high", "shared_sd", "own_sd", "coverage", "by_module", "by_kernel", "boundary"),
+        *("batch", "device"),
         *("unknown", "notes"),
     ]
     text = estimate.render()

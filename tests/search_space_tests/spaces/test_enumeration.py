@@ -27,7 +27,9 @@ def test_samples_equal_what_each_design_costs_alone(paper: Enumeration) -> None:
     for index in np.random.default_rng(5).choice(len(paper), 150, replace=False):
         candidate = paper.candidate(int(index))
         alone, counted = phone.estimate(candidate), cost(candidate)
-        assert (paper.parameters[index], paper.macs[index]) == (counted.parameters, counted.macs_conv_matmul)
+        assert paper.parameters[index] == counted.parameters
+        assert paper.macs[index] == counted.macs
+        assert paper.macs_conv_matmul[index] == counted.macs_conv_matmul
         for name in ("milliseconds", "low", "high", "coverage"):
             assert getattr(paper.latency, name)[index] == pytest.approx(getattr(alone, name))
 

@@ -15,6 +15,7 @@ from experiments.cli import main
 from experiments.data.conversion import tables as convert_tables
 from experiments.data.conversion.convert import CONVERSIONS, convert
 from experiments.data.conversion.read import decode_runs, read_detail, read_mat
+from experiments.data.folders import open_folder
 from experiments.data.images import read_label
 from tests.experiments_tests.data.miniature_sets import (
     CONTEXT_SOME,
@@ -113,6 +114,17 @@ def test_cityscapes_labels_have_the_names_of_mmsegmentations_classes(label: int,
 def test_cityscapes_other_labels_are_ignored() -> None:
     ignored = {label for label, number in convert_tables.CITYSCAPES.items() if number == 255}
     assert ignored == {0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 255}
+
+
+def test_camvids_void_is_ignored_and_the_test_split_is_left_alone(tmp_path: Path) -> None:
+    MAKERS["camvid"](tmp_path / "source")
+    convert("camvid", tmp_path / "source", tmp_path / "out")
+    folder = open_folder(tmp_path / "out")
+    assert (folder.name, folder.classes[0], folder.classes[-1]) == ("camvid", "sky", "bicyclist")
+    pair = folder.pairs("training")[1]
+    original = read_label(tmp_path / "source" / "trainannot" / pair.label.name)
+    assert np.array_equal(folder.read(pair)[1], np.where(original == 11, 255, original))
+    assert sum(len(pairs) for pairs in folder.splits.values()) == TRAIN + VAL
 
 
 # What is written

@@ -16,11 +16,12 @@ from PIL import Image
 from scipy.stats import ks_2samp
 
 from experiments.data.folders import Pair, SegmentationFolder, open_folder
+from experiments.data.tokenworld.write import write_tokenworld
 from experiments.evaluators.lean import LeanEvaluator
 from experiments.evaluators.mmseg import MmsegEvaluator
 from experiments.training.lean import data as lean_data
 from experiments.training.lean.crops import TRIES, Crops, Windows
-from experiments.training.lean.data import load_mixed
+from experiments.training.lean.data import load_mixed, load_pixels
 from experiments.training.lean.decoded import Decoded
 from experiments.training.lean.loop import Training
 from experiments.training.lean.pixels import Mixed
@@ -141,6 +142,17 @@ def test_two_trainings_do_not_write_one_cache_at_once(folder: SegmentationFolder
                 other.result(timeout=0.5)
             assert not data.exists()
         assert torch.equal(other.result(timeout=60).pixels, split.pixels)
+
+
+def test_stacked_pixels_of_a_cache_are_those_in_memory_and_are_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_folder(write_tokenworld(tmp_path / "data", size=64, training=3, validation=2, seed=0))
+    kept, mapped = (load_pixels(folder, "training", CPU, cache) for cache in (None, tmp_path / "cache"))
+    monkeypatch.setattr(SegmentationFolder, "read", lambda *_: pytest.fail("decoded again"))
+    for found in (mapped, load_pixels(folder, "training", CPU, tmp_path / "cache")):
+        assert torch.equal(found.images, kept.images)
+        assert torch.equal(found.labels, kept.labels)
 
 
 def test_a_note_that_cannot_be_read_is_an_error_that_says_what_to_do(

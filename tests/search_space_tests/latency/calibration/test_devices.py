@@ -229,7 +229,7 @@ def test_coefficients_are_used_and_not_fitted_again(tmp_path: Path, monkeypatch:
 def test_a_file_of_schema_1_is_read_as_the_same_device(tmp_path: Path) -> None:
     folder = copytree(FOLDER / "snapdragon-865", tmp_path / "mine")
     text = (folder / "coefficients.json").read_text()
-    for now, before in {'"schema": 2': '"schema": 1', "coefficients": "rates", "extrapolation": "reach"}.items():
+    for now, before in {'"schema": 3': '"schema": 1', "coefficients": "rates", "extrapolation": "reach"}.items():
         assert text.count(now) == 1
         text = text.replace(now, before)
     (folder / "coefficients.json").write_text(text)
@@ -247,7 +247,7 @@ def test_a_file_of_schema_1_is_read_as_the_same_device(tmp_path: Path) -> None:
         ("kernels.csv", "SegFormer MiT-B0,gelu,8,", "SegFormer MiT-B0,gelu,9,", "was made from other rows"),
         ("coefficients.json", '"coefficients"', '"coefficient"', "cannot read the coefficients .*KeyError"),
         ("coefficients.json", "{", "", "cannot read the coefficients"),
-        ("coefficients.json", '"schema": 2', '"schema": 3', "schema must be 1 or 2, got 3"),
+        ("coefficients.json", '"schema": 3', '"schema": 4', "schema must be 1, 2 or 3, got 4"),
     ],
 )
 def test_coefficients_that_do_not_belong_to_the_rows_are_refused_with_the_way_out(

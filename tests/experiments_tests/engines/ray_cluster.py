@@ -1,0 +1,45 @@
+"""A Ray cluster of several machines that are all this one, for tests; nothing of it is left afterwards."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+
+from experiments.engines.connection import START_SECONDS, START_WAIT
+
+STORE_BYTES = 80 * 2**20
+SERVERS = ("raylet", "gcs_server")
+
+
+@contextmanager
+def a_cluster(**node: Any) -> Iterator[Any]:
+    """A head without cores, and one node; a `ray.cluster_utils.Cluster`, which this process is connected to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(START_WAIT, str(START_SECONDS))
+        import ray
+        from ray.cluster_utils import Cluster
+
+        before = servers()
+        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        try:
+            cluster.add_node(object_store_memory=STORE_BYTES, **node)
+            cluster.wait_for_nodes()
+            ray.init(address=cluster.address, log_to_driver=False, logging_level="critical")
+            yield cluster
+        finally:
+            ray.shutdown()
+            cluster.shutdown()  # type: ignore[no-untyped-call]
+    deadline = time.monotonic() + 20
+    while left := servers() - before:
+        assert time.monotonic() < deadline, f"processes of Ray are left: {left}"
+        time.sleep(0.1)
+
+
+def servers() -> set[int]:
+    """Processes of Ray's servers that live, this process's descendants among them."""
+    found = psutil.process_iter(["pid", "name", "status"])
+    return {one.info["pid"] for one in found if one.info["name"] in SERVERS and one.info["status"] != "zombie"}

@@ -57,6 +57,7 @@ class CountEvaluator:
     """
 
     kind = "count"
+    definition = CountSettings
 
     def __init__(self, settings: CountSettings) -> None:
         self.settings = settings

@@ -52,6 +52,7 @@ class ProxyEvaluator:
     """
 
     kind = "proxy"
+    definition = ProxySettings
 
     def __init__(self, folder: SegmentationFolder | Path, settings: ProxySettings) -> None:
         self.settings = settings

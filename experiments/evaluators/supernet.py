@@ -59,6 +59,7 @@ class SupernetEvaluator:
     """
 
     kind = "supernet"
+    definition = SupernetSettings
 
     def __init__(self, folder: SegmentationFolder | Path, settings: SupernetSettings) -> None:
         self.settings = settings

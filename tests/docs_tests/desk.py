@@ -137,9 +137,9 @@ DESK: Mapping[str, Callable[[Path], object]] = {
     "runs/mine": _run,
     "runs/nano-tokenworld": _run,
     "runs/own-data": _run,
-    "docs/ablations/records.jsonl": _committed("docs/ablations/records.jsonl"),
     "experiments/emulate/counts.csv": _committed("experiments/emulate/counts.csv"),
     "runs/mini/weights.pt": _weights(NANO),
+    "runs/d86f/weights.pt": _weights(replace(NANO, num_classes=150)),
     "runs/pre/weights.pt": _weights(NANO),
     "runs/train-base-ade20k-160k/weights.pt": _weights(BASE),
     "runs/pretrain-mine/weights.pt": _weights(MINE),
@@ -152,10 +152,25 @@ DESK: Mapping[str, Callable[[Path], object]] = {
 
 def lay(folder: Path, command: str) -> None:
     """Make what a command names and what is not there yet, but for what it writes itself."""
+    if not command.startswith("topformer sweep") and " nano-tokenworld " in f"{command} ":
+        make(folder, "runs/nano-tokenworld")
     read = re.sub(r"--(out|csv|figure|sheet) \S+", "", command)
     for name in DESK:
         if re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w.-])", read):
             make(folder, name)
+
+
+def named(folder: Path, words: list[str]) -> list[str]:
+    """A command with a design of the run on the desk in the place of the one that the page names, `RUN:FINGERPRINT`."""
+    return [
+        re.sub(r"^(?:runs/)?([\w-]+):[0-9a-f]{4}$", lambda match: _member(folder, match[1]), word) for word in words
+    ]
+
+
+def _member(folder: Path, run: str) -> str:
+    make(folder, f"runs/{run}")
+    first = (folder / "runs" / run / "records.jsonl").read_text().splitlines()[0]
+    return f"{run}:{json.loads(first)['fingerprint'][:6]}"
 
 
 def make(folder: Path, name: str) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from experiments.cli import COMMANDS, main, parser
 from tests import ROOT
-from tests.docs_tests.desk import lay
+from tests.docs_tests.desk import lay, named
 from tests.docs_tests.snippets import PROGRAMS_NOT_RUN, RULES, Command, Program, examples, first_places, pages, rule
 
 # What mmsegmentation and mmdetection import is deprecated by what is installed.
@@ -23,7 +23,9 @@ pytestmark = [
 
 
 def run_page(page: str, folder: Path, *, slow: bool) -> None:
-    """Run what a page shows, in its order, in a folder of its own."""
+    """Run what a page shows, in its order, in a folder of its own, where the records of the pages are."""
+    (folder / "docs").mkdir()
+    (folder / "docs" / "ablations").symlink_to(ROOT / "docs" / "ablations")
     namespace: dict[str, Any] = {"module": nn.Conv2d(3, 8, 3)}
     for example in examples(ROOT / page):
         where = f"{page}, line {example.line}"
@@ -47,7 +49,7 @@ def run_command(command: Command, where: str, folder: Path, *, slow: bool) -> No
         return
     lay(folder, f"{command.text} {how.add}")
     try:
-        status = main([*words, *shlex.split(how.add)])
+        status = main([*named(folder, words), *shlex.split(how.add)])
     except SystemExit as stop:
         status = int(stop.code or 0)
     # What it may need is made in desk.py, and how it is scaled down stands in snippets.py.

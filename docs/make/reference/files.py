@@ -67,18 +67,23 @@ def files_page() -> str:
 
 def _tables(definition: "type[DataclassInstance]", path: str) -> Iterator[str]:
     """The keys of a table, then of those inside it."""
-    rows, inner = [], []
-    for name, item, kind in keys(definition):
-        rows.append((f"`{name}`", accepted(kind), _default(item), item.metadata["meaning"]))
+    inner = []
+    for name, _, kind in keys(definition):
         below = kind.values if isinstance(kind, Entries) else kind
         if isinstance(below, (Section, Sections)):
             brackets = "[[{}]]" if isinstance(below, Sections) else "[{}]"
             inside = f"{path}{name}.NAME" if isinstance(kind, Entries) else f"{path}{name}"
             inner.append((below.definition, inside, brackets))
-    yield f"\n{_table(rows)}"
+    yield f"\n{_table(_rows(definition))}"
     for below_definition, inside, brackets in inner:
         yield f"\n### `{brackets.format(inside)}`\n\n{inspect.getdoc(below_definition)}\n"
         yield from _tables(below_definition, f"{inside}.")
+
+
+def _rows(definition: "type[DataclassInstance]") -> list[tuple[str, ...]]:
+    return [
+        (f"`{name}`", accepted(kind), _default(item), item.metadata["meaning"]) for name, item, kind in keys(definition)
+    ]
 
 
 def accepted(kind: Kind) -> str:
@@ -94,22 +99,29 @@ def accepted(kind: Kind) -> str:
 
 def _settings() -> Iterator[str]:
     """The settings of each evaluator, which its own reader checks."""
-    meanings = {**_attributes(Recipe), **_attributes(Machine)}
     for kind, entry in EVALUATORS.items():
         evaluator = entry.load()
-        preset = recipe(RECIPE) if kind == "recipe" else SCRATCH
-        values = {item.name: getattr(preset, item.name) for item in fields(preset)} | {
-            item.name: item.default for item in fields(Machine)
-        }
-        rows = [(f"`{name}`", *_setting(name, values, meanings)) for name in evaluator.settings]
-        yield f"\n### `[evaluator.settings]` of `{kind}`\n\n{entry.help[0].upper()}{entry.help[1:]}.\n\n{_table(rows)}"
+        has_definition = hasattr(evaluator, "definition")
+        rows = _rows(evaluator.definition) if has_definition else _training_rows(kind, evaluator.settings)
+        help_ = f"{entry.help[0].upper()}{entry.help[1:]}."
+        yield f"\n### `[evaluator.settings]` of `{kind}`\n\n{help_}\n\n{_table(rows)}"
+
+
+def _training_rows(kind: str, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Those of an evaluator that trains: fields of a recipe or of a machine."""
+    meanings = {**_attributes(Recipe), **_attributes(Machine)}
+    preset = recipe(RECIPE) if kind == "recipe" else SCRATCH
+    values = {item.name: getattr(preset, item.name) for item in fields(preset)}
+    values |= {item.name: item.default for item in fields(Machine)}
+    return [(f"`{name}`", *_setting(name, values, meanings)) for name in names]
 
 
 def _setting(name: str, values: dict[str, Any], meanings: dict[str, str]) -> tuple[str, str, str]:
     if name in RECIPE_ONLY:
         return RECIPE_ONLY[name]
-    # A text is refused with the names that are accepted, or with what else the value may be.
-    problems = [*value_problems(Recipe, {name: "?"}), *value_problems(Machine, {name: "?"})]
+    # A text is refused with what is accepted; a number where a text is right.
+    wrong = [{name: value} for value in ("?", -1.5)]
+    problems = [text for table in wrong for one in (Recipe, Machine) for text in value_problems(one, table)]
     words = re.split(r" must be |accepted: ", problems[0], maxsplit=1)[-1].partition(", got ")[0]
     return words, _shown(values[name]), meanings[name]
 

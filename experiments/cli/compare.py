@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from experiments.cli.arguments import add_json
 from experiments.cli.parsing import place
 from experiments.cli.space_arguments import add_consider, add_space, chosen_space, space_help
+from experiments.cli.terminal import announce
 
 if TYPE_CHECKING:
     from analysis.results.comparison import TransferCard
@@ -44,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
 def _of_space(args: argparse.Namespace, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":
     from analysis.results.comparison import compare_costs
 
-    return compare_costs(first, second, chosen_space(args.space, args).some(args.seed, args.consider), worth=args.by)
+    chosen = chosen_space(args.space, args)
+    announce(f"costing {args.consider:,} designs of {chosen.name} on both devices: up to half a minute")
+    return compare_costs(first, second, chosen.some(args.seed, args.consider), worth=args.by)
 
 
 def _of_run(folder: Path, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from analysis.records.fidelity import Fidelity
 from analysis.records.record import JsonlStore
 from experiments.search.definition import StudyDefinition
 from experiments.search.status import Status
 from experiments.search.sweep import run_sweep
 from experiments.trials.progress import TrialProgress, record_line
+from experiments.trials.trial import Standing, Trial
+from search_space.candidate import Candidate
 from tests.experiments_tests.search.stand_in import Formula, definition
+from topformer.presets import NANO
 
 
 def watched(study: StudyDefinition, folder: Path, *, terminal: bool) -> str:
@@ -46,3 +50,30 @@ def test_failures_are_mentioned_where_there_are_some(failed: int, said: bool) ->
     )
     assert str(status).startswith("0/9 evaluated, 1,234 pruned")
     assert ("3 failed" in str(status)) is said
+
+
+def test_the_time_left_is_that_of_the_iterations_once_they_were_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    text = io.StringIO()
+    progress = TrialProgress(Console(file=text, width=100))
+    progress.status(Standing(spent=0, total=1000, text="0/10 evaluated"))
+    # Loading takes longer than all iterations.
+    for seconds, done in ((500.0, 1), (510.0, 2), (560.0, 61)):
+        clock[0] = seconds
+        progress.iterations(TRIAL, done, 100)
+    lines = text.getvalue().splitlines()
+    assert "left" not in "".join(lines[:-1])
+    # A second for each of the 939 that are left, from 60 in 60 s.
+    assert lines[-1].endswith("61/100, about 16 min left")
+
+
+TRIAL = Trial(
+    study="s",
+    number=0,
+    candidate=Candidate(design=NANO, height=64, width=64),
+    evaluator=partial(Formula, log=Path("log")),
+    fidelity=Fidelity(evaluator="e", data="d", size="64x64", budget=100),
+    seed=0,
+    origin="sampler",
+)

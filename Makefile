@@ -4,11 +4,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-RUN ?= runs/nano-tokenworld
+RUN ?= runs/nano-ladder
+SUPERNET := runs/nano-supernet
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep test test-slow check docs lint lock benchmarks clean
+.PHONY: help install sweep test test-slow check docs lint lock benchmarks soak clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,8 +23,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-sweep: $(READY)  ## The main job: a small search on the embedded data set, to a Pareto plot and table.
-	$(BIN)/topformer sweep nano-tokenworld --out $(RUN) --workers $(WORKERS)
+# The study names the supernet by its folder; both go on where they were stopped.
+sweep: $(READY)  ## The main job: a search on the embedded data set, from a supernet to a confirmed Pareto front.
+	$(BIN)/topformer supernet train nano-ladder --out $(SUPERNET) --threads $(WORKERS)
+	$(BIN)/topformer sweep nano-ladder --out $(RUN) --workers $(WORKERS)
 
 # One thread for each of the two workers: with more, they wait for each other.
 test: $(READY)  ## The whole test suite.
@@ -54,6 +57,9 @@ lock: $(READY)  ## Write requirements.lock from what .venv holds.
 
 benchmarks: $(READY)  ## Print every ratio of docs/benchmarks.md again.
 	for program in designs_per_second sweep_overhead lean_loop forward; do $(BIN)/python -m benchmarks.$$program || exit 1; done
+
+soak: $(READY)  ## A shared sweep under a hundred kills, in some minutes: nothing lost, repeated or left over.
+	$(BIN)/python -m benchmarks.soak
 
 clean:  ## Remove .venv and caches; runs/ stays.
 	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

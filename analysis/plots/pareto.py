@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from analysis.plots.clouds import Cloud, draw_clouds
 from analysis.plots.labels import Name, annotate
 from analysis.plots.naming import design_name, short_ids, telling_axes
 from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
+from analysis.plots.support import draw_support
 from analysis.plots.words import metric_words
 from analysis.records.record import Metric, Record
 from analysis.reference import PublishedPoint
@@ -29,6 +31,9 @@ MANY = 2000
 
 TICKS = 3000
 """Places along an axis at which ticks are told apart: two to a pixel."""
+
+NAMED = 16
+"""Designs of the front that are named: of more, so many, evenly along it."""
 
 UNSURE = 0.05
 """A dominated point whose probability of being on the front reaches this is marked."""
@@ -47,6 +52,8 @@ class ParetoPlot:
         considered: x values of all designs that were costed.
         published: Networks of others, in the units of the two axes.
         limit: Largest x that the study allows.
+        clouds: What lower rungs said.
+        support: Fingerprint of each record whose accuracy is predicted to what that stands on.
     """
 
     front: Front
@@ -57,6 +64,8 @@ class ParetoPlot:
     considered: tuple[float, ...] = ()
     published: tuple[PublishedPoint, ...] = ()
     limit: float | None = None
+    clouds: tuple[Cloud, ...] = ()
+    support: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[Objective, Objective]:
@@ -85,7 +94,9 @@ def save_pareto(plot: ParetoPlot, png: Path, svg: Path) -> tuple[Path, Path]:
     """
     with style(10.5):
         figure = Figure(figsize=SIZE_INCHES, dpi=DPI, facecolor="white")
-        ax = figure.add_axes((0.07, 0.18, 0.91, 0.65))
+        # Room for the lines of the caption.
+        bottom = 0.105 + 0.025 * max(3, len(plot.caption))
+        ax = figure.add_axes((0.07, bottom, 0.91, 0.83 - bottom))
         draw_pareto(plot, ax)
         figure.text(0.07, 0.965, plot.title, fontsize=13, fontweight="bold", color=TEXT, va="center")
         figure.text(0.07, 0.02, "\n".join(plot.caption), fontsize=8.5, color="#666666", va="bottom", linespacing=1.4)
@@ -101,6 +112,7 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     x, y = plot.axes
     _frame(plot, ax)
     dominated, unsure, best = _groups(plot)
+    draw_clouds(plot.clouds, ax, x, y)
     _draw_points(ax, dominated, x, y, color=MUTED, label=f"dominated ({len(dominated)})", size=26, zorder=2)
     label = f"P(on front) >= {100 * UNSURE:g} % ({len(unsure)})"
     _draw_points(ax, unsure, x, y, color=MUTED, label=label, size=34, zorder=3, edge=BLUE)
@@ -109,6 +121,10 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     axes = telling_axes(best)
     named = f", named by id, {' and '.join(axes)}" if axes else ""
     _draw_points(ax, best, x, y, color=BLUE, label=f"front ({len(best)}){named}", size=46, zorder=5)
+    if plot.support:
+        texts = [plot.support.get(record.fingerprint, "") for record in plot.front.records]
+        on_front = [rank == 0 for rank in plot.front.ranks]
+        draw_support(ax, _points(plot.front.records, x, y), on_front, texts, plot.axes)
     _draw_anchors(plot, ax)
     _draw_published(plot, ax)
     _draw_untrained(plot, ax)
@@ -150,6 +166,7 @@ def _frame(plot: ParetoPlot, ax: Axes) -> None:
             values += [] if plot.limit is None else [goal.scale * plot.limit]
         else:
             values += [point.miou for point in _shown(plot)]
+        values += [goal.scale * point[goal is y] for cloud in plot.clouds for point in cloud.points]
         low, high = min(values), max(values)
         margin = (high - low or abs(high) or 1.0) * 0.06
         # Room below for the designs that have a cost but no accuracy.
@@ -180,7 +197,9 @@ def _draw_points(
         return
     points = _points(records, x, y)
     on_front = color == BLUE
-    bar: dict[str, Any] = {"color": color, "linewidth": 0.9 if on_front else 0.6, "alpha": 0.55 if on_front else 0.3}
+    crowded = len(records) > 3 * NAMED
+    alpha = (0.2 if crowded else 0.55) if on_front else (0.15 if crowded else 0.3)
+    bar: dict[str, Any] = {"color": color, "linewidth": 0.9 if on_front else 0.6, "alpha": alpha}
     # In an SVG, a hundred thousand marks would be a hundred thousand elements; so many become one image in it.
     is_image = len(records) > MANY
     bar["rasterized"] = is_image
@@ -291,7 +310,8 @@ def _annotate(plot: ParetoPlot, ax: Axes, best: Sequence[Record]) -> None:
     for record, (h, v) in zip(plot.front.records, everything, strict=True):
         if record.fingerprint in plot.anchors:
             names[record.fingerprint] = Name(plot.anchors[record.fingerprint], h, v, VERMILION, bold=True)
-    for record, (h, v) in zip(best, _points(best, x, y), strict=True):
+    named = best if len(best) <= NAMED else [best[i] for i in np.linspace(0, len(best) - 1, NAMED).astype(int)]
+    for record, (h, v) in zip(named, _points(named, x, y), strict=True):
         names.setdefault(record.fingerprint, Name(design_name(record, ids, axes), h, v, BLUE))
     others = [Name(point.name, h, v, TEXT) for point, (h, v) in zip(_shown(plot), published, strict=True)]
     steps = _along_steps(_points(best, x, y)) if len(plot.front.objectives) == 2 else np.empty((0, 2))

@@ -12,7 +12,10 @@ from analysis.records.fidelity import Fidelity
 from analysis.records.record import RECORDS, JsonlStore, Record, State
 from analysis.records.screened import read_screened
 from analysis.records.study import read_study
+from analysis.reference import ADE20K, PREDICTED
+from analysis.results.confirmed import by_rung
 from analysis.results.pareto import Front, Objective, front
+from analysis.results.power import Noise
 from analysis.results.pruning import wrong_prunes
 from topformer import codec
 from topformer.errors import DesignError, RecordError, StudyError
@@ -62,6 +65,8 @@ class Run:
         records: Oldest first.
         torn: Whether a killed process left an unfinished last line in the records.
         screened: Cost to its value for every design that was costed before the first trial; empty if none was.
+        lower: Complete records of the lower rungs of a ladder; `records` then hold the last one, its seeds together.
+        noise: Between the seeds of a ladder's last rung, where it is known.
     """
 
     folder: Path
@@ -74,6 +79,8 @@ class Run:
     records: tuple[Record, ...]
     torn: bool
     screened: Mapping[str, tuple[float, ...]]
+    lower: tuple[Record, ...] = ()
+    noise: Noise | None = None
 
 
 def read_run(folder: Path) -> Run:
@@ -90,17 +97,21 @@ def read_run(folder: Path) -> Run:
     if not reading.records:
         raise RecordError(f"no record in {folder / 'records.jsonl'}: has the study run?")
     space, limits = study.get("space") or {}, study.get("limits") or {}
+    objectives = tuple(_objective(folder, goal) for goal in study["objectives"])
+    found = by_rung(reading.records, _fidelity(study) if "rungs" in study else None, objectives)
     return Run(
         folder=folder,
         name=str(study["name"]),
         space=" around ".join(str(space[key]) for key in ("name", "base") if key in space),
-        objectives=tuple(_objective(folder, goal) for goal in study["objectives"]),
+        objectives=objectives,
         limits={name: limit for name, limit in limits.items() if isinstance(limit, (int, float))},
         seed=study.get("seed"),
         budget=study.get("budget"),
-        records=reading.records,
+        records=found.records,
         torn=bool(reading.torn),
         screened=screened.costs if (screened := read_screened(folder)) is not None else {},
+        lower=found.lower,
+        noise=found.noise,
     )
 
 
@@ -172,6 +183,7 @@ def run_front(run: Run) -> Front:
 
 def pareto_plot(run: Run) -> "ParetoPlot":
     """What the Pareto plot of a run shows; errors as in `run_front`, and StudyError below two objectives."""
+    from analysis.plots.clouds import clouds
     from analysis.plots.pareto import ParetoPlot, plot_axes
     from analysis.reference import published_points
 
@@ -189,6 +201,8 @@ def pareto_plot(run: Run) -> "ParetoPlot":
         considered=run.screened.get(x.name, run.screened.get(family, ())),
         published=published,
         limit=run.limits.get(x.name, run.limits.get(family)),
+        clouds=clouds(run.lower, x, y),
+        support={one.fingerprint: str(one.details["support"]) for one in run.records if one.details.get("support")},
     )
 
 
@@ -223,31 +237,41 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
     seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in ranked.records})
     budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in ranked.records})
     spent = f"seed {_listed(seeds)}" + (f"; budget {_listed(budgets)} iterations per trial" if any(budgets) else "")
+    judged = max((record.details.get("judged", 0) for record in run.records), default=0)
+    if judged:
+        counts = (
+            f"All {judged:,} designs within the limits were judged at once; {states[State.COMPLETE]:,} are recorded: "
+            "the front, the presets, the surest and a random sample"
+        )
     lines = [f"{counts}; {spent}."]
     wrong = wrong_prunes(run.records, run.limits)
     if wrong is not None and wrong.pruned:
         lines.append(f"{str(wrong).capitalize()}.")
     if ranked.excluded:
         lines.append(f"{ranked.excluded} complete without a number for every objective: left out.")
+    if run.noise is not None:
+        noise = f"{run.noise.sd:.2f} ({run.noise.designs} designs, {run.noise.source.partition(':')[0]})"
+        lines.append(f"Points: means of the seeds; standard deviation between seeds: {noise}.")
     if run.torn:
         lines.append("The last record is unfinished and left out.")
     lines += [_shared_hint(goal.name, ranked) for goal in ranked.objectives]
-    lines.append(_reading_hint(ranked, accuracy, has_published=has_published))
-    return tuple(line for line in lines if line)
+    return tuple(line for line in (*lines, *_reading_hints(ranked, accuracy, has_published=has_published)) if line)
 
 
-def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) -> str:
+def _reading_hints(ranked: Front, accuracy: Objective, *, has_published: bool) -> tuple[str, str]:
+    """How the plot is to be read; and what the published points in it are."""
     hints = []
     names = [goal.name for goal in ranked.objectives]
     if any(record.metrics[name].low is not None for record in ranked.records for name in names):
         hints.append("Thin bars: 95 % intervals.")
     if len(names) > 2:
         hints.append(f"The front is that of {len(names)} objectives: {', '.join(names)}.")
-    if accuracy.name.startswith("miou@") and accuracy.name != "miou@ade20k":
+    if accuracy.name.startswith(PREDICTED):
+        hints.append("The accuracy is predicted from published ones, of one training.")
+    elif accuracy.name.startswith("miou@") and accuracy.name != ADE20K:
         hints.append(f"{accuracy.name} is not comparable with published mIoU on ADE20K.")
-    if has_published:
-        hints.append("Published points: other training schedules; searched ones are single runs, not peer reviewed.")
-    return " ".join(hints)
+    published = "Published points: other training schedules; searched ones are single runs, not peer reviewed."
+    return " ".join(hints), published if has_published else ""
 
 
 def _shared_hint(name: str, ranked: Front) -> str:

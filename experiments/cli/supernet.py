@@ -180,7 +180,7 @@ def _extract(args: argparse.Namespace) -> int:
     check_place(args.out)
     made = _evaluator(args)
     candidate = _candidate(made, args.design)
-    write_checkpoint(args.out, made.network(candidate, seed=args.seed), made.folder, made.supernet)
+    write_checkpoint(args.out, made.network(candidate, seed=args.seed), made.folder, digest=made.supernet.digest)
     print(f"{args.out}: {args.design} ({candidate.fingerprint}) of supernet {made.supernet.digest}")
     return 0
 

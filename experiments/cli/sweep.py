@@ -21,6 +21,7 @@ from topformer.errors import StudyError
 from topformer.schema import Section, declared
 
 if TYPE_CHECKING:
+    from experiments.search.definition import RungDefinition
     from experiments.search.sweep import SweepSummary
 
 EXAMPLE = "topformer sweep nano-tokenworld --out runs/nano-tokenworld --workers 2"
@@ -45,6 +46,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "--cpus": ("workers", "cpus"),
         "--gpus": ("workers", "gpus"),
         "--storage": ("storage",),
+        "--lease": ("lease",),
     }
 )
 """Option to the entry of the study file that it overrides, which says what is accepted and what it means."""
@@ -138,22 +140,31 @@ def _dry_run(definition: StudyDefinition) -> int:
 
     chosen = definition.space
     with TemporaryDirectory() as folder:
-        make = checked_evaluator(
-            definition.evaluator,
-            height=chosen.height,
-            width=chosen.width,
-            data=Path("data"),
-            spare=Path(folder) / "data",
-        )
-        study = Study.of(definition, make)
+        makers = [
+            checked_evaluator(
+                one.evaluator, height=chosen.height, width=chosen.width, data=Path("data"), spare=Path(folder) / "data"
+            )
+            for one in definition.rung or (definition,)
+        ]
+        study = Study.of(definition, makers[-1])
         print(f"space {study.space.name} around {chosen.base}: {study.space.count():,} distinct designs")
         screened = study.screen.screened(study.space, Path(folder), print)
     study.check_feasible(screened)
     whole = screened.designs == study.space.count()
     trials = min(definition.trials, screened.within) if whole else definition.trials
+    if definition.rung:
+        rungs = zip(definition.rung, definition.wanted, strict=True)
+        print(f"would climb: {'; '.join(_rung(rung, wanted) for rung, wanted in rungs)}")
+        return 0
     budget = definition.evaluator.budget
     print(f"would train {trials} of them for {budget:,} iterations each" if budget else f"would evaluate {trials:,}")
     return 0
+
+
+def _rung(rung: "RungDefinition", wanted: int) -> str:
+    budget = f" for {rung.evaluator.budget:,} iterations" if rung.evaluator.budget else ""
+    seeds = f", {rung.seeds} seeds" if rung.seeds > 1 else ""
+    return f"{wanted:,} by {rung.evaluator.kind}{budget}{seeds}"
 
 
 def _lines(summary: "SweepSummary") -> list[str]:

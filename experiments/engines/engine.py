@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
@@ -181,7 +181,9 @@ def perform(task: Task, evaluators: MutableMapping[bytes, Evaluator], report: Ca
         report: Told how far the evaluation is, as often as the evaluator says.
     """
     try:
-        accuracy = _evaluator(task.evaluator, evaluators).evaluate(
+        evaluator = _evaluator(task.evaluator, evaluators)
+        begun = time.process_time()
+        accuracy = evaluator.evaluate(
             task.candidate,
             budget=task.key.fidelity.budget,
             seed=task.key.seed,
@@ -193,6 +195,8 @@ def perform(task: Task, evaluators: MutableMapping[bytes, Evaluator], report: Ca
         return Fatal(task.key, type(error)(str(error)))
     except ExplorerError as error:
         return Failed(task.key, str(error), is_machines=isinstance(error, MachineError))
+    if accuracy.cpu_seconds is None:
+        accuracy = replace(accuracy, cpu_seconds=time.process_time() - begun)
     return Done(task.key, accuracy)
 
 

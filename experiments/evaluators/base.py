@@ -1,9 +1,12 @@
 """What an evaluator is asked, and what it answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric
@@ -25,6 +28,8 @@ class Accuracy:
         budget: Iterations that were spent.
         seed: Seed of initialisation and data order.
         seconds: Wall-clock time.
+        cpu_seconds: Processor time of the process that evaluated, where it is known.
+        curve: Values seen on the way, by iterations done.
         best: The best value seen during training; `value` is the last.
         per_class: IoU per class, in percent.
         groups: Mean IoU per group of classes, in percent.
@@ -41,6 +46,8 @@ class Accuracy:
     best: float | None = None
     per_class: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, float] = field(default_factory=dict)
+    cpu_seconds: float | None = None
+    curve: Mapping[str, float] = field(default_factory=dict)
     remarks: Mapping[str, Any] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, Metric]:
@@ -56,6 +63,8 @@ class Accuracy:
             "per_class": dict(self.per_class),
             "groups": dict(self.groups),
             "evaluation_seconds": self.seconds,
+            **({} if self.cpu_seconds is None else {"cpu_seconds": round(self.cpu_seconds, 1)}),
+            **({"curve": dict(self.curve)} if self.curve else {}),
             **self.remarks,
         }
 
@@ -85,6 +94,19 @@ class Evaluator(Protocol):
 
         `kind` names the evaluator; `data`, where it uses any, is a table with the `name` and what tells two versions
         of it apart; the rest are settings.
+        """
+        ...
+
+
+@runtime_checkable
+class WholesaleEvaluator(Evaluator, Protocol):
+    """An evaluator that judges thousands of candidates in a second, and so every design of a space."""
+
+    def judge(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        """What `evaluate` gives for each: (2, N), the values and their standard deviations, 0 where they are exact.
+
+        Raises:
+            EvaluationError: There is no honest number for one of them.
         """
         ...
 

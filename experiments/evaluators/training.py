@@ -123,11 +123,14 @@ class TrainingEvaluator(ABC):
         wanted = identity(self.describe(), candidate, budget=budget, seed=seed)
         if (finished := open_evaluation(folder, wanted)) is not None:
             return finished
-        outcome = self._train(self._job(candidate, self.recipe_of(candidate, budget), seed), folder, progress)
+        recipe = self.recipe_of(candidate, budget)
+        outcome = self._train(replace(self._job(candidate, recipe, seed), until=budget), folder, progress)
         accuracy = accuracy_of(outcome, self.folder, budget=budget, seed=seed)
         write_tensors(folder / WEIGHTS, outcome.weights)
         write_json(folder / RESULT, asdict(accuracy))
-        self._forget(folder)
+        if budget == recipe.iterations:
+            # Else a longer budget goes on from there.
+            self._forget(folder)
         return accuracy
 
     def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
@@ -185,6 +188,8 @@ def accuracy_of(outcome: Outcome, folder: SegmentationFolder, *, budget: int, se
         budget=budget,
         seed=seed,
         seconds=outcome.seconds,
+        cpu_seconds=outcome.cpu_seconds,
+        curve={str(iteration): value for iteration, value in outcome.validations.items()},
         best=max([*outcome.validations.values(), scores.miou]),
         per_class=per_class,
         groups=group_means(per_class, folder.groups),

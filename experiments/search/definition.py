@@ -1,8 +1,10 @@
 """The definition of a study: what is varied, judged, limited and spent; read from a TOML file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ from topformer.bounds import COUNT, NAME, POSITIVE, SEED, SIDE
 from topformer.deployment.boundary import Boundary
 from topformer.errors import StudyError
 from topformer.files import read_toml
-from topformer.kinds import Between, Choice, Entries, JsonSchema, Kind, Names, Text
-from topformer.schema import Section, key, read
+from topformer.kinds import Between, Choice, Entries, JsonSchema, Kind, Names, Number, Text
+from topformer.schema import Section, Sections, key, read, refuse
 
 ACCURACY = "accuracy"
 LATENCY = "latency_ms"
@@ -86,6 +88,26 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RungDefinition:
+    """One rung of a study that climbs a ladder of accuracies, cheapest first."""
+
+    evaluator: EvaluatorDefinition = field(metadata=key(Section(EvaluatorDefinition), "Where its accuracy comes from."))
+    keep: int | None = field(default=None, metadata=key(COUNT, "Designs that go on to the next rung."))
+    eta: float | None = field(
+        default=None, metadata=key(Number("a number above 1", 1.001), "Of so many designs one goes on, if not `keep`.")
+    )
+    strata: tuple[str, ...] = field(
+        default=(),
+        metadata=key(
+            Names(may_be_empty=True), "Axes: who goes on is decided among designs that have the same labels on these."
+        ),
+    )
+    seeds: int = field(
+        default=1, metadata=key(COUNT, "Trainings of every design; more than one on the last rung only.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDefinition:
     """One study."""
 
@@ -120,12 +142,33 @@ class StudyDefinition:
             "Designs that are tried first, after the base: presets, design files, or RUN:FINGERPRINT of another run.",
         ),
     )
+    rung: tuple[RungDefinition, ...] = field(
+        default=(),
+        metadata=key(
+            Sections(RungDefinition, "rung"),
+            "The rungs of a ladder, cheapest first: in the place of `evaluator`, which is then that of the last one.",
+        ),
+    )
+    rounds: int = field(
+        default=1, metadata=key(COUNT, "Rounds in which the ladder is climbed, so that later designs profit from it.")
+    )
     workers: Workers = field(
         default_factory=Workers,
         metadata=key(Section(Workers, short="count"), "What runs beside each other: a number, or a table."),
     )
     storage: str = field(
-        default=JOURNAL, metadata=key(Storage(), "`journal`, or the URL of a database that Optuna can use.")
+        default=JOURNAL,
+        metadata=key(
+            Storage(),
+            "`journal`, or the URL of a database; any number of drivers share a study in PostgreSQL or SQLite.",
+        ),
+    )
+    lease: float = field(
+        default=120.0,
+        metadata=key(
+            Number("a number of seconds, at least 1", least=1),
+            "Seconds without news after which other drivers take up what a driver evaluates.",
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -135,6 +178,45 @@ class StudyDefinition:
             raise StudyError("device is missing: latency is an objective or limited")
         if ACCURACY not in self.objectives:
             raise StudyError(f"objectives must hold {ACCURACY!r}, got {list(self.objectives)}")
+        if self.rung:
+            refuse(_ladder_problems(self), StudyError)
+        elif self.rounds > 1:
+            raise StudyError(f"rounds is for studies with rungs, got {self.rounds} without any")
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """Designs on each rung, lowest first; those of a study without rungs are its trials."""
+        found = [self.trials]
+        for one in self.rung[:-1]:
+            found.append(one.keep or ceil(found[-1] / (one.eta or 1)))
+        return tuple(found)
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations that give the accuracies of the study: every seed of every design of the last rung."""
+        return self.wanted[-1] * (self.rung[-1].seeds if self.rung else 1)
+
+
+def _ladder_problems(study: StudyDefinition) -> Iterator[str]:
+    """What is wrong with the rungs together."""
+    if len(study.rung) < 2:
+        yield "a rung needs a lower one or a higher one, got a single rung: write it as [evaluator]"
+        return
+    for number, one in enumerate(study.rung[:-1], start=1):
+        if (one.keep is None) == (one.eta is None):
+            given = "neither" if one.keep is None else "both"
+            yield f"rungs[{number}] must say how many go on: keep or eta, got {given}"
+        if one.seeds != 1:
+            yield f"rungs[{number}].seeds must be 1 below the last rung, got {one.seeds}"
+    if study.storage != JOURNAL:
+        # Who goes on is decided by one driver, from what its folder holds.
+        yield f"storage must be {JOURNAL!r} for a study with rungs, got {without_password(study.storage)!r}"
+    last = study.rung[-1]
+    if last.keep is not None or last.eta is not None:
+        yield f"rungs[{len(study.rung)}] is the last: from there no design goes on, got {last.keep or last.eta}"
+    for number, (below, above) in enumerate(pairwise(study.wanted), start=1):
+        if above > below:
+            yield f"rungs[{number}].keep must be at most the {below} designs of that rung, got {above}"
 
 
 def read_tables(path: Path) -> dict[str, Any]:
@@ -152,9 +234,20 @@ def from_mapping(values: Mapping[str, Any]) -> StudyDefinition:
     Raises:
         StudyError: Wrong keys, types or values; the message names each and what is accepted.
     """
-    study = read(StudyDefinition, values)
-    if "tokenworld" in values["evaluator"] and study.evaluator.data != TOKENWORLD:
+    study = read(StudyDefinition, _with_evaluator(values))
+    if "tokenworld" in values.get("evaluator", {}) and study.evaluator.data != TOKENWORLD:
         raise StudyError(
             f"evaluator.tokenworld applies to data = {TOKENWORLD!r} only, got data = {study.evaluator.data!r}"
         )
     return study
+
+
+def _with_evaluator(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tables of a ladder with its last rung's evaluator as that of the study."""
+    rungs = values.get("rung")
+    if not rungs:
+        return values
+    if "evaluator" in values:
+        raise StudyError("evaluator must be left out where rungs are given: the last rung's is the study's")
+    last = rungs[-1] if isinstance(rungs, list) else None
+    return {**values, "evaluator": last["evaluator"]} if isinstance(last, Mapping) and "evaluator" in last else values

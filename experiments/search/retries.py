@@ -32,8 +32,8 @@ def retries(records: Sequence[Record], *, every: bool, note: Callable[[str], Non
         note: Told which designs are tried again, and of how many are not.
     """
     again = tuple(one for one in records if one.state is State.FAILED and (every or _is_due(one)))
-    numbers = {one.trial for one in again}
-    kept = tuple(one for one in records if one.trial not in numbers)
+    keys = {one.key for one in again}
+    kept = tuple(one for one in records if one.key not in keys)
     if again:
         more = f" and {len(again) - _NAMED:,} more" if len(again) > _NAMED else ""
         named = ", ".join(f"{one.fingerprint} ({one.reason})" for one in again[:_NAMED])

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
 from typing import Any
@@ -179,6 +179,13 @@ class Searcher:
         self._open[self._serial] = _Open(trial.number, chooser.labels)
         return Proposal(self._serial, candidate.canonical(), chooser.labels)
 
+    def watch(self, candidate: Candidate, labels: Mapping[str, str]) -> Proposal:
+        """Say that another driver evaluates a design; told or forgotten as if it had been asked for here."""
+        self.study.add_trial(_trial(TrialState.RUNNING, labels, self._distributions, {}))
+        self._serial += 1
+        self._open[self._serial] = _Open(self.study.get_trials(deepcopy=False)[-1].number, labels)
+        return Proposal(self._serial, candidate.canonical(), labels)
+
     def tell(self, proposal: Proposal, observation: Observation) -> None:
         """Say what became of a proposal; from a failure the samplers learn nothing."""
         if observation.state is not State.COMPLETE:
@@ -188,6 +195,22 @@ class Searcher:
         self._complete.append(observation)
         with _without_experimental_warnings():
             self.study.tell(number, list(observation.values))
+
+    def substitute(self, proposal: Proposal, observation: Observation) -> None:
+        """Say what became of another design, which was evaluated in the place of a proposal."""
+        number = self._open[proposal.serial].number
+        # A genetic sampler notes there which generation the proposal is of.
+        attributes = self.study.get_trials(deepcopy=False)[number].system_attrs
+        self.forget(proposal)
+        self._complete.append(observation)
+        self.study.add_trial(finished(observation, self._distributions, attributes))
+
+    def revise(self, values: Mapping[int, tuple[float, ...]]) -> None:
+        """Other numbers for complete observations, by trial: what a design is now known to be worth."""
+        self._complete = [
+            replace(one, values=values[one.trial]) if one.trial in values else one for one in self._complete
+        ]
+        self._rebuild()
 
     def forget(self, proposal: Proposal) -> None:
         """Leave no trace of a proposal: its design is known already, or its costs alone decide against it.

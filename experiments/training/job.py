@@ -28,6 +28,7 @@ class TrainingJob:
         checkpoint: Weights to start from, such as a released ImageNet backbone.
         source: The design that these belong to, if not `design`; they are sliced.
         skip_classifier: Whether the classifier starts anew all the same.
+        until: Iterations after which it stops before the end of its schedule, with a checkpoint to go on from.
     """
 
     design: Design
@@ -37,6 +38,7 @@ class TrainingJob:
     checkpoint: Path | None = None
     source: Design | None = None
     skip_classifier: bool = False
+    until: int | None = None
 
     def describe(self) -> dict[str, Any]:
         """As plain JSON; files are known by their content or by names and sizes, not by their place."""

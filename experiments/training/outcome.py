@@ -27,6 +27,7 @@ class Outcome:
         scores: Of the validation split after the last iteration.
         weights: State dict of a `TopFormer`, on the CPU.
         seconds: Wall-clock time, that before an interruption included.
+        cpu_seconds: Processor time, that before an interruption included; None where it is not counted.
         validations: mIoU in percent of the earlier validations, by iterations done.
     """
 
@@ -34,6 +35,7 @@ class Outcome:
     weights: Mapping[str, "Tensor"]
     seconds: float
     validations: Mapping[int, float] = field(default_factory=dict)
+    cpu_seconds: float | None = None
 
 
 def not_finite(loss: float, iteration: int, iterations: int, images: Sequence[str] = ()) -> EvaluationError:

@@ -37,6 +37,8 @@ class Trial:
         metrics: What is known before any evaluation: cost and latency.
         details: Further results and remarks that do not need one.
         pruned: Why it is not evaluated, in words; empty where it is.
+        continues: An evaluation whose checkpoint it goes on from.
+        attempt: How often it was taken up, where several drivers may do so; None where there is one.
     """
 
     study: str
@@ -50,6 +52,8 @@ class Trial:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     pruned: str = ""
+    continues: Key | None = None
+    attempt: int | None = None
 
     @property
     def key(self) -> Key:

@@ -124,21 +124,28 @@ RULES = (
     Rule(r"^make ", why_not="its lines are those of the Makefile; a test says that the target exists"),
     Rule(r"^python -m (docs|benchmarks)", why_not="writes pages or measures for minutes; has tests of its own"),
     # What is not at hand here.
+    Rule(r"--storage postgresql", why_not="needs a database server: tests/experiments_tests/search start one"),
     Rule(r"topformer-[TSB]-224|release_|local_configs", why_not="needs files of the release, which are not at hand"),
     Rule(r"emulate (setup|(?!--fit))", why_not="downloads 365 MB, or needs what was downloaded"),
     Rule(r"measure .*--on (ssh|adb)", add="--dry-run"),
     Rule(r"detect train --data data/coco", why_not="needs COCO"),
+    Rule(r"^topformer (truth|ladder [a-z])", why_not="trains for hours, or needs such runs: experiments_tests/ladder"),
     # What takes long.
     Rule(r"measure .*--on local|measure (?!.*--on)", add="--runs 10 --seconds 1 --repeats 1 --warmup 1", slow=True),
     Rule(r"detect train", add="--epochs 1", slow=True, extra="detection"),
     Rule(r"^topformer pretrain", add="--epochs 1 --batch 8 --size 64 --workers 0", slow=True),
     Rule(r"--loop lean", add="--iterations 2 --batch 2 --size 64", slow=True),
+    Rule(r"supernet train", add="--iterations 2 --batch 2 --data data/mini"),
     Rule(r" train ", add="--iterations 2 --batch 2 --workers 0 --size 64", slow=True),
     Rule(r" (evaluate|predict|export) ", slow=True),
     Rule(r"cost .*--ledger", slow=True),
+    Rule(r"sweep ade20k-published", slow=True),
+    Rule(r"sweep .*--evaluator count", add="--trials 1 --consider 20"),
+    Rule(r"sweep .*--evaluator proxy", add="--trials 1 --consider 20 --size 64 --data data/mini"),
     Rule(
         r"sweep ", add="--trials 1 --budget 1 --consider 20 --size 64 --workers 1 --data data/mini --max-latency-ms 999"
     ),
+    Rule(r"replay", add="--seeds 2"),
     Rule(r"ablate all --from", slow=True),
     Rule(r"ablate (?!list|.*--(dry-run|from))", add="--dry-run"),
     Rule(r"measure-next", add="--consider 300 --budget 2"),

@@ -56,16 +56,15 @@ class Store:
         Raises:
             DesignError: A parameter is not whole in any of the designs.
         """
-        needs = [(need, value.detach()) for design in designs for need, value in _needs(TopFormer(design))]
         largest: dict[str, _Need] = {}
-        for need, _ in needs:
-            largest[need.held] = _joined(largest.get(need.held, need), need)
         values: dict[str, Tensor] = {}
-        for need, value in needs:
-            whole = largest[need.held]
-            if need.held not in values and (need.role, need.side) == (whole.role, whole.side):
-                values[need.held] = value
-        if odd := sorted(largest.keys() - values.keys()):
+        for need, value in (found for design in designs for found in _needs(TopFormer(design))):
+            known = largest.get(need.held)
+            whole = need if known is None else _joined(known, need)
+            if whole != known and (whole.role, whole.side) == (need.role, need.side):
+                values[need.held] = value.detach()
+            largest[need.held] = whole
+        if odd := [name for name, need in largest.items() if not _fits(values[name], need.role, need.side)]:
             raise DesignError(f"none of the designs of a store has the whole of {_listed(odd)}")
         return cls({name: need.role for name, need in largest.items()}, values)
 
@@ -151,17 +150,17 @@ def _needs(network: TopFormer) -> Iterator[tuple[_Need, nn.Parameter]]:
 def _joined(one: _Need, other: _Need) -> _Need:
     """What holds both."""
     rows, columns = _longest(one.role.rows, other.role.rows), _longest(one.role.columns, other.role.columns)
-    role = replace(one.role, rows=rows, columns=columns)
-    return replace(one, role=role, side=max(one.side, other.side))
+    return replace(one, role=replace(one.role, rows=rows, columns=columns), side=max(one.side, other.side))
 
 
 def _longest(one: Segments, other: Segments) -> Segments:
     return tuple(max(pair) for pair in zip_longest(one, other, fillvalue=0))
 
 
-def _fits(value: Tensor, role: Role) -> bool:
-    """Whether a tensor has the axes of its role."""
-    return tuple(value.shape[:2]) == (sum(role.rows), sum(role.columns))[: value.dim()]
+def _fits(value: Tensor, role: Role, side: int | None = None) -> bool:
+    """Whether a tensor has the axes of its role, and a kernel of that side."""
+    same = tuple(value.shape[:2]) == (sum(role.rows), sum(role.columns))[: value.dim()]
+    return same and (side is None or value.dim() == 1 or value.shape[-1] == side)
 
 
 def _listed(names: Sequence[str]) -> str:

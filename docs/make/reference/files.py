@@ -43,15 +43,28 @@ TOGETHER = {
 }
 """What no single key says, by file."""
 COLUMNS = ("key", "what it may be", "default", "meaning")
-RECIPE_ONLY = {
+OF_ONE = {
     "recipe": ("a recipe of `topformer train --recipe`", RECIPE, "The training."),
     "checkpoints": (
         "a table",
         "",
         "Model of the release (tiny, small, base) to the file whose weights its kin start from.",
     ),
+    "start": (
+        "a folder or a file",
+        "",
+        "Folder of a supernet, or file of weights, that trainings start from; from nothing without it.",
+    ),
+    "start_design": ("a design", "", "For a file, the preset or JSON file of the design that it belongs to."),
+    "schedule": (
+        "an integer of at least 1",
+        "",
+        "Iterations of a whole training of which `budget` is the first part, from which a longer budget goes on. By "
+        "default a budget is a whole.",
+    ),
+    "cache": ("a folder", "", "Where the decoded data set is kept; in memory without one."),
 }
-"""Settings of the recipe evaluator that are no numbers of a recipe."""
+"""Settings of one evaluator that are neither numbers of a recipe nor names."""
 
 
 def files_page() -> str:
@@ -99,30 +112,30 @@ def accepted(kind: Kind) -> str:
 
 def _settings() -> Iterator[str]:
     """The settings of each evaluator, which its own reader checks."""
+    meanings = {**_attributes(Recipe), **_attributes(Machine)}
     for kind, entry in EVALUATORS.items():
         evaluator = entry.load()
-        has_definition = hasattr(evaluator, "definition")
-        rows = _rows(evaluator.definition) if has_definition else _training_rows(kind, evaluator.settings)
-        help_ = f"{entry.help[0].upper()}{entry.help[1:]}."
-        yield f"\n### `[evaluator.settings]` of `{kind}`\n\n{help_}\n\n{_table(rows)}"
-
-
-def _training_rows(kind: str, names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Those of an evaluator that trains: fields of a recipe or of a machine."""
-    meanings = {**_attributes(Recipe), **_attributes(Machine)}
-    preset = recipe(RECIPE) if kind == "recipe" else SCRATCH
-    values = {item.name: getattr(preset, item.name) for item in fields(preset)}
-    values |= {item.name: item.default for item in fields(Machine)}
-    return [(f"`{name}`", *_setting(name, values, meanings)) for name in names]
+        heading = f"\n### `[evaluator.settings]` of `{kind}`\n\n{entry.help[0].upper()}{entry.help[1:]}.\n"
+        if hasattr(evaluator, "definition"):
+            yield heading
+            yield from _tables(evaluator.definition, "evaluator.settings.")
+            continue
+        preset = recipe(RECIPE) if kind == "recipe" else SCRATCH
+        values = {item.name: getattr(preset, item.name) for item in fields(preset)} | {
+            item.name: item.default for item in fields(Machine)
+        }
+        rows = [(f"`{name}`", *_setting(name, values, meanings)) for name in evaluator.settings]
+        yield f"{heading}\n{_table(rows)}"
 
 
 def _setting(name: str, values: dict[str, Any], meanings: dict[str, str]) -> tuple[str, str, str]:
-    if name in RECIPE_ONLY:
-        return RECIPE_ONLY[name]
-    # A text is refused with what is accepted; a number where a text is right.
-    wrong = [{name: value} for value in ("?", -1.5)]
-    problems = [text for table in wrong for one in (Recipe, Machine) for text in value_problems(one, table)]
-    words = re.split(r" must be |accepted: ", problems[0], maxsplit=1)[-1].partition(", got ")[0]
+    if name in OF_ONE:
+        return OF_ONE[name]
+    # A text is refused with the names that are accepted, or with what else the value may be.
+    problems = [*value_problems(Recipe, {name: "?"}), *value_problems(Machine, {name: "?"})]
+    # A folder may have any name.
+    said = problems[0] if problems else "a non-empty string"
+    words = re.split(r" must be |accepted: ", said, maxsplit=1)[-1].partition(", got ")[0]
     return words, _shown(values[name]), meanings[name]
 
 

@@ -43,7 +43,7 @@ class Steps(ABC):
         self._check_every = check_every or (1 if device.type == "cpu" else _CHECK_EVERY)
         self.iteration = 0
         self.history: list[tuple[int, float]] = []
-        self.seconds = 0.0
+        self.seconds = self.cpu_seconds = 0.0
 
     @abstractmethod
     def learn(self, images: Tensor, labels: Tensor) -> None:
@@ -93,13 +93,20 @@ class Steps(ABC):
             raise not_finite(value, iteration, self.recipe.iterations)
 
     def run(
-        self, checkpoint: Path, *, every: int, score: Callable[[], float] | None = None, progress: Progress | None
+        self,
+        checkpoint: Path,
+        *,
+        every: int,
+        until: int | None = None,
+        score: Callable[[], float] | None = None,
+        progress: Progress | None,
     ) -> None:
         """All iterations that are left.
 
         Args:
             checkpoint: File to go on from after an interruption.
             every: Iterations between two checkpoints.
+            until: Iterations after which it stops before the end of the schedule, to go on from there another time.
             score: Gives the mIoU in percent that `history` keeps, where the recipe asks for a validation meanwhile.
             progress: Called after every iteration with the iterations done and all of them.
 
@@ -107,13 +114,14 @@ class Steps(ABC):
             EvaluationError: The loss is not finite.
             StorageError: The checkpoint cannot be written.
         """
-        iterations, started = self.recipe.iterations, time.monotonic() - self.seconds
+        iterations = min(until or self.recipe.iterations, self.recipe.iterations)
+        started, cpu_started = time.monotonic() - self.seconds, time.process_time() - self.cpu_seconds
         while self.iteration < iterations:
             self.step()
             if score is not None and self.iteration < iterations and self.recipe.is_validation(self.iteration):
                 self.history.append((self.iteration, score()))
-            self.seconds = time.monotonic() - started
-            if self.iteration % every == 0:
+            self.seconds, self.cpu_seconds = time.monotonic() - started, time.process_time() - cpu_started
+            if self.iteration % every == 0 or self.iteration == iterations < self.recipe.iterations:
                 self.save(checkpoint)
             if progress is not None:
                 progress(self.iteration, iterations)
@@ -135,6 +143,7 @@ class Steps(ABC):
             "iteration": self.iteration,
             "history": self.history,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
         }
         write_tensors(path, state)
 
@@ -151,4 +160,6 @@ class Steps(ABC):
             if state["random_cuda"] is not None and self.device.type == "cuda":
                 torch.cuda.set_rng_state(state["random_cuda"], self.device)
             self.iteration, self.seconds = state["iteration"], state["seconds"]
+            # Checkpoints of older versions do not say it.
+            self.cpu_seconds = state.get("cpu_seconds", 0.0)
             self.history = [(iteration, miou) for iteration, miou in state["history"]]

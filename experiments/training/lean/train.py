@@ -82,7 +82,7 @@ def train(
             training.load(out / CHECKPOINT)
         elif state := job.starting_weights(out):
             training.model.load_state_dict(state)
-        return _run(training, data, out, machine, progress)
+        return _run(training, data, out, machine, until=job.until, progress=progress)
 
 
 def forget(out: Path) -> None:
@@ -90,20 +90,24 @@ def forget(out: Path) -> None:
     (out / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _run(training: Training, data: Decoded, out: Path, machine: Machine, progress: Progress | None) -> Outcome:
+def _run(
+    training: Training, data: Decoded, out: Path, machine: Machine, *, until: int | None, progress: Progress | None
+) -> Outcome:
     recipe = training.recipe
     validation = data.split(VALIDATION, recipe, training.device)
     training.run(
         out / CHECKPOINT,
         every=min(machine.checkpoint_every, max(1, recipe.iterations // recipe.validations)),
+        until=until,
         score=lambda: scores(training.validate(validation)).miou,
         progress=progress,
     )
-    started = time.monotonic() - training.seconds
+    started, cpu_started = time.monotonic() - training.seconds, time.process_time() - training.cpu_seconds
     final = scores(training.validate(validation))
     return Outcome(
         scores=final,
         weights={name: value.cpu() for name, value in training.model.state_dict().items()},
         seconds=time.monotonic() - started,
+        cpu_seconds=time.process_time() - cpu_started,
         validations=dict(training.history),
     )

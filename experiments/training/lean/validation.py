@@ -61,4 +61,6 @@ def _predicted(network: TopFormer, inputs: Tensor, size: tuple[int, ...]) -> Ten
     if not logits.isfinite().all():
         raise EvaluationError("the network gives logits that are not finite")
     # To the input size first, then to the label's, as mmsegmentation does it.
-    return upsampled(upsampled(logits, (inputs.shape[2], inputs.shape[3])), (size[0], size[1])).argmax(dim=1)
+    whole = upsampled(upsampled(logits, (inputs.shape[2], inputs.shape[3])), (size[0], size[1]))
+    # Not argmax, which names the same class and takes four times as long on a CPU core.
+    return whole.max(dim=1).indices

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from experiments.data.folders import SegmentationFolder
-from experiments.training.supernet.trained import Supernet
 from experiments.training.tensors import write_tensors
 from topformer import files
 from topformer.codec import to_json
@@ -33,8 +32,8 @@ def _made_before(path: Path) -> bool:
     return isinstance(content, Mapping) and _ORIGIN in content
 
 
-def write_checkpoint(path: Path, network: TopFormer, folder: SegmentationFolder, supernet: Supernet) -> None:
-    """Write the weights of a network, with the classes of its data set, its design, and where it comes from.
+def write_checkpoint(path: Path, network: TopFormer, folder: SegmentationFolder, *, digest: str) -> None:
+    """Write the weights of a network, with the classes of its data set, its design, and the digest of its supernet.
 
     Raises:
         StorageError: The disk does not take it.
@@ -49,6 +48,6 @@ def write_checkpoint(path: Path, network: TopFormer, folder: SegmentationFolder,
             "state_dict": {name: value.cpu().contiguous() for name, value in network.state_dict().items()},
             "meta": {"dataset_meta": meta},
             "design": to_json(network.design),
-            _ORIGIN: supernet.digest,
+            _ORIGIN: digest,
         },
     )

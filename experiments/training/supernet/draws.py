@@ -14,7 +14,7 @@ from topformer.design import Design
 from topformer.errors import SpaceError
 
 Labels = Mapping[str, str]
-_Pick = Callable[..., int]
+_Pick = Callable[..., str]
 
 
 class FilledChooser:
@@ -62,7 +62,7 @@ class Draws:
         Raises:
             SpaceError: The space varies the size of the image, at which shared weights do different things.
         """
-        for axis in space.axes:
+        for axis in (axis for axis in space.axes if axis.applies(space.base)):
             sizes = {(c.height, c.width) for c in (axis.apply(space.base, v) for v in axis.choices.values())}
             if len(sizes) > 1:
                 raise SpaceError(

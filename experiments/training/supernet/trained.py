@@ -1,7 +1,7 @@
 """A trained supernet: the designs that it holds, as networks that stand alone, and their scores."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import ceil
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from experiments.training.scores import Scores, scores
 from experiments.training.supernet.train import SUPERNET, rebuilt
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
+from topformer.design import Design
 from topformer.errors import CheckpointError, StudyError
 from topformer.files import read_object
 from topformer.network import TopFormer
@@ -68,7 +69,7 @@ class Supernet:
             raise CheckpointError(f"{folder / WEIGHTS} holds no store of a supernet")
         check_finite(content["values"], folder / WEIGHTS)
         store, wanted = Store.from_json(content["axes"], content["values"]), rebuilt(about["space"])
-        trained = {
+        trained: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in about["recipe"].items()
             if name in ("smallest_scale", "largest_scale", "distort", "flip", "cat_max_ratio")
@@ -108,7 +109,8 @@ class Supernet:
         for axis in self.space.axes:
             if axis.applies(found) and axis.label_of(found) is None:
                 raise StudyError(f"{where} does not hold the design: axis {axis.name!r} has {', '.join(axis.labels)}")
-        raise StudyError(f"{where} does not hold the design: it differs from the base in what no axis varies")
+        odd = sorted(_differing(found.design, base.design) - _varied(self.space))
+        raise StudyError(f"{where} does not hold the design: no axis varies its {' and '.join(odd) or 'combination'}")
 
     def network(
         self, candidate: Candidate, data: Decoded, *, images: int, seed: int, device: torch.device
@@ -150,6 +152,19 @@ class Supernet:
             EvaluationError: It gives logits that are not finite.
         """
         return scores(validate(network, data.split(VALIDATION, self.recipe, device), self.recipe, device))
+
+
+def _differing(one: Design, other: Design) -> set[str]:
+    """Fields in which two designs differ."""
+    return {item.name for item in fields(Design) if getattr(one, item.name) != getattr(other, item.name)}
+
+
+def _varied(wanted: Space) -> set[str]:
+    """Fields that the axes of a space vary around its base."""
+    base = wanted.base
+    axes = (axis for axis in wanted.axes if axis.applies(base))
+    made = (axis.apply(base, value).design for axis in axes for value in axis.choices.values())
+    return {name for design in made for name in _differing(design, base.design)}
 
 
 def _about(folder: Path) -> dict[str, Any]:

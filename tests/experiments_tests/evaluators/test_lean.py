@@ -207,3 +207,30 @@ def test_a_study_names_the_folder_of_decoded_pixels_which_changes_no_identity(da
     assert made.describe() == LeanEvaluator.read(data, {}).describe()
     with pytest.raises(StudyError, match="cache must be the path of a folder, got ''"):
         LeanEvaluator.read(data, {"cache": ""})
+
+
+def test_the_first_part_of_a_schedule_goes_on_to_the_bits_of_the_whole(data: Path, tmp_path: Path) -> None:
+    evaluator = LeanEvaluator(data, RECIPE, CPU, schedule=8)
+    whole = evaluator.evaluate(CANDIDATE, budget=8, seed=0, folder=tmp_path / "whole")
+    assert list(whole.curve) == ["4"]
+    evaluator.evaluate(CANDIDATE, budget=5, seed=0, folder=tmp_path / "part")
+    (tmp_path / "rest").mkdir()
+    (tmp_path / "part" / "checkpoint.pt").rename(tmp_path / "rest" / "checkpoint.pt")
+    steps: list[int] = []
+    rest = evaluator.evaluate(
+        CANDIDATE, budget=8, seed=0, folder=tmp_path / "rest", progress=lambda done, _total: steps.append(done)
+    )
+    assert steps == [6, 7, 8]
+    assert (rest.value, rest.curve) == (whole.value, whole.curve)
+    states = [torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("whole", "rest")]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not (tmp_path / "rest" / "checkpoint.pt").exists()
+
+
+def test_a_schedule_is_part_of_what_is_evaluated(data: Path, tmp_path: Path) -> None:
+    found = LeanEvaluator.read(data, {"schedule": 8, "device": "cpu"})
+    assert found.describe() == {**LeanEvaluator.read(data, {"device": "cpu"}).describe(), "schedule": 8}
+    with pytest.raises(StudyError, match="budget must be at most the schedule of 8 iterations, got 9"):
+        found.evaluate(CANDIDATE, budget=9, seed=0, folder=tmp_path)
+    with pytest.raises(StudyError, match=r"evaluator.settings.schedule must be .* got 0"):
+        LeanEvaluator.read(data, {"schedule": 0})

@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from analysis.records.fidelity import Fidelity
 from analysis.records.record import JsonlStore
 from experiments.search.definition import StudyDefinition
 from experiments.search.status import Status
 from experiments.search.sweep import run_sweep
 from experiments.trials.progress import TrialProgress, record_line
-from experiments.trials.trial import Standing, Trial
-from search_space.candidate import Candidate
+from experiments.trials.trial import Standing
 from tests.experiments_tests.search.stand_in import Formula, definition
-from topformer.presets import NANO
+from tests.experiments_tests.trials.test_loop import trial
 
 
 def watched(study: StudyDefinition, folder: Path, *, terminal: bool) -> str:
@@ -61,19 +59,17 @@ def test_the_time_left_is_that_of_the_iterations_once_they_were_watched(monkeypa
     # Loading takes longer than all iterations.
     for seconds, done in ((500.0, 1), (510.0, 2), (560.0, 61)):
         clock[0] = seconds
-        progress.iterations(TRIAL, done, 100)
+        progress.iterations(trial(7), done, 100)
     lines = text.getvalue().splitlines()
     assert "left" not in "".join(lines[:-1])
     # A second for each of the 939 that are left, from 60 in 60 s.
     assert lines[-1].endswith("61/100, about 16 min left")
 
 
-TRIAL = Trial(
-    study="s",
-    number=0,
-    candidate=Candidate(design=NANO, height=64, width=64),
-    evaluator=partial(Formula, log=Path("log")),
-    fidelity=Fidelity(evaluator="e", data="d", size="64x64", budget=100),
-    seed=0,
-    origin="sampler",
-)
+def test_an_evaluation_that_another_driver_has_taken_over_is_said_and_has_no_bar() -> None:
+    text = io.StringIO()
+    with TrialProgress(Console(file=text, width=100)) as progress:
+        progress.status(Standing(spent=0, total=10, text=""))
+        progress.iterations(trial(7), 3, 10)
+        progress.dropped(trial(7))
+    assert f"trial 7 {trial(7).candidate.fingerprint}: another driver has taken it over" in text.getvalue()

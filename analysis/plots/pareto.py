@@ -32,7 +32,7 @@ MANY = 2000
 TICKS = 3000
 """Places along an axis at which ticks are told apart: two to a pixel."""
 
-NAMED = 16
+NAMED = 11
 """Designs of the front that are named: of more, so many, evenly along it."""
 
 UNSURE = 0.05
@@ -119,7 +119,7 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     if len(plot.front.objectives) == 2:
         _draw_steps(ax, best, x, y)
     axes = telling_axes(best)
-    named = f", named by id, {' and '.join(axes)}" if axes else ""
+    named = f": id, {', '.join(axes)}" if axes else ""
     _draw_points(ax, best, x, y, color=BLUE, label=f"front ({len(best)}){named}", size=46, zorder=5)
     if plot.support:
         texts = [plot.support.get(record.fingerprint, "") for record in plot.front.records]
@@ -281,7 +281,7 @@ def _draw_untrained(plot: ParetoPlot, ax: Axes) -> None:
     considered = x.scale * np.array(plot.considered)
     if len(considered):
         counts, edges = np.histogram(considered, bins=60, range=(low, high))
-        label = f"all that were costed ({len(considered):,})"
+        label = f"costed ({len(considered):,})"
         heights = 0.08 * counts / max(counts.max(), 1)
         ax.stairs(heights, edges, fill=True, color=FAINT, transform=along_x, zorder=0.5, label=label)
     if plot.pruned:

@@ -66,7 +66,7 @@ def test_points_are_named_by_what_tells_them_apart_and_the_legend_says_so(ax: Ax
     records = [replace(one, labels=label) for one, label in zip(RECORDS, labels, strict=False)]
     draw_pareto(replace(PLOT, front=front(records, GOALS)), ax)
     assert [text.get_text().partition(": ")[2] for text in ax.texts] == ["8", "4", "4+8"]
-    assert "front (3), named by id, injected" in legend(ax)
+    assert "front (3): id, injected" in legend(ax)
 
 
 def test_an_interval_does_not_set_the_range_and_no_name_stands_across_the_limit(ax: Axes) -> None:
@@ -88,7 +88,7 @@ def test_the_legend_counts_what_is_drawn(ax: Axes) -> None:
         "dominated (2)",
         "front (3)",
         "anchor (preset)",
-        "all that were costed (1,234)",
+        "costed (1,234)",
         "pruned before training (2)",
         "limit 8 ms",
     ]

@@ -99,16 +99,16 @@ def draw_device(model: DeviceModel, ax: Axes) -> None:
             marker=marker,
             facecolors="none",
             edgecolors=colour,
-            label=family,
+            label=family if fitted else f"{family} (beside the fit)",
         )
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.set_minor_locator(NullLocator())
-    ax.set_xlabel("measured, ms")
-    ax.set_ylabel("predicted without it or its family, ms")
-    ax.set_title(model.name, fontsize=11)
+    ax.set_xlabel("latency as measured (ms)")
+    ax.set_ylabel("latency predicted without the network or its family (ms)")
+    ax.set_title(f"{model.name}: how far predictions are from measured latencies", fontsize=10.5)
     ax.legend(fontsize=8, frameon=False)
 
 

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from analysis.plots.clouds import Cloud, draw_clouds
 from analysis.plots.labels import Name, annotate
+from analysis.plots.naming import design_name, short_ids, telling_axes
 from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
 from analysis.plots.support import draw_support
+from analysis.plots.words import metric_words
 from analysis.records.record import Metric, Record
 from analysis.reference import PublishedPoint
 from analysis.results.pareto import Front, Objective, own_interval
@@ -30,7 +32,7 @@ MANY = 2000
 TICKS = 3000
 """Places along an axis at which ticks are told apart: two to a pixel."""
 
-NAMED = 16
+NAMED = 11
 """Designs of the front that are named: of more, so many, evenly along it."""
 
 UNSURE = 0.05
@@ -83,14 +85,6 @@ def plot_axes(objectives: Sequence[Objective]) -> tuple[Objective, Objective]:
     return next(goal for goal in objectives if goal is not y), y
 
 
-def short_ids(fingerprints: Sequence[str]) -> dict[str, str]:
-    """The first 4 to 6 characters of each fingerprint: as few as tell all of them apart, where 6 do."""
-    for digits in (4, 5):
-        if len({name[:digits] for name in fingerprints}) == len(set(fingerprints)):
-            return {name: name[:digits] for name in fingerprints}
-    return {name: name[:6] for name in fingerprints}
-
-
 def save_pareto(plot: ParetoPlot, png: Path, svg: Path) -> tuple[Path, Path]:
     """Draw the plot into two files; equal data gives equal bytes under one version of matplotlib.
 
@@ -124,7 +118,9 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     _draw_points(ax, unsure, x, y, color=MUTED, label=label, size=34, zorder=3, edge=BLUE)
     if len(plot.front.objectives) == 2:
         _draw_steps(ax, best, x, y)
-    _draw_points(ax, best, x, y, color=BLUE, label=f"front ({len(best)})", size=46, zorder=5)
+    axes = telling_axes(best)
+    named = f": id, {', '.join(axes)}" if axes else ""
+    _draw_points(ax, best, x, y, color=BLUE, label=f"front ({len(best)}){named}", size=46, zorder=5)
     if plot.support:
         texts = [plot.support.get(record.fingerprint, "") for record in plot.front.records]
         on_front = [rank == 0 for rank in plot.front.ranks]
@@ -133,6 +129,8 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     _draw_published(plot, ax)
     _draw_untrained(plot, ax)
     _annotate(plot, ax, best)
+    if any(metric.low is not None for record in plot.front.records for metric in record.metrics.values()):
+        ax.plot([], [], color=BLUE, linewidth=0.9, alpha=0.55, label="95 % interval")
     ax.legend(
         loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, frameon=False, fontsize=8.5, handletextpad=0.4,
         columnspacing=1.4, borderaxespad=0.2, labelcolor=TEXT,
@@ -140,9 +138,10 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
 
 
 def axis_label(goal: Objective, metrics: Sequence[Metric]) -> str:
-    """The metric's name, its unit, and where its numbers come from, such as `latency_ms@d (ms, predicted)`."""
+    """The metric in words, its unit, and where its numbers come from, such as `latency on phone (ms, predicted)`."""
     sources = " and ".join(sorted({metric.source for metric in metrics}))
-    return f"{goal.label} ({', '.join(part for part in (goal.unit, sources) if part)})"
+    words = metric_words(goal.name) if goal.label == goal.name else goal.label
+    return f"{words} ({', '.join(part for part in (goal.unit, sources) if part)})"
 
 
 def _groups(plot: ParetoPlot) -> tuple[list[Record], list[Record], list[Record]]:
@@ -161,7 +160,7 @@ def _frame(plot: ParetoPlot, ax: Axes) -> None:
     for goal, set_limits, set_label in ((x, ax.set_xlim, ax.set_xlabel), (y, ax.set_ylim, ax.set_ylabel)):
         metrics = [record.metrics[goal.name] for record in plot.front.records]
         values = [goal.scale * metric.value for metric in metrics]
-        values += [goal.scale * end for metric in metrics for end in (metric.low, metric.high) if end is not None]
+        # By the points: an interval may go on beyond the border, and would else squeeze them into a corner.
         if goal is x:
             values += [point.latency_ms for point in _shown(plot) if point.latency_ms is not None]
             values += [] if plot.limit is None else [goal.scale * plot.limit]
@@ -282,7 +281,7 @@ def _draw_untrained(plot: ParetoPlot, ax: Axes) -> None:
     considered = x.scale * np.array(plot.considered)
     if len(considered):
         counts, edges = np.histogram(considered, bins=60, range=(low, high))
-        label = f"considered by cost ({len(considered):,})"
+        label = f"costed ({len(considered):,})"
         heights = 0.08 * counts / max(counts.max(), 1)
         ax.stairs(heights, edges, fill=True, color=FAINT, transform=along_x, zorder=0.5, label=label)
     if plot.pruned:
@@ -306,17 +305,27 @@ def _annotate(plot: ParetoPlot, ax: Axes, best: Sequence[Record]) -> None:
     x, y = plot.axes
     everything = _points(plot.front.records, x, y)
     published = _places(_shown(plot))
-    ids = short_ids([record.fingerprint for record in best])
+    ids, axes = short_ids([record.fingerprint for record in best]), telling_axes(best)
     names: dict[str, Name] = {}
     for record, (h, v) in zip(plot.front.records, everything, strict=True):
         if record.fingerprint in plot.anchors:
             names[record.fingerprint] = Name(plot.anchors[record.fingerprint], h, v, VERMILION, bold=True)
     named = best if len(best) <= NAMED else [best[i] for i in np.linspace(0, len(best) - 1, NAMED).astype(int)]
     for record, (h, v) in zip(named, _points(named, x, y), strict=True):
-        names.setdefault(record.fingerprint, Name(ids[record.fingerprint], h, v, BLUE))
+        names.setdefault(record.fingerprint, Name(design_name(record, ids, axes), h, v, BLUE))
     others = [Name(point.name, h, v, TEXT) for point, (h, v) in zip(_shown(plot), published, strict=True)]
     steps = _along_steps(_points(best, x, y)) if len(plot.front.objectives) == 2 else np.empty((0, 2))
-    annotate(ax, [*names.values(), *others], np.concatenate([everything, published, steps]))
+    kept = np.concatenate([everything, published, steps, _along_limit(plot, ax)])
+    annotate(ax, [*names.values(), *others], kept)
+
+
+def _along_limit(plot: ParetoPlot, ax: Axes, count: int = 60) -> NDArray[np.float64]:
+    """Places on the line of the limit, twice: no name should stand across it."""
+    if plot.limit is None:
+        return np.empty((0, 2))
+    heights = np.linspace(*ax.get_ylim(), count)
+    line = np.stack([np.full(count, plot.axes[0].scale * plot.limit), heights], axis=1)
+    return np.concatenate([line, line])
 
 
 def _along_steps(points: NDArray[np.float64], count: int = 12) -> NDArray[np.float64]:

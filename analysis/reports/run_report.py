@@ -206,7 +206,7 @@ def pareto_plot(run: Run) -> "ParetoPlot":
     published = published_points(y.name, x.name) if y.direction == "max" else ()
     return ParetoPlot(
         front=ranked,
-        title=f"{run.name}: {run.space}" if run.space else run.name,
+        title=f"Pareto front of {run.name}" + (f": designs of {run.space}" if run.space else ""),
         caption=_caption(run, ranked, y, has_published=bool(published)),
         anchors=anchor_names(run.records),
         pruned=tuple(record.metrics[x.name].value for record in pruned if x.name in record.metrics),

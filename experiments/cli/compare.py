@@ -13,6 +13,7 @@ from analysis.records.named_design import FORMS
 from experiments.cli.arguments import add_device, add_json, common_size, sized
 from experiments.cli.parsing import place
 from experiments.cli.space_arguments import add_consider, add_space, chosen_space, space_help
+from experiments.cli.terminal import announce
 from search_space.latency.devices import devices
 from topformer.errors import InputError
 
@@ -87,7 +88,9 @@ def _devices(args: argparse.Namespace) -> int:
 def _of_space(args: argparse.Namespace, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":
     from analysis.results.comparison import compare_costs
 
-    return compare_costs(first, second, chosen_space(args.space, args).some(args.seed, args.consider), worth=args.by)
+    chosen = chosen_space(args.space, args)
+    announce(f"costing {args.consider:,} designs of {chosen.name} on both devices: up to half a minute")
+    return compare_costs(first, second, chosen.some(args.seed, args.consider), worth=args.by)
 
 
 def _of_run(folder: Path, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.arguments import add_candidate, add_json, candidate
+from experiments.cli.terminal import announce
 
 if TYPE_CHECKING:
     from search_space.cost.closed_form import Cost
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     counted = cost(wanted)
     values = {"fingerprint": wanted.fingerprint, **_plain(counted)}
     if args.ledger:
+        announce(f"building {args.design}, for fvcore, thop and torch to count it: up to half a minute")
         from search_space.cost.ledger import ledger, render
 
         book = ledger(wanted.design, wanted.height, wanted.width)

@@ -12,6 +12,7 @@ from experiments.cli.arguments import SIZE, add_boundary, add_device, add_json
 from experiments.cli.design_files import write_designs
 from experiments.cli.parsing import of, place
 from experiments.cli.space_arguments import add_consider, add_space, chosen_space, space_help
+from experiments.cli.terminal import announce
 from topformer.bounds import COUNT, POSITIVE
 from topformer.deployment.boundary import Boundary
 
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from search_space.latency.calibration.probing import choose
 
     chosen = chosen_space(args.space, args)
+    announce(f"costing {args.consider:,} designs of {chosen.name}, then choosing {args.budget}: up to a minute")
     candidates = chosen.some(args.seed, args.consider)
     plan = choose(
         device(args.device),

@@ -1,5 +1,6 @@
 """The door to the terminal for commands: the bar of a long one, and lines and tables that fit the window."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 
 LEAST_WIDTH = 60
 """Characters of a terminal below which tables are no longer narrowed."""
+
+
+def announce(text: str) -> None:
+    """A line on the error stream at once: what a command that takes a while is about to do."""
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager

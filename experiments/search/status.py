@@ -43,8 +43,7 @@ class Status:
             value = self.best.metrics[self.objective].value
             parts += [
                 f"best {value:.4g} {self.objective}",
-                f"front {len(self.front)}",
-                f"hypervolume {self.hypervolume:.4g}",
+                f"{len(self.front)} on the front",
             ]
         return ", ".join(parts)
 

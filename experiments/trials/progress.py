@@ -14,6 +14,8 @@ from experiments.trials.trial import Standing, Trial
 
 _LINE_SECONDS = 30
 """Seconds between two plain lines about iterations."""
+_WATCHED_SECONDS = 20
+"""Seconds of iterations that an estimate needs: the first of a process are slower, and few say little."""
 
 
 class TrialProgress:
@@ -29,7 +31,7 @@ class TrialProgress:
         self._done: dict[Key, tuple[int, int]] = {}
         self._standing = Standing(spent=0, total=0, text="")
         self._all: TaskID | None = None
-        self._earlier = 0
+        self._earlier: int | None = None
         self._began = self._spoke = time.monotonic()
         self._progress = _Display(
             TextColumn("{task.description}"),
@@ -60,8 +62,7 @@ class TrialProgress:
         self._standing = standing
         if self._all is None:
             self._all = self._progress.add_task("iterations", total=standing.total)
-            self._earlier = standing.spent
-            self._began = self._spoke = time.monotonic()
+            self._spoke = time.monotonic()
         self._draw()
 
     def iterations(self, trial: Trial, done: int, total: int) -> None:
@@ -70,6 +71,9 @@ class TrialProgress:
         if key not in self._bars:
             self._bars[key] = self._progress.add_task(f"  {_name(key)}", total=total)
         self._done[key] = (done, total)
+        if self._earlier is None:
+            # From here on: loading torch and the data is no part of what is left.
+            self._earlier, self._began = self._spent(), time.monotonic()
         self._progress.update(self._bars[key], completed=done)
         self._draw()
         if not self._console.is_terminal and time.monotonic() - self._spoke >= _LINE_SECONDS:
@@ -105,11 +109,14 @@ class TrialProgress:
         return self._standing.spent + sum(done for done, _ in self._done.values())
 
     def _time_left(self) -> str:
-        """An estimate from the iterations of this process; empty until there are some."""
-        fresh, left = self._spent() - self._earlier, self._standing.total - self._spent()
-        if fresh <= 0 or left <= 0:
+        """An estimate from the iterations of this process; empty until they were watched for a while."""
+        if self._earlier is None:
             return ""
-        return f", about {duration((time.monotonic() - self._began) / fresh * left)} left"
+        fresh, left = self._spent() - self._earlier, self._standing.total - self._spent()
+        watched = time.monotonic() - self._began
+        if fresh <= 0 or left <= 0 or watched < _WATCHED_SECONDS:
+            return ""
+        return f", about {duration(watched / fresh * left)} left"
 
 
 class _Display(Progress):

@@ -39,6 +39,7 @@ kind = "lean"
 data = "data/mini"
 budget = 1
 """
+MINE = replace(NANO, width=48)
 MODULE = "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())\n"
 
 
@@ -73,6 +74,11 @@ def _classes(path: Path) -> None:
                 Image.fromarray(pixels).save(path / split / name / f"{i}.JPEG")
 
 
+def _photographs(path: Path) -> None:
+    path.mkdir()
+    Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(path / "a.jpg")
+
+
 def _device(path: Path) -> None:
     shutil.copytree(ROOT / "search_space" / "latency" / "devices" / "raspberry-pi-5", path)
 
@@ -89,24 +95,24 @@ def _committed(name: str) -> Callable[[Path], object]:
     return lambda path: shutil.copyfile(ROOT / name, path)
 
 
-def _weights(design: str) -> Callable[[Path], None]:
+def _weights(design: Design) -> Callable[[Path], None]:
     def make_weights(path: Path) -> None:
         from experiments.training.tensors import write_tensors
         from topformer.network import TopFormer
-        from topformer.presets import preset
 
-        write_tensors(path, TopFormer(preset(design)).state_dict())
+        write_tensors(path, TopFormer(design).state_dict())
 
     return make_weights
 
 
 DESK: Mapping[str, Callable[[Path], object]] = {
-    "mine.json": _design(replace(NANO, width=48)),
+    "mine.json": _design(MINE),
     "probes/f7b1b8779f81.json": _design(replace(NANO, width=64)),
     "probes/e10bd0d93029.json": _design(replace(NANO, width=96)),
     "mine.py": _text(MODULE),
     "STUDY.toml": _text(STUDY),
     "mine.toml": _text(STUDY),
+    "own-data.toml": _committed("docs/examples/own-data.toml"),
     "rows.csv": _rows(*NETWORKS),
     "first.csv": _rows((NANO, 128), (TINY, 128)),
     "probes.csv": _rows((SMALL, 128), (BASE, 128), (replace(NANO, width=64), 128), (replace(TINY, width=64), 128)),
@@ -124,26 +130,47 @@ DESK: Mapping[str, Callable[[Path], object]] = {
     "data/VOCdevkit/VOC2010": miniature_sets.context_json,
     "data/cityscapes": miniature_sets.cityscapes,
     "devices/pi5": _device,
+    "devices/my-phone": _device,
     "devices/desk-first": _device,
     "devices/desk": _device,
     "FOLDER": _device,
     "runs/mine": _run,
     "runs/nano-tokenworld": _run,
-    "docs/ablations/records.jsonl": _committed("docs/ablations/records.jsonl"),
+    "runs/own-data": _run,
     "experiments/emulate/counts.csv": _committed("experiments/emulate/counts.csv"),
-    "runs/mini/weights.pt": _weights("nano"),
-    "runs/pre/weights.pt": _weights("nano"),
-    "weights.pt": _weights("base"),
+    "runs/mini/weights.pt": _weights(NANO),
+    "runs/d86f/weights.pt": _weights(replace(NANO, num_classes=150)),
+    "runs/pre/weights.pt": _weights(NANO),
+    "runs/train-base-ade20k-160k/weights.pt": _weights(BASE),
+    "runs/pretrain-mine/weights.pt": _weights(MINE),
+    "IMAGES": _photographs,
+    "photos": _photographs,
+    "weights.pt": _weights(BASE),
 }
 """Path, as a page writes it, to what makes it."""
 
 
 def lay(folder: Path, command: str) -> None:
     """Make what a command names and what is not there yet, but for what it writes itself."""
+    if not command.startswith("topformer sweep") and " nano-tokenworld " in f"{command} ":
+        make(folder, "runs/nano-tokenworld")
     read = re.sub(r"--(out|csv|figure|sheet) \S+", "", command)
     for name in DESK:
         if re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w.-])", read):
             make(folder, name)
+
+
+def named(folder: Path, words: list[str]) -> list[str]:
+    """A command with a design of the run on the desk in the place of the one that the page names, `RUN:FINGERPRINT`."""
+    return [
+        re.sub(r"^(?:runs/)?([\w-]+):[0-9a-f]{4}$", lambda match: _member(folder, match[1]), word) for word in words
+    ]
+
+
+def _member(folder: Path, run: str) -> str:
+    make(folder, f"runs/{run}")
+    first = (folder / "runs" / run / "records.jsonl").read_text().splitlines()[0]
+    return f"{run}:{json.loads(first)['fingerprint'][:6]}"
 
 
 def make(folder: Path, name: str) -> None:

@@ -4,11 +4,13 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sybil import Document, Example, Region
 
 from tests import ROOT
+from topformer.optional_packages import missing
 
 PROGRAMS = (
     "topformer",
@@ -80,6 +82,17 @@ def pages() -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in found if examples(path)]
 
 
+@cache
+def first_places() -> dict[str, tuple[str, int]]:
+    """Each command line to the page and the line that show it first: there it is run, and not again."""
+    found: dict[str, tuple[str, int]] = {}
+    for page in pages():
+        for example in examples(ROOT / page):
+            if isinstance(example.parsed, Command):
+                found.setdefault(example.parsed.text, (page, example.line))
+    return found
+
+
 @dataclass(frozen=True)
 class Rule:
     """What a test does with the commands that fit an expression; of several rules the first.
@@ -88,13 +101,19 @@ class Rule:
         fits: The expression, searched for in the command line.
         add: Options that make it small enough; the last of two counts.
         slow: Whether it is run with the slow tests only; it is parsed with the others.
+        extra: The optional part without which it is not run.
         why_not: Why it cannot be run here; it is parsed.
     """
 
     fits: str
     add: str = ""
     slow: bool = False
+    extra: str = ""
     why_not: str = ""
+
+    def runs(self, *, slow: bool) -> bool:
+        """Whether a command is run here, among the slow tests or the others."""
+        return not (self.why_not or (self.slow and not slow) or (self.extra and missing(self.extra)))
 
 
 RULES = (
@@ -113,10 +132,10 @@ RULES = (
     Rule(r"^topformer (truth|ladder [a-z])", why_not="trains for hours, or needs such runs: experiments_tests/ladder"),
     # What takes long.
     Rule(r"measure .*--on local|measure (?!.*--on)", add="--runs 10 --seconds 1 --repeats 1 --warmup 1", slow=True),
-    Rule(r"detect train", add="--epochs 1", slow=True),
-    Rule(r"pretrain", add="--epochs 1 --batch 8 --size 64 --workers 0", slow=True),
+    Rule(r"detect train", add="--epochs 1", slow=True, extra="detection"),
+    Rule(r"^topformer pretrain", add="--epochs 1 --batch 8 --size 64 --workers 0", slow=True),
+    Rule(r"--loop lean", add="--iterations 2 --batch 2 --size 64", slow=True),
     Rule(r"supernet train", add="--iterations 2 --batch 2 --data data/mini"),
-    Rule(r"train --loop lean", add="--iterations 2 --batch 2", slow=True),
     Rule(r" train ", add="--iterations 2 --batch 2 --workers 0 --size 64", slow=True),
     Rule(r" (evaluate|predict|export) ", slow=True),
     Rule(r"cost .*--ledger", slow=True),

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from torch import nn
 
 from experiments.cli import COMMANDS, main, parser
 from tests import ROOT
-from tests.docs_tests.desk import lay
-from tests.docs_tests.snippets import PROGRAMS_NOT_RUN, RULES, Command, Program, examples, pages, rule
+from tests.docs_tests.desk import lay, named
+from tests.docs_tests.snippets import PROGRAMS_NOT_RUN, RULES, Command, Program, examples, first_places, pages, rule
 
 # What mmsegmentation and mmdetection import is deprecated by what is installed.
 pytestmark = [
@@ -22,13 +23,15 @@ pytestmark = [
 
 
 def run_page(page: str, folder: Path, *, slow: bool) -> None:
-    """Run what a page shows, in its order, in a folder of its own."""
+    """Run what a page shows, in its order, in a folder of its own, where the records of the pages are."""
+    (folder / "docs").mkdir()
+    (folder / "docs" / "ablations").symlink_to(ROOT / "docs" / "ablations")
     namespace: dict[str, Any] = {"module": nn.Conv2d(3, 8, 3)}
     for example in examples(ROOT / page):
         where = f"{page}, line {example.line}"
         if isinstance(example.parsed, Program):
             run_program(example.parsed, where, namespace)
-        elif example.parsed.words[0] == "topformer":
+        elif example.parsed.words[0] == "topformer" and first_places()[example.parsed.text] == (page, example.line):
             run_command(example.parsed, where, folder, slow=slow)
 
 
@@ -38,13 +41,15 @@ def run_program(program: Program, where: str, namespace: dict[str, Any]) -> None
 
 
 def run_command(command: Command, where: str, folder: Path, *, slow: bool) -> None:
-    how, words = rule(command), command.words[1 : (*command.words, "&&").index("&&")]
-    parser([words[0]]).parse_args(words)
-    if how.why_not or (how.slow and not slow):
+    how = rule(command)
+    words = list(takewhile(lambda word: word not in ("&&", "|", ">"), command.words[1:]))
+    if words[0] in COMMANDS:
+        parser([words[0]]).parse_args(words)
+    if not how.runs(slow=slow):
         return
     lay(folder, f"{command.text} {how.add}")
     try:
-        status = main([*words, *shlex.split(how.add)])
+        status = main([*named(folder, words), *shlex.split(how.add)])
     except SystemExit as stop:
         status = int(stop.code or 0)
     # What it may need is made in desk.py, and how it is scaled down stands in snippets.py.

@@ -80,18 +80,23 @@ def files_page() -> str:
 
 def _tables(definition: "type[DataclassInstance]", path: str) -> Iterator[str]:
     """The keys of a table, then of those inside it."""
-    rows, inner = [], []
-    for name, item, kind in keys(definition):
-        rows.append((f"`{name}`", accepted(kind), _default(item), item.metadata["meaning"]))
+    inner = []
+    for name, _, kind in keys(definition):
         below = kind.values if isinstance(kind, Entries) else kind
         if isinstance(below, (Section, Sections)):
             brackets = "[[{}]]" if isinstance(below, Sections) else "[{}]"
             inside = f"{path}{name}.NAME" if isinstance(kind, Entries) else f"{path}{name}"
             inner.append((below.definition, inside, brackets))
-    yield f"\n{_table(rows)}"
+    yield f"\n{_table(_rows(definition))}"
     for below_definition, inside, brackets in inner:
         yield f"\n### `{brackets.format(inside)}`\n\n{inspect.getdoc(below_definition)}\n"
         yield from _tables(below_definition, f"{inside}.")
+
+
+def _rows(definition: "type[DataclassInstance]") -> list[tuple[str, ...]]:
+    return [
+        (f"`{name}`", accepted(kind), _default(item), item.metadata["meaning"]) for name, item, kind in keys(definition)
+    ]
 
 
 def accepted(kind: Kind) -> str:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from analysis.plots.labels import Name, annotate
-from analysis.plots.pareto import ParetoPlot, draw_pareto, plot_axes, save_pareto, short_ids
+from analysis.plots.pareto import ParetoPlot, draw_pareto, plot_axes, save_pareto
 from analysis.records.record import Metric
 from analysis.reference import ADE20K, SNAPDRAGON_865, published_points
 from analysis.results.pareto import Objective, front
@@ -39,8 +39,8 @@ def legend(ax: Axes) -> list[str]:
 
 def test_axes_are_named_by_metric_unit_and_source(ax: Axes) -> None:
     draw_pareto(PLOT, ax)
-    assert ax.get_xlabel() == "latency_ms@snapdragon-865 (ms, predicted)"
-    assert ax.get_ylabel() == "miou@tokenworld-128 (%, trained)"
+    assert ax.get_xlabel() == "latency on snapdragon-865 (ms, predicted)"
+    assert ax.get_ylabel() == "mIoU on tokenworld-128 (%, trained)"
 
 
 def test_the_step_line_runs_through_the_front(ax: Axes) -> None:
@@ -56,10 +56,29 @@ def test_every_front_point_has_its_short_id(ax: Axes) -> None:
     assert [text.get_text() for text in ax.texts] == ["aaaa1", "aaaa3", "bbbb1"]
 
 
-def test_short_ids_are_as_short_as_they_can_be() -> None:
-    assert short_ids(["aaaa1", "bbbb1"]) == {"aaaa1": "aaaa", "bbbb1": "bbbb"}
-    assert short_ids(["aaaa1x", "aaaa2x"]) == {"aaaa1x": "aaaa1", "aaaa2x": "aaaa2"}
-    assert short_ids(["aaaaaa1", "aaaaaa2"])["aaaaaa1"] == "aaaaaa"
+def test_points_are_named_by_what_tells_them_apart_and_the_legend_says_so(ax: Axes) -> None:
+    labels = (
+        {"injected": "8", "width": "64"},
+        {"injected": "4+8", "width": "64"},
+        {},
+        {"injected": "4", "width": "64"},
+    )
+    records = [replace(one, labels=label) for one, label in zip(RECORDS, labels, strict=False)]
+    draw_pareto(replace(PLOT, front=front(records, GOALS)), ax)
+    assert [text.get_text().partition(": ")[2] for text in ax.texts] == ["8", "4", "4+8"]
+    assert "front (3): id, injected" in legend(ax)
+
+
+def test_an_interval_does_not_set_the_range_and_no_name_stands_across_the_limit(ax: Axes) -> None:
+    wide = [replace(one, metrics={**one.metrics, LATENCY: replace(one.metrics[LATENCY], low=0.1, high=90.0)})
+            for one in RECORDS]  # fmt: skip
+    draw_pareto(replace(PLOT, front=front(wide, GOALS), limit=5.6), ax)
+    assert ax.get_xlim()[1] < 9
+    assert "95 % interval" in legend(ax)
+    x = ax.transData.transform((5.6, 50))[0]
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert boxes
+    assert not any(box.x0 < x < box.x1 for box in boxes)
 
 
 def test_the_legend_counts_what_is_drawn(ax: Axes) -> None:
@@ -69,7 +88,7 @@ def test_the_legend_counts_what_is_drawn(ax: Axes) -> None:
         "dominated (2)",
         "front (3)",
         "anchor (preset)",
-        "considered by cost (1,234)",
+        "costed (1,234)",
         "pruned before training (2)",
         "limit 8 ms",
     ]
@@ -106,7 +125,7 @@ def test_a_point_within_the_noise_is_marked(ax: Axes) -> None:
     numbers = ((50.0, 4.0), (49.9, 4.1), (30.0, 9.0))
     records = [record(t, metrics=noisy(t, *pair)) for t, pair in enumerate(numbers)]
     draw_pareto(replace(PLOT, front=front(records, GOALS)), ax)
-    assert legend(ax) == ["dominated (1)", "P(on front) >= 5 % (1)", "front (1)"]
+    assert legend(ax) == ["dominated (1)", "P(on front) >= 5 % (1)", "front (1)", "95 % interval"]
 
 
 def test_one_point_alone_can_be_drawn(ax: Axes) -> None:
@@ -125,7 +144,7 @@ def test_a_cost_is_drawn_in_the_unit_of_its_axis(ax: Axes) -> None:
     metrics = {MIOU: Metric(value=50.0, source="trained"), "macs": Metric(value=600_000_000, source="exact")}
     goals = (Objective(MIOU, "max"), Objective("macs", "min"))
     draw_pareto(ParetoPlot(front=front([record(metrics=metrics)], goals), title="t", limit=1_000_000_000), ax)
-    assert ax.get_xlabel() == "macs (GMACs, exact)"
+    assert ax.get_xlabel() == "MACs (GMACs, exact)"
     assert ax.get_xlim()[0] < 0.6 < 1.0 < ax.get_xlim()[1] < 1.2
     assert "limit 1 GMACs" in legend(ax)
 
@@ -155,7 +174,7 @@ def test_files_have_the_promised_size_and_text(tmp_path: Path) -> None:
     with Image.open(png) as image:
         assert image.size == (1600, 1000)
     text = svg.read_text()
-    for words in ("miou@tokenworld-128 (%, trained)", "nano: mobile", "5 trained; seed 0."):
+    for words in ("mIoU on tokenworld-128 (%, trained)", "nano: mobile", "5 trained; seed 0."):
         assert f">{words}</text>" in text
     assert "ADE20K" not in text
 

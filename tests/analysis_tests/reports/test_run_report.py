@@ -56,7 +56,7 @@ def test_the_caption_says_what_was_spent(tmp_path: Path) -> None:
     assert plot.considered == (4.5,) * 2500
     assert plot.pruned == (9.0,)
     assert plot.limit == 6.0
-    assert plot.title == "nano: mobile around nano"
+    assert plot.title == "Pareto front of nano: designs of mobile around nano"
 
 
 def test_a_result_on_tokenworld_is_never_compared_with_ade20k(tmp_path: Path) -> None:

@@ -50,6 +50,22 @@ def test_failures_are_mentioned_where_there_are_some(failed: int, said: bool) ->
     assert ("3 failed" in str(status)) is said
 
 
+def test_the_time_left_is_that_of_the_iterations_once_they_were_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    text = io.StringIO()
+    progress = TrialProgress(Console(file=text, width=100))
+    progress.status(Standing(spent=0, total=1000, text="0/10 evaluated"))
+    # Loading takes longer than all iterations.
+    for seconds, done in ((500.0, 1), (510.0, 2), (560.0, 61)):
+        clock[0] = seconds
+        progress.iterations(trial(7), done, 100)
+    lines = text.getvalue().splitlines()
+    assert "left" not in "".join(lines[:-1])
+    # A second for each of the 939 that are left, from 60 in 60 s.
+    assert lines[-1].endswith("61/100, about 16 min left")
+
+
 def test_an_evaluation_that_another_driver_has_taken_over_is_said_and_has_no_bar() -> None:
     text = io.StringIO()
     with TrialProgress(Console(file=text, width=100)) as progress:

@@ -33,7 +33,7 @@ import psutil
 
 from analysis.records.record import JsonlStore, State
 from analysis.records.study import read_study
-from benchmarks.soak_fleet import Fleet
+from benchmarks.soak_fleet import MARK, Fleet
 from experiments.evaluators.base import Accuracy, Progress
 from experiments.search.claims.claims import Claims
 from experiments.search.claims.database import Database
@@ -224,13 +224,12 @@ def _open_claims(server: PrivateServer, folder: Path) -> int:
 
 
 def _processes(root: Path) -> int:
-    """Processes that still run, or have ended unnoticed, of any driver."""
+    """Processes of any driver that still run, workers included, and ended ones that nobody asked about."""
     found = 0
     for process in psutil.process_iter():
         try:
-            found += str(root) in " ".join(process.cmdline()) or (
-                process.status() == psutil.STATUS_ZOMBIE and process.ppid() == os.getpid()
-            )
+            is_ours = process.environ().get(MARK) == str(root)
+            found += is_ours or (process.status() == psutil.STATUS_ZOMBIE and process.ppid() == os.getpid())
         except psutil.Error:
             continue
     return found

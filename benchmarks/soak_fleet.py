@@ -1,5 +1,6 @@
 """The drivers of a soak, and what is done to them."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from tests.experiments_tests.search.claims.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[1]
 DRIVERS = 3
+MARK = "TOPFORMER_SOAK"
+"""Variable in the environment of every process of a soak: its folder."""
 PRESSURE = {"worker": 10, "driver": 4, "stopped worker": 2, "server": 2}
 """What is hit, and how often in eighteen."""
 
@@ -36,7 +39,9 @@ class Fleet:
             return
         arguments = [folder, self.log, self._seconds, self._url]
         program = [sys.executable, "-m", "benchmarks.soak", "--drive", *map(str, arguments)]
-        self._running[folder] = subprocess.Popen(program, cwd=ROOT, stderr=self._errors)
+        # By which what it starts is known.
+        marked = {**os.environ, MARK: str(folder.parent)}
+        self._running[folder] = subprocess.Popen(program, cwd=ROOT, stderr=self._errors, env=marked)
 
     def hit(self) -> None:
         """One misfortune."""

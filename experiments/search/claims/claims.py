@@ -1,6 +1,6 @@
 """Claims: which driver evaluates what, so that no design is evaluated twice and none is lost with its driver.
 
-Every claim is one row and one statement, so that the database decides between two drivers that want it at once. A claim
+Every claim is one row, given by one statement: the database decides between two drivers that want it at once. A claim
 is a lease: who gives no news until it expires has lost it to whoever comes next, whose attempt is one higher; finishing
 asks for owner and attempt, so that a driver that was only asleep changes nothing any more.
 
@@ -57,8 +57,9 @@ class Claims:
 
         def work(connection: Connection) -> int:
             connection.execute(first.on_conflict_do_nothing())
+            joined = int(connection.execute(more).scalar_one())
             connection.execute(kept)
-            return int(connection.execute(more).scalar_one()) - 1
+            return joined - 1
 
         return self._database.run(work)
 
@@ -138,8 +139,8 @@ class Claims:
         return found
 
     def _has_room(self, connection: Connection, place: Place, most: int) -> bool:
-        # Under the lock of the study's row: two drivers that each see one free place would take two.
-        connection.execute(self._of_study().values(drivers=STUDIES.c.drivers))
+        # Two drivers that each see one free place would take two.
+        self._lock(connection)
         if connection.execute(select(CLAIMS.c.trial).where(*self._at(place))).first() is not None:
             return True
         begun = select(func.count()).where(
@@ -173,6 +174,7 @@ class Claims:
         mine = and_(*self._at(place), CLAIMS.c.owner == self._owner, CLAIMS.c.attempt == self._held.pop(place, 0))
 
         def work(connection: Connection) -> bool:
+            self._lock(connection)
             running = mine & (CLAIMS.c.state == RUNNING)
             if connection.execute(update(CLAIMS).where(running).values(state=record.state.value)).rowcount:
                 self._write(connection, [record])
@@ -270,6 +272,10 @@ class Claims:
 
     def _at(self, place: Place) -> tuple[ColumnElement[bool], ...]:
         return (CLAIMS.c.study == self._study, *(CLAIMS.c[name] == value for name, value in place._asdict().items()))
+
+    def _lock(self, connection: Connection) -> None:
+        """Lock the study's row, before any other: transactions that lock in one order never wait for each other."""
+        connection.execute(self._of_study().values(drivers=STUDIES.c.drivers))
 
     def _of_study(self) -> Update:
         return update(STUDIES).where(STUDIES.c.study == self._study)

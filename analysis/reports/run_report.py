@@ -14,7 +14,6 @@ from analysis.records.screened import read_screened
 from analysis.records.study import read_study
 from analysis.results.confirmed import by_rung
 from analysis.results.pareto import Front, Objective, front
-from analysis.results.power import Noise
 from analysis.results.pruning import wrong_prunes
 from topformer import codec
 from topformer.errors import DesignError, RecordError, StudyError
@@ -23,6 +22,7 @@ from topformer.presets import PRESETS, dense_head
 
 if TYPE_CHECKING:
     from analysis.plots.pareto import ParetoPlot
+    from analysis.results.power import Noise
 
 STUDY_SCHEMA = 1
 """Version of `study.json`; a reader refuses any other."""
@@ -79,7 +79,7 @@ class Run:
     torn: bool
     screened: Mapping[str, tuple[float, ...]]
     lower: tuple[Record, ...] = ()
-    noise: Noise | None = None
+    noise: "Noise | None" = None
 
 
 def read_run(folder: Path) -> Run:

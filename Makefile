@@ -9,7 +9,7 @@ SUPERNET := runs/nano-supernet
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep test test-slow check docs lint lock benchmarks clean
+.PHONY: help install sweep test test-slow check docs lint lock benchmarks soak clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ lock: $(READY)  ## Write requirements.lock from what .venv holds.
 
 benchmarks: $(READY)  ## Print every ratio of docs/benchmarks.md again.
 	for program in designs_per_second sweep_overhead lean_loop forward; do $(BIN)/python -m benchmarks.$$program || exit 1; done
+
+soak: $(READY)  ## A shared sweep under a hundred kills, in some minutes: nothing lost, repeated or left over.
+	$(BIN)/python -m benchmarks.soak
 
 clean:  ## Remove .venv and caches; runs/ stays.
 	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

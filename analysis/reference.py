@@ -18,7 +18,7 @@ PaperRow = Mapping[str, Cell]
 NUMBERS = frozenset(
     {
         "params_m", "gflops", "mflops", "miou", "miou_59", "miou_60", "ap", "top1", "latency_ms", "input", "batch", "m",
-        "params_share", "flops_share", "latency_share",
+        "params_share", "flops_share", "latency_share", "difference", "sd",
     }
 )  # fmt: skip
 """Columns that hold numbers; the cells of all others are texts."""
@@ -28,6 +28,9 @@ FOLDER = Path(__file__).parent / "paper"
 
 ADE20K = "miou@ade20k"
 """Metric of the published accuracies: single-scale mIoU in percent on the validation images of ADE20K."""
+
+PREDICTED = "miou@published-"
+"""Begin of the name of an accuracy that is predicted from published ones, in the same units."""
 
 SNAPDRAGON_865 = "latency_ms@snapdragon-865"
 """Metric of the published latencies: milliseconds on one ARM core of a Snapdragon 865."""
@@ -62,6 +65,11 @@ class PublishedPoint:
     input: int
     batch: int | None
     source: str
+
+
+def predicted_metric(dataset: str) -> str:
+    """Name of the accuracies on a data set that are predicted from published ones."""
+    return f"{PREDICTED}{dataset}"
 
 
 def table_names() -> tuple[str, ...]:
@@ -104,11 +112,11 @@ def published_points(metric: str, latency_metric: str | None = None) -> tuple[Pu
     its own, appear only where no latency is asked for.
 
     Args:
-        metric: Name of the accuracy; only `miou@ade20k` was published.
+        metric: Name of the accuracy: `miou@ade20k`, or what is predicted from such accuracies.
         latency_metric: Name of the latency; only `latency_ms@snapdragon-865` was published. If given, networks
             without a published latency are left out.
     """
-    if metric != ADE20K or latency_metric not in (None, SNAPDRAGON_865):
+    if metric not in (ADE20K, predicted_metric("ade20k")) or latency_metric not in (None, SNAPDRAGON_865):
         return ()
     points = (*_table_1(), *_searched(), *_release())
     return tuple(point for point in points if latency_metric is None or point.latency_ms is not None)

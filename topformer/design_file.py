@@ -49,8 +49,8 @@ def read_sized(text: str) -> SizedDesign:
         return SizedDesign(preset(text), None)
     if not isinstance(value, dict) or "design" not in value:
         return SizedDesign(from_json(value), None)
-    sides = [value.get(name) for name in ("height", "width")]
-    size = (sides[0], sides[1]) if all(map(is_integer, sides)) else None
+    height, width = value.get("height"), value.get("width")
+    size = (height, width) if is_integer(height) and is_integer(width) else None
     return SizedDesign(from_json(value["design"]), size)
 
 

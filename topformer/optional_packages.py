@@ -52,6 +52,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             # imaug asks for an OpenCV that asks for an older numpy; both work with the newer ones.
             alone=("onedl-mmdetection==3.5.1", "imaug==0.4.3"),
         ),
+        "postgresql": Extra(purpose="several drivers of one sweep, in a database", packages=("psycopg[binary]",)),
         "completion": Extra(purpose="topformer --print-completion", packages=("shtab",)),
         "ray": Extra(purpose="topformer sweep and ablate --engine ray", packages=("ray",)),
     }
@@ -85,7 +86,7 @@ def _extra(name: str) -> Extra:
 
 def _installed(package: str) -> bool:
     try:
-        version(package)
+        version(package.partition("[")[0])
     except PackageNotFoundError:
         return False
     return True

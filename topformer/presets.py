@@ -73,6 +73,20 @@ the semantics extractor has something to add there; see docs/tokenworld.md."""
 PRESETS: Mapping[str, Design] = MappingProxyType({"tiny": TINY, "small": SMALL, "base": BASE, "nano": NANO})
 
 
+MODELS = ("tiny", "small", "base")
+"""The presets that were released with weights."""
+
+
+def model_of(design: Design) -> str:
+    """The released model whose pyramid is nearest to a design's in channels."""
+
+    def distance(model: str) -> int:
+        theirs = PRESETS[model].tap_channels
+        return sum(abs(a - b) for a, b in zip(design.tap_channels, theirs, strict=True))
+
+    return min(MODELS, key=distance)
+
+
 def dense_head(design: Design) -> Design:
     """The same design with a dense fuse convolution: the Tiny of the paper's tables, where the release is depthwise."""
     return replace(design, head=Head.SUM)

@@ -64,7 +64,10 @@ def _best_place(
     """Centre of the cheapest place, and the number of its ring."""
     cheapest, place = float("inf"), (point, 0)
     for (ring, gap), (number, direction) in product(enumerate(_RINGS_PT), enumerate(_DIRECTIONS)):
-        center = point + np.array(direction) * (gap * pixels_per_pt + extent / 2)
+        wished = point + np.array(direction) * (gap * pixels_per_pt + extent / 2)
+        # Pushed back along the edge, if that leaves the point itself free.
+        center = np.clip(wished, inside[:2] + extent / 2, inside[2:] - extent / 2)
+        center = wished if (abs(center - point) < extent / 2).all() else center
         box = np.concatenate([center - extent / 2, center + extent / 2])
         cost = _cost(box, blocked, taken, inside) + 0.6 * ring + 0.05 * number
         if cost < cheapest:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from analysis.plots.clouds import Cloud, draw_clouds
 from analysis.plots.labels import Name, annotate
 from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
+from analysis.plots.support import draw_support
 from analysis.records.record import Metric, Record
 from analysis.reference import PublishedPoint
 from analysis.results.pareto import Front, Objective, own_interval
@@ -28,6 +29,9 @@ MANY = 2000
 
 TICKS = 3000
 """Places along an axis at which ticks are told apart: two to a pixel."""
+
+NAMED = 16
+"""Designs of the front that are named: of more, so many, evenly along it."""
 
 UNSURE = 0.05
 """A dominated point whose probability of being on the front reaches this is marked."""
@@ -47,6 +51,7 @@ class ParetoPlot:
         published: Networks of others, in the units of the two axes.
         limit: Largest x that the study allows.
         clouds: What lower rungs said.
+        support: Fingerprint of each record whose accuracy is predicted to what that stands on.
     """
 
     front: Front
@@ -58,6 +63,7 @@ class ParetoPlot:
     published: tuple[PublishedPoint, ...] = ()
     limit: float | None = None
     clouds: tuple[Cloud, ...] = ()
+    support: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[Objective, Objective]:
@@ -119,6 +125,10 @@ def draw_pareto(plot: ParetoPlot, ax: Axes) -> None:
     if len(plot.front.objectives) == 2:
         _draw_steps(ax, best, x, y)
     _draw_points(ax, best, x, y, color=BLUE, label=f"front ({len(best)})", size=46, zorder=5)
+    if plot.support:
+        texts = [plot.support.get(record.fingerprint, "") for record in plot.front.records]
+        on_front = [rank == 0 for rank in plot.front.ranks]
+        draw_support(ax, _points(plot.front.records, x, y), on_front, texts, plot.axes)
     _draw_anchors(plot, ax)
     _draw_published(plot, ax)
     _draw_untrained(plot, ax)
@@ -188,7 +198,9 @@ def _draw_points(
         return
     points = _points(records, x, y)
     on_front = color == BLUE
-    bar: dict[str, Any] = {"color": color, "linewidth": 0.9 if on_front else 0.6, "alpha": 0.55 if on_front else 0.3}
+    crowded = len(records) > 3 * NAMED
+    alpha = (0.2 if crowded else 0.55) if on_front else (0.15 if crowded else 0.3)
+    bar: dict[str, Any] = {"color": color, "linewidth": 0.9 if on_front else 0.6, "alpha": alpha}
     # In an SVG, a hundred thousand marks would be a hundred thousand elements; so many become one image in it.
     is_image = len(records) > MANY
     bar["rasterized"] = is_image
@@ -299,7 +311,8 @@ def _annotate(plot: ParetoPlot, ax: Axes, best: Sequence[Record]) -> None:
     for record, (h, v) in zip(plot.front.records, everything, strict=True):
         if record.fingerprint in plot.anchors:
             names[record.fingerprint] = Name(plot.anchors[record.fingerprint], h, v, VERMILION, bold=True)
-    for record, (h, v) in zip(best, _points(best, x, y), strict=True):
+    named = best if len(best) <= NAMED else [best[i] for i in np.linspace(0, len(best) - 1, NAMED).astype(int)]
+    for record, (h, v) in zip(named, _points(named, x, y), strict=True):
         names.setdefault(record.fingerprint, Name(ids[record.fingerprint], h, v, BLUE))
     others = [Name(point.name, h, v, TEXT) for point, (h, v) in zip(_shown(plot), published, strict=True)]
     steps = _along_steps(_points(best, x, y)) if len(plot.front.objectives) == 2 else np.empty((0, 2))

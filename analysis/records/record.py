@@ -179,7 +179,7 @@ def _with_text(line: bytes) -> dict[str, Any] | None:
     design, _, tail = rest.partition(b'},"height":')
     if not tail or not line.isascii() or (text := DesignText.of(design.decode())) is None:
         return None
-    value = json.loads(b"".join([head, b',"design":null,"height":', tail]), parse_constant=_refuse_constant)
+    value = _DECODER.decode(b"".join([head, b',"design":null,"height":', tail]).decode("ascii"))
     # Not null where the text stood deeper, as a detail.
     return {**value, "design": text} if isinstance(value, dict) and value.get("design", 0) is None else None
 
@@ -304,6 +304,15 @@ def _texts(where: str, value: object) -> Mapping[str, str]:
     return {intern(name): intern(text(where, item, name)) for name, item in mapping(where, value).items()}
 
 
+def _versions(where: str, value: object) -> Mapping[str, str]:
+    return _shared_texts(*_texts(where, value).items())
+
+
+@lru_cache(maxsize=256)
+def _shared_texts(*items: tuple[str, str]) -> Mapping[str, str]:
+    return dict(items)
+
+
 def _word(where: str, value: object) -> str:
     return intern(text(where, value))
 
@@ -342,9 +351,11 @@ _READERS: Mapping[str, Callable[[str, object], Any]] = {
     "seed": integer,
     "seconds": number,
     "finished": _word,
-    "versions": _texts,
+    "versions": _versions,
 }
 
 _PARTS = ("shared_sd", "own_sd")
 _OPTIONAL = ("low", "high", *_PARTS)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+"""Made once: `json.loads` makes one for each line."""
 _NAMES = {kind: _names(kind) for kind in (Record, Fidelity, Metric)}

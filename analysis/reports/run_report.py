@@ -12,6 +12,7 @@ from analysis.records.fidelity import Fidelity
 from analysis.records.record import RECORDS, JsonlStore, Record, State
 from analysis.records.screened import read_screened
 from analysis.records.study import read_study
+from analysis.reference import ADE20K, PREDICTED
 from analysis.results.confirmed import by_rung
 from analysis.results.pareto import Front, Objective, front
 from analysis.results.pruning import wrong_prunes
@@ -201,6 +202,7 @@ def pareto_plot(run: Run) -> "ParetoPlot":
         published=published,
         limit=run.limits.get(x.name, run.limits.get(family)),
         clouds=clouds(run.lower, x, y),
+        support={one.fingerprint: str(one.details["support"]) for one in run.records if one.details.get("support")},
     )
 
 
@@ -235,6 +237,12 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
     seeds = [run.seed] if run.seed is not None else sorted({record.seed for record in ranked.records})
     budgets = [run.budget] if run.budget is not None else sorted({record.budget for record in ranked.records})
     spent = f"seed {_listed(seeds)}" + (f"; budget {_listed(budgets)} iterations per trial" if any(budgets) else "")
+    judged = max((record.details.get("judged", 0) for record in run.records), default=0)
+    if judged:
+        counts = (
+            f"All {judged:,} designs within the limits were judged at once; {states[State.COMPLETE]:,} are recorded: "
+            "the front, the presets, the surest and a random sample"
+        )
     lines = [f"{counts}; {spent}."]
     wrong = wrong_prunes(run.records, run.limits)
     if wrong is not None and wrong.pruned:
@@ -247,22 +255,23 @@ def _caption(run: Run, ranked: Front, accuracy: Objective, *, has_published: boo
     if run.torn:
         lines.append("The last record is unfinished and left out.")
     lines += [_shared_hint(goal.name, ranked) for goal in ranked.objectives]
-    lines.append(_reading_hint(ranked, accuracy, has_published=has_published))
-    return tuple(line for line in lines if line)
+    return tuple(line for line in (*lines, *_reading_hints(ranked, accuracy, has_published=has_published)) if line)
 
 
-def _reading_hint(ranked: Front, accuracy: Objective, *, has_published: bool) -> str:
+def _reading_hints(ranked: Front, accuracy: Objective, *, has_published: bool) -> tuple[str, str]:
+    """How the plot is to be read; and what the published points in it are."""
     hints = []
     names = [goal.name for goal in ranked.objectives]
     if any(record.metrics[name].low is not None for record in ranked.records for name in names):
         hints.append("Thin bars: 95 % intervals.")
     if len(names) > 2:
         hints.append(f"The front is that of {len(names)} objectives: {', '.join(names)}.")
-    if accuracy.name.startswith("miou@") and accuracy.name != "miou@ade20k":
+    if accuracy.name.startswith(PREDICTED):
+        hints.append("The accuracy is predicted from published ones, of one training.")
+    elif accuracy.name.startswith("miou@") and accuracy.name != ADE20K:
         hints.append(f"{accuracy.name} is not comparable with published mIoU on ADE20K.")
-    if has_published:
-        hints.append("Published points: other training schedules; searched ones are single runs, not peer reviewed.")
-    return " ".join(hints)
+    published = "Published points: other training schedules; searched ones are single runs, not peer reviewed."
+    return " ".join(hints), published if has_published else ""
 
 
 def _shared_hint(name: str, ranked: Front) -> str:

@@ -8,8 +8,9 @@ from analysis.records.named_design import named_design
 from experiments.cli.arguments import add_design, add_size, size
 from experiments.cli.parsing import place
 from experiments.data.folders.known import KNOWN
-from experiments.training.recipes import MODELS, RECIPES
+from experiments.training.recipes import RECIPES
 from topformer.errors import StudyError
+from topformer.presets import MODELS, model_of
 
 if TYPE_CHECKING:
     from experiments.data.folders import SegmentationFolder
@@ -75,7 +76,7 @@ def chosen(
         DesignError: No such design, or an impossible size.
         StudyError: No such recipe.
     """
-    from experiments.training.recipes import model_of, recipe, released_design, with_size
+    from experiments.training.recipes import recipe, released_design, with_size
 
     if file is None:
         name, design = args.design or DESIGN, named_design(args.design or DESIGN)

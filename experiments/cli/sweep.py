@@ -46,6 +46,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "--cpus": ("workers", "cpus"),
         "--gpus": ("workers", "gpus"),
         "--storage": ("storage",),
+        "--lease": ("lease",),
     }
 )
 """Option to the entry of the study file that it overrides, which says what is accepted and what it means."""

@@ -7,7 +7,7 @@ from math import floor
 
 from experiments.cli.parsing import of, sentence
 from experiments.engines import LOCAL
-from experiments.engines.workers import Workers, gpus_here
+from experiments.engines.workers import ROUNDING, Workers, gpus_here
 from experiments.evaluators.definition import EvaluatorDefinition
 from topformer.errors import InputError
 from topformer.schema import declared
@@ -49,4 +49,4 @@ def _room(wanted: Workers, *, uses_gpu: bool) -> int:
     room = max(1, floor(cores / wanted.cpus))
     gpus = gpus_here() if uses_gpu or wanted.gpus else 0
     share = wanted.settled(uses_gpu=uses_gpu, available=gpus).gpus
-    return min(room, max(1, floor(gpus / share + 1e-9))) if share else room
+    return min(room, max(1, floor(gpus / share + ROUNDING))) if share else room

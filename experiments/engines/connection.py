@@ -1,5 +1,6 @@
 """The door to Ray: connecting to a cluster, or starting one here, without a word of Ray's in the terminal."""
 
+import logging
 import os
 import re
 import socket
@@ -98,8 +99,15 @@ def _ray() -> Any:
     # Each try waits for half a minute, or a second where it is refused.
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
     import ray
+    from ray._private import worker
 
+    # At each death of a machine, forty lines of its log go to the driver's standard output; no setting keeps them away.
+    worker.print_to_stdstream = _drop
     return ray
+
+
+def _drop(*_what: object, **_how: object) -> None:
+    """Print nothing."""
 
 
 def _start(ray: Any, folder: str, workers: Workers) -> None:
@@ -111,7 +119,7 @@ def _start(ray: Any, folder: str, workers: Workers) -> None:
                 object_store_memory=_STORE_BYTES,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="critical",
+                logging_level=logging.CRITICAL,
                 _temp_dir=folder,
             )
         except Exception as error:  # of no class of its own
@@ -130,7 +138,7 @@ def _connect(ray: Any, address: str) -> None:
         os.environ[MODE] = "token"
     with _quiet() as said:
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="critical")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
         except ConnectionError as error:
             raise InputError(_unanswered(address, token, _text(said))) from error
         except (ray.exceptions.RayError, RuntimeError) as error:

@@ -20,7 +20,17 @@ def begin_attempt(folder: Path) -> int:
     Raises:
         StorageError: The file cannot be read or written.
     """
-    number = _current(folder) + 1
+    return raise_attempt(folder, current_attempt(folder) + 1)
+
+
+def raise_attempt(folder: Path, number: int) -> int:
+    """Make the attempt of that number the one that may write into a folder, unless a later one is; gives the number.
+
+    Raises:
+        StorageError: The file cannot be read or written.
+    """
+    if current_attempt(folder) >= number:
+        return number
     with replacing(folder / ATTEMPT, durable=False) as fresh:
         fresh.write_text(f'{{"attempt": {number}}}\n', encoding="ascii")
     return number
@@ -32,11 +42,12 @@ def check_attempt(folder: Path, number: int) -> None:
     Raises:
         MachineError: A later one has begun.
     """
-    if (current := _current(folder)) > number:
+    if (current := current_attempt(folder)) > number:
         raise MachineError(f"attempt {current} has begun in {folder}, so that attempt {number} stops")
 
 
-def _current(folder: Path) -> int:
+def current_attempt(folder: Path) -> int:
+    """The number of the attempt that may write into a folder; 0 where it notes none."""
     path = folder / ATTEMPT
     if not path.exists():
         return 0

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing import active_children, get_context, parent_process, set_start_method
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -13,7 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from experiments.engines.engine import Event, Failed, Interruption, Iterations, Task, perform
+from experiments.engines.fence import begin_attempt
+from experiments.engines.silence import Silence
 from experiments.engines.workers import Workers, gpus_here
 from experiments.evaluators.base import Evaluator
 
@@ -22,6 +27,8 @@ ATTEMPTS = 2
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MESSAGE_SECONDS = 0.2
 _GRACE_SECONDS = 5
+_IDLE_SHARE = 0.01
+"""Of a processor, which a worker that computes uses more of."""
 _CHECK_SECONDS = 1
 """Between two looks at whether workers live: a child that a dead worker left behind holds its connection open."""
 
@@ -32,11 +39,12 @@ class _Worker:
     The process leads a group of its own, so that its children, such as those that load data, end with it.
     """
 
-    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
-        self._log, self._environment = log, environment
+    def __init__(self, log: Path, environment: Mapping[str, str], silence: Silence) -> None:
+        self._log, self._environment, self._silence = log, environment, silence
         self.task: Task | None = None
         self._attempt = 0
         self._process: BaseProcess | None = None
+        self._computed: float
         self.connection: Connection
 
     def start(self, task: Task, attempt: int = 1) -> None:
@@ -44,6 +52,7 @@ class _Worker:
         if self._process is None or not self._process.is_alive():
             self._spawn()
         self.task, self._attempt = task, attempt
+        self._silence.begin()
         # A process that died this moment closes the connection, which `receive` reports.
         with suppress(BrokenPipeError):
             self.connection.send(task)
@@ -55,6 +64,8 @@ class _Worker:
         alive = self._process.is_alive()
         if readable or self.connection.poll():
             return self._receive()
+        if alive and self._silence.is_too_long and not self._computes():
+            return self._bury(f"no news for {self._silence.limit:,.0f} s")
         return None if alive else self._bury()
 
     def stop(self) -> None:
@@ -71,11 +82,23 @@ class _Worker:
             event: Event = self.connection.recv()
         except (EOFError, ConnectionResetError):
             return self._bury()
+        self._silence.heard()
         if not isinstance(event, Iterations):
             self.task = None
         return event
 
+    def _computes(self) -> bool:
+        """Whether the process and its children used the processor since this was last asked: a score takes its time."""
+        assert self._process is not None
+        before, self._computed = self._computed, _processor_seconds(self._process.pid)
+        # What merely wakes up now and then, such as a thread that waits, does not compute.
+        is_computing = self._computed - before > _IDLE_SHARE * self._silence.limit
+        if is_computing:
+            self._silence.excuse()
+        return is_computing
+
     def _spawn(self) -> None:
+        self._computed = 0.0
         context = get_context("spawn")
         self.connection, remote = context.Pipe()
         # No daemon: those may have no children.
@@ -85,9 +108,12 @@ class _Worker:
         # Only the worker holds this end now: its death is seen as the end of the stream.
         remote.close()
 
-    def _bury(self) -> Event | None:
+    def _bury(self, why: str = "") -> Event | None:
+        """End what is left of the process, and try its task again; `why` where it has not ended of itself."""
         assert self._process is not None
         assert self.task is not None
+        if why:
+            self._signal_group(signal.SIGKILL)
         self._process.join()
         self._signal_group(signal.SIGKILL)
         self.connection.close()
@@ -96,7 +122,7 @@ class _Worker:
             self.start(task, self._attempt + 1)
             return None
         self.task = None
-        cause = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        cause = why or (f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}")
         reason = f"the worker died {ATTEMPTS} times, last with {cause}{_last_words(self._log)}"
         return Failed(task.key, reason, is_machines=True)
 
@@ -123,6 +149,7 @@ class LocalEngine:
         uses_gpu: bool = False,
         note: Callable[[str], None] = lambda _text: None,  # noqa: ARG002
         first: int = 0,
+        silence: Callable[[], Silence] = Silence,
     ) -> None:
         """Prepare the workers; a process starts with its first task.
 
@@ -133,13 +160,14 @@ class LocalEngine:
             uses_gpu: Whether the evaluations use a GPU where there is one.
             note: Nothing is told.
             first: Number of the first worker, in the names of logs.
+            silence: How long a worker may give no news without computing, before it is ended and its task tried again.
 
         Raises:
             StudyError: The machine has too few GPUs.
         """
         logs.mkdir(parents=True, exist_ok=True)
         self._workers = [
-            _Worker(logs / f"worker-{number}.log", environment)
+            _Worker(logs / f"worker-{number}.log", environment, silence())
             for number, environment in enumerate(_environments(workers, uses_gpu=uses_gpu), start=first)
         ]
 
@@ -164,6 +192,8 @@ class LocalEngine:
 
     def submit(self, task: Task) -> None:
         """Start an evaluation; there must be a free worker."""
+        if task.attempt is None:
+            task = replace(task, attempt=begin_attempt(task.folder))
         next(worker for worker in self._workers if worker.task is None).start(task)
 
     def wait(self, interruption: Interruption) -> list[Event]:
@@ -240,6 +270,15 @@ def _reporter(connection: Connection) -> Callable[[Iterations], None]:
             connection.send(news)
 
     return report
+
+
+def _processor_seconds(number: int | None) -> float:
+    """Of a process and its children, ended ones included; 0 where it has ended itself."""
+    with suppress(psutil.Error):
+        process = psutil.Process(number)
+        used = [process.cpu_times(), *(child.cpu_times() for child in process.children(recursive=True))]
+        return float(sum(sum(times[:4]) for times in used))
+    return 0.0
 
 
 @contextmanager

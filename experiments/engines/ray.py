@@ -2,10 +2,9 @@
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from math import floor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +12,7 @@ from typing import Any, Self
 from experiments.engines.connection import connected
 from experiments.engines.engine import Ended, Event, Failed, Interruption, Task
 from experiments.engines.fence import begin_attempt
+from experiments.engines.room import room_for
 from experiments.engines.slot import ASIDE, GROUPS, Arrival, Place, Slot
 from experiments.engines.workers import Workers
 from topformer import __version__
@@ -107,7 +107,9 @@ class RayEngine:
             stack.callback(self._stop)
             available = int(self._ray.cluster_resources().get("GPU", 0))
             self._workers = self._workers.settled(uses_gpu=self._uses_gpu, available=available)
-            room = self._room()
+            room = room_for(self._workers, [one["Resources"] for one in self._ray.nodes() if one["Alive"]])
+            if room < self._workers.count:
+                self._note(f"{room} of {self._workers.count} workers have room; the others start when machines join")
             self._place.token.write_text(__version__, encoding="ascii")
             stack.callback(self._place.token.unlink, missing_ok=True)
             self._seats = [_Seat(number, *self._start(number)) for number in range(self._workers.count)]
@@ -253,22 +255,6 @@ class RayEngine:
                 seat.ask_after = 0.0
                 self._ask(seat)
 
-    def _room(self) -> int:
-        """Number of workers that fit into the machines of the cluster, whoever else uses them."""
-        cpus, gpus = self._workers.cpus, self._workers.gpus or 0.0
-        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        room = sum(_fit(machine, cpus, gpus) for machine in machines)
-        if not room:
-            largest = max((machine.get("CPU", 0.0) for machine in machines), default=0.0)
-            most = max((machine.get("GPU", 0.0) for machine in machines), default=0.0)
-            raise InputError(
-                f"no machine of the cluster has room for a worker with cpus = {cpus:g} and gpus = {gpus:g}: the "
-                f"largest have {largest:g} cores and {most:g} GPUs"
-            )
-        if room < self._workers.count:
-            self._note(f"{room} of {self._workers.count} workers have room; the others start when machines join")
-        return room
-
     def _start(self, number: int) -> tuple[Any, Any]:
         """A new worker, and the question whether it is there."""
         actor = self._ray.remote(
@@ -302,17 +288,6 @@ class RayEngine:
             self._ray.wait(stopping, num_returns=len(stopping), timeout=_STOP_SECONDS)
         for seat in self._seats:
             self._ray.kill(seat.actor)
-
-
-def _fit(machine: Mapping[str, float], cpus: float, gpus: float) -> int:
-    """Workers that fit into one machine."""
-    by_cores = floor(machine.get("CPU", 0.0) / cpus)
-    if not gpus:
-        return by_cores
-    found = machine.get("GPU", 0.0)
-    # A share is of one GPU: three workers with a third each leave nothing for a fourth on two of them.
-    by_gpus = floor(found) * floor(1 / gpus + 1e-9) if gpus < 1 else floor(found / gpus)
-    return min(by_cores, by_gpus)
 
 
 def _last_line(cause: str) -> str:

@@ -12,7 +12,7 @@ from topformer.schema import key
 
 _SIGNS_OF_A_GPU = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
 """Devices of the drivers of NVIDIA, of Windows' Linux, and of AMD; without any of them torch need not be loaded."""
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """Three workers with 0.333 of a GPU each share one, as do three with a third."""
 
 
@@ -25,12 +25,13 @@ class Workers:
 
     count: int = field(default=1, metadata=key(WORKERS, "Evaluations that run beside each other."))
     cpus: float = field(
-        default=1.0, metadata=key(Number("a number above 0", least=0.001, largest=1024), "Cores for each worker.")
+        default=1.0,
+        metadata=key(Number("a number above 0, of at most 1,024", least=0.001, largest=1024), "Cores for each worker."),
     )
     gpus: float | None = field(
         default=None,
         metadata=key(
-            Number("a number of at least 0", least=0, largest=1024), "Whole GPUs, or a share of one, for each worker."
+            Number("a number from 0 to 1,024", least=0, largest=1024), "Whole GPUs, or a share of one, for each worker."
         ),
     )
 
@@ -64,7 +65,7 @@ class Workers:
         share = self.gpus or 0.0
         if not share:
             return [()] * self.count
-        fit = floor(1 / share + _ROUNDING) * gpus if share < 1 else gpus // int(share)
+        fit = floor(1 / share + ROUNDING) * gpus if share < 1 else gpus // int(share)
         if fit < self.count:
             few = f"{self.count} with {share:g} of a GPU each, and this machine has {gpus} GPU" + "s" * (gpus != 1)
             hint = f"; with gpus = {floor(100 * gpus / self.count) / 100:g} they share" if 0 < gpus < self.count else ""

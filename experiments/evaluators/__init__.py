@@ -33,6 +33,12 @@ EVALUATORS: Mapping[str, EvaluatorEntry] = MappingProxyType(
             needs_data=False,
             trains=False,
         ),
+        "published": EvaluatorEntry(
+            "experiments.evaluators.published:PublishedEvaluator",
+            "accuracies on the paper's data sets, predicted from what was published, with an interval",
+            needs_data=False,
+            trains=False,
+        ),
         "proxy": EvaluatorEntry(
             "experiments.evaluators.proxy:ProxyEvaluator",
             "zero-cost proxies of networks that nobody trained, from a few batches",

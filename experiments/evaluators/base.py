@@ -1,9 +1,12 @@
 """What an evaluator is asked, and what it answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric
@@ -91,6 +94,19 @@ class Evaluator(Protocol):
 
         `kind` names the evaluator; `data`, where it uses any, is a table with the `name` and what tells two versions
         of it apart; the rest are settings.
+        """
+        ...
+
+
+@runtime_checkable
+class WholesaleEvaluator(Evaluator, Protocol):
+    """An evaluator that judges thousands of candidates in a second, and so every design of a space."""
+
+    def judge(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        """What `evaluate` gives for each: (2, N), the values and their standard deviations, 0 where they are exact.
+
+        Raises:
+            EvaluationError: There is no honest number for one of them.
         """
         ...
 

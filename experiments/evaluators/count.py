@@ -1,15 +1,18 @@
 """The count evaluator: what a design costs in the place of its accuracy, as the yardstick of every other source."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analysis.results.pareto import NORMAL_95
 from experiments.evaluators.base import Accuracy, Progress, check_untrained
 from search_space.candidate import Candidate
-from search_space.cost.closed_form import cost
+from search_space.cost.table import costs
 from search_space.latency.boundary import boundary_named, latency_name
 from search_space.latency.calibration.devices import device
 from topformer.deployment.boundary import Boundary
@@ -57,7 +60,7 @@ class CountEvaluator:
     """
 
     kind = "count"
-    table = CountSettings
+    definition = CountSettings
 
     def __init__(self, settings: CountSettings) -> None:
         self.settings = settings
@@ -94,20 +97,21 @@ class CountEvaluator:
         del folder, progress
         check_untrained(self.kind, budget)
         begin = time.monotonic()
-        value, error = self._counted(candidate)
+        value, error = self.judge([candidate])[:, 0].tolist()
         return Accuracy(
             metric=self.metric,
             value=value,
             source="count",
-            error=error,
+            error=error if self._device else None,
             budget=budget,
             seed=seed,
             seconds=time.monotonic() - begin,
         )
 
-    def _counted(self, candidate: Candidate) -> tuple[float, float | None]:
-        """The number, and its standard deviation where it is predicted."""
+    def judge(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        """The counts of many, and their standard deviations: (2, N)."""
         if self._device is None:
-            return float(getattr(cost(candidate), self.settings.count)), None
-        found = self._device.estimate_many([candidate], boundary=self._boundary)
-        return float(found.milliseconds[0]), float(found.high[0] - found.low[0]) / (2 * NORMAL_95)
+            counts = getattr(costs(candidates), self.settings.count)
+            return np.stack([counts.astype(np.float64), np.zeros(len(candidates))])
+        found = self._device.estimate_many(candidates, boundary=self._boundary)
+        return np.stack([found.milliseconds, (found.high - found.low) / (2 * NORMAL_95)])

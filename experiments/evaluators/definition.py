@@ -36,10 +36,14 @@ class EvaluatorDefinition:
     data: str = field(
         default="",
         metadata=key(
-            Text(), "`tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder."
+            Text(),
+            "`tokenworld`, or a folder in ADE20K layout; a relative path starts at the current folder. Left out where "
+            "none is needed.",
         ),
     )
-    budget: int = field(default=0, metadata=key(COUNT, "Iterations of each training."))
+    budget: int = field(
+        default=0, metadata=key(COUNT, "Iterations of each training; left out where nothing is trained.")
+    )
     settings: Mapping[str, Any] = field(
         default_factory=dict,
         metadata=key(Anything(table=True), "Settings of that evaluator that differ from its defaults."),

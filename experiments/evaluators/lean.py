@@ -12,17 +12,20 @@ from experiments.training.lean.train import check_lean, forget, train
 from experiments.training.outcome import Outcome, Progress
 from experiments.training.recipes import SCRATCH, Recipe
 from experiments.training.settings import Machine
+from experiments.training.start import origin
 from search_space.candidate import Candidate
 from topformer.bounds import COUNT
 from topformer.errors import StudyError
-from topformer.schema import check
+from topformer.kinds import Text
+from topformer.schema import refuse
 
-SCHEDULE = "schedule"
-"""Setting that makes a budget the first part of a longer training."""
+_OWN = {"start": Text(), "start_design": Text(), "schedule": COUNT}
+"""Settings that are no numbers of a recipe: what trainings start from, and of how long a training a budget is the first
+part."""
 
 
 class LeanEvaluator(TrainingEvaluator):
-    """Trains a candidate from scratch with the lean loop.
+    """Trains a candidate with the lean loop, from scratch or from weights of others.
 
     The same data, loss, schedule, grouping of parameters and metric as `MmsegEvaluator`, without its per-image
     pipeline. Images that fill the candidate's input are kept as one array; where sizes differ, or colours are to be
@@ -33,25 +36,20 @@ class LeanEvaluator(TrainingEvaluator):
         folder: The data set, or its path.
         recipe: The training.
         machine: How it is computed; with its cache, several workers share the decoded pixels.
+        start: Folder of a supernet, or file of weights, that trainings start from; from nothing without it.
+        start_design: For a file, the design that it belongs to; it is sliced for others.
         schedule: Iterations of a whole training of which a budget is the first part: the learning rate falls as in the
             whole, and the checkpoint stays, so that a longer budget goes on from it. By default a budget is a whole.
 
     Raises:
         DataError: The folder is no data set, or its classes are not known.
-        StudyError: The recipe is for another data set, or the loop does not do what it asks for.
+        StudyError: The recipe is for another data set, the loop does not do what it asks for, or there is nothing to
+            start from.
+        CheckpointError: The weights of the supernet cannot be read.
     """
 
     kind = "lean"
-    settings = (
-        *RECIPE_SETTINGS,
-        "loss_stride",
-        "device",
-        "threads",
-        "compile",
-        "cache",
-        "checkpoint_every",
-        "schedule",
-    )
+    settings = (*RECIPE_SETTINGS, "loss_stride", "device", "threads", "compile", "cache", "checkpoint_every", *_OWN)
 
     def __init__(
         self,
@@ -59,6 +57,8 @@ class LeanEvaluator(TrainingEvaluator):
         recipe: Recipe = SCRATCH,
         machine: Machine | None = None,
         *,
+        start: str | None = None,
+        start_design: str | None = None,
         schedule: int | None = None,
     ) -> None:
         machine = machine or Machine()
@@ -66,19 +66,22 @@ class LeanEvaluator(TrainingEvaluator):
         check_lean(recipe)
         super().__init__(folder, recipe, machine)
         self._decoded = Decoded(self.folder, cache=machine.cache, stacked=True)
+        self._origin = None if start is None else origin(start, start_design, self.folder)
 
     @classmethod
     def read(cls, folder: SegmentationFolder | Path, values: Mapping[str, Any]) -> Self:
         """The evaluator of a table in a study file, see `TrainingEvaluator.read`."""
-        rest = {name: value for name, value in values.items() if name != SCHEDULE}
-        if SCHEDULE in values:
-            check(f"evaluator.settings.{SCHEDULE}", values[SCHEDULE], COUNT, StudyError)
-        recipe, machine = read_settings(rest, cls.settings, SCRATCH, Machine())
-        return cls(folder, recipe, machine, schedule=values.get(SCHEDULE))
+        own = {name: value for name, value in values.items() if name in _OWN}
+        refuse([found for name in own for found in _OWN[name].problems(name, own[name])], StudyError)
+        if "start_design" in own and "start" not in own:
+            raise StudyError(f"start_design says what start holds, got {own['start_design']!r} without a start")
+        rest = {name: value for name, value in values.items() if name not in _OWN}
+        return cls(folder, *read_settings(rest, cls.settings, SCRATCH, Machine()), **own)
 
     def describe(self) -> Mapping[str, Any]:
-        """Every setting that changes the number."""
-        return {**super().describe(), **({} if self.schedule is None else {SCHEDULE: self.schedule})}
+        """Every setting that changes the number; what is started from by its content."""
+        started = {} if self._origin is None else {"start": self._origin.describe()}
+        return {**super().describe(), **started, **({} if self.schedule is None else {"schedule": self.schedule})}
 
     def recipe_of(self, candidate: Candidate, budget: int) -> Recipe:
         """The recipe of the whole training.
@@ -89,6 +92,10 @@ class LeanEvaluator(TrainingEvaluator):
         if self.schedule is not None and budget > self.schedule:
             raise StudyError(f"budget must be at most the schedule of {self.schedule} iterations, got {budget}")
         return super().recipe_of(candidate, self.schedule or budget)
+
+    def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
+        job = super()._job(candidate, recipe, seed)
+        return job if self._origin is None else self._origin.job(job)
 
     def _train(self, job: TrainingJob, folder: Path, progress: Progress | None) -> Outcome:
         return train(job, folder, machine=self.machine, progress=progress, decoded=self._decoded)

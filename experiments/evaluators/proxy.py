@@ -52,7 +52,7 @@ class ProxyEvaluator:
     """
 
     kind = "proxy"
-    table = ProxySettings
+    definition = ProxySettings
 
     def __init__(self, folder: SegmentationFolder | Path, settings: ProxySettings) -> None:
         self.settings = settings

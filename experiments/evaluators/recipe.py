@@ -10,12 +10,12 @@ from experiments.evaluators.mmseg import MmsegEvaluator
 from experiments.evaluators.training import read_settings
 from experiments.training.job import TrainingJob
 from experiments.training.mmseg.configuration import CHECKPOINT_EVERY
-from experiments.training.recipes import MODELS, Recipe, model_of, recipe, with_size
+from experiments.training.recipes import Recipe, recipe, with_size
 from experiments.training.settings import Machine
 from experiments.training.weights import digest
 from search_space.candidate import Candidate
 from topformer.errors import StudyError, unknown_name
-from topformer.presets import PRESETS
+from topformer.presets import MODELS, PRESETS, model_of
 
 RECIPE = "ade20k-160k"
 """What is trained where nothing says more."""

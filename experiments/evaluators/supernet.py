@@ -59,7 +59,7 @@ class SupernetEvaluator:
     """
 
     kind = "supernet"
-    table = SupernetSettings
+    definition = SupernetSettings
 
     def __init__(self, folder: SegmentationFolder | Path, settings: SupernetSettings) -> None:
         self.settings = settings

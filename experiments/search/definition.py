@@ -157,7 +157,18 @@ class StudyDefinition:
         metadata=key(Section(Workers, short="count"), "What runs beside each other: a number, or a table."),
     )
     storage: str = field(
-        default=JOURNAL, metadata=key(Storage(), "`journal`, or the URL of a database that Optuna can use.")
+        default=JOURNAL,
+        metadata=key(
+            Storage(),
+            "`journal`, or the URL of a database; any number of drivers share a study in PostgreSQL or SQLite.",
+        ),
+    )
+    lease: float = field(
+        default=120.0,
+        metadata=key(
+            Number("a number of seconds, at least 1", least=1),
+            "Seconds without news after which other drivers take up what a driver evaluates.",
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -197,6 +208,9 @@ def _ladder_problems(study: StudyDefinition) -> Iterator[str]:
             yield f"rungs[{number}] must say how many go on: keep or eta, got {given}"
         if one.seeds != 1:
             yield f"rungs[{number}].seeds must be 1 below the last rung, got {one.seeds}"
+    if study.storage != JOURNAL:
+        # Who goes on is decided by one driver, from what its folder holds.
+        yield f"storage must be {JOURNAL!r} for a study with rungs, got {without_password(study.storage)!r}"
     last = study.rung[-1]
     if last.keep is not None or last.eta is not None:
         yield f"rungs[{len(study.rung)}] is the last: from there no design goes on, got {last.keep or last.eta}"

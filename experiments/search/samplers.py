@@ -8,6 +8,9 @@ from experiments.implementations import Implementation
 EXHAUSTIVE = "exhaustive"
 """Every design of the space in seeded random order: the sampler itself is never asked."""
 
+WHOLE = "whole"
+"""Every design of the space judged at once; of what is recorded, the front comes first."""
+
 _DOOR = "experiments.search.searcher"
 
 SAMPLERS: Mapping[str, Implementation] = MappingProxyType(
@@ -20,6 +23,9 @@ SAMPLERS: Mapping[str, Implementation] = MappingProxyType(
         "random": Implementation(f"{_DOOR}:make_random", "uniform over the labels of every axis"),
         EXHAUSTIVE: Implementation(
             f"{_DOOR}:make_random", "every design of the space, in random order", aliases=("grid",)
+        ),
+        WHOLE: Implementation(
+            f"{_DOOR}:make_random", "every design judged at once by an evaluator that trains nothing, the best first"
         ),
     }
 )

@@ -44,6 +44,7 @@ class Screen:
     Attributes:
         device: The model of the device; None where latency does not matter.
         latency_metric: Name of the latency in records, empty without a device.
+        boundary: Where the timed graph ends.
     """
 
     def __init__(self, definition: StudyDefinition) -> None:
@@ -53,9 +54,9 @@ class Screen:
             InputError: There is no such device.
         """
         self._limits, self._designs, self._seed = definition.limits, definition.consider, definition.seed
-        self._boundary = boundary_named(definition.boundary)
+        self.boundary = boundary_named(definition.boundary)
         self.device = device(definition.device) if definition.device is not None else None
-        self.latency_metric = latency_name(self.device.name, self._boundary) if self.device is not None else ""
+        self.latency_metric = latency_name(self.device.name, self.boundary) if self.device is not None else ""
 
     def assess(self, candidate: Candidate) -> Assessment:
         """Cost and latency of one candidate, against the limits."""
@@ -65,7 +66,7 @@ class Screen:
         milliseconds = above = None
         if self.device is not None:
             # One row of the table for many: ten times faster than the estimate with its breakdown.
-            table = self.device.estimate_many([candidate], boundary=self._boundary)
+            table = self.device.estimate_many([candidate], boundary=self.boundary)
             milliseconds = float(table.milliseconds[0])
             metrics[self.latency_metric] = predicted(table, 0)
             if self._limits.latency_ms is not None:
@@ -79,7 +80,7 @@ class Screen:
         """Where the milliseconds go, and how much of them stands on measured kinds of kernels."""
         if self.device is None:
             return {}
-        estimate = self.device.estimate(candidate, boundary=self._boundary)
+        estimate = self.device.estimate(candidate, boundary=self.boundary)
         return {
             "latency_by_module": dict(estimate.by_module),
             "latency_coverage": estimate.coverage,
@@ -128,7 +129,7 @@ class Screen:
             table = costs(chunk)
             latency = None
             if self.device is not None:
-                latency = self.device.estimate_many(chunk, boundary=self._boundary)
+                latency = self.device.estimate_many(chunk, boundary=self.boundary)
             limit = self._limits.latency_ms
             above = latency.probability_above(limit) if latency is not None and limit is not None else None
             for i, candidate in enumerate(chunk):

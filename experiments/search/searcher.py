@@ -179,6 +179,13 @@ class Searcher:
         self._open[self._serial] = _Open(trial.number, chooser.labels)
         return Proposal(self._serial, candidate.canonical(), chooser.labels)
 
+    def watch(self, candidate: Candidate, labels: Mapping[str, str]) -> Proposal:
+        """Say that another driver evaluates a design; told or forgotten as if it had been asked for here."""
+        self.study.add_trial(_trial(TrialState.RUNNING, labels, self._distributions, {}))
+        self._serial += 1
+        self._open[self._serial] = _Open(self.study.get_trials(deepcopy=False)[-1].number, labels)
+        return Proposal(self._serial, candidate.canonical(), labels)
+
     def tell(self, proposal: Proposal, observation: Observation) -> None:
         """Say what became of a proposal; from a failure the samplers learn nothing."""
         if observation.state is not State.COMPLETE:

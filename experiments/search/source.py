@@ -8,8 +8,9 @@ from functools import partial
 from itertools import count
 
 from analysis.records.record import Key, Record, State
+from experiments.search.replica import Replica
 from experiments.search.retries import retries
-from experiments.search.samplers import EXHAUSTIVE
+from experiments.search.samplers import EXHAUSTIVE, WHOLE
 from experiments.search.screening import Assessment
 from experiments.search.searcher import Observation, Proposal, Searcher
 from experiments.search.status import Results, values
@@ -26,6 +27,8 @@ REQUEST, REQUEST_SECONDS = "request", 5.0
 """Origin of a trial that somebody enqueued in the storage, and how often that is looked at."""
 DRAWN = 10_000
 """Designs that are drawn at a time to find unknown ones; about a second."""
+_ANOTHER = 7_919
+"""Between the seeds of two drivers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class SamplerSource:
 
     Attributes:
         exhausted: Whether nothing is left to ask for, although fewer designs are evaluated than the study wants.
+        driver_number: How many drivers of the study there were before this one.
     """
+
+    driver_number = 0
 
     def __init__(
         self,
@@ -72,8 +78,9 @@ class SamplerSource:
         self._open: dict[Key, _Open] = {}
         self._duplicates = 0
         self._look_at = 0.0
+        self._judged: dict[str, int] = {}
         self._leftover: Iterator[Mapping[str, str]] | None = None
-        self._is_drawing = study.definition.sampler == EXHAUSTIVE
+        self._is_drawing = study.definition.sampler in (EXHAUSTIVE, WHOLE)
         again, kept = retries(earlier, every=retry_failed, note=note)
         results.add(kept)
         self._next_number = max((record.trial for record in earlier), default=-1) + 1
@@ -82,24 +89,39 @@ class SamplerSource:
 
     def _connect(self, folder: RunFolder, history: list[Observation]) -> None:
         definition = self._study.definition
-        choices = {axis.name: axis.labels for axis in self._study.space.axes}
-        directions = [goal.direction for goal in self._study.objectives]
-        name = f"{definition.name}-{folder.run}"
-        self._replica = StorageReplica(
-            definition.storage, folder.path, name=name, directions=directions, choices=choices
-        )
+        self._replica = self._copied(folder, history)
         self._searcher = Searcher(
             definition.sampler,
-            directions=directions,
-            choices=choices,
-            # A continued sweep must not repeat the proposals of its start.
-            seed=definition.seed + 1_000_003 * len(history),
+            directions=self._directions,
+            choices=self._choices,
+            # A continued sweep must not repeat the proposals of its start, nor those of another driver.
+            seed=definition.seed + 1_000_003 * len(history) + _ANOTHER * self.driver_number,
             trials=definition.trials,
             designs=partial(self._study.designs, folder.path),
             objectives=definition.objectives,
         )
         self._searcher.restore(history)
-        self._replica.reconcile(history)
+
+    def _copied(self, folder: RunFolder, history: list[Observation]) -> Replica:
+        """The copy for dashboards, with what is known."""
+        definition = self._study.definition
+        replica = StorageReplica(
+            definition.storage,
+            folder.path,
+            name=f"{definition.name}-{folder.run}",
+            directions=self._directions,
+            choices=self._choices,
+        )
+        replica.reconcile(history)
+        return replica
+
+    @property
+    def _directions(self) -> list[str]:
+        return [goal.direction for goal in self._study.objectives]
+
+    @property
+    def _choices(self) -> dict[str, tuple[str, ...]]:
+        return {axis.name: axis.labels for axis in self._study.space.axes}
 
     def _enqueue(self, folder: RunFolder, again: Sequence[Record]) -> None:
         """What is due before the sampler is asked."""
@@ -140,14 +162,12 @@ class SamplerSource:
                 return None
             proposal = self._searcher.ask(self._study.space, labels)
             if self._is_known(self._key(proposal.candidate)):
-                self._searcher.forget(proposal)
-                if enqueued is not None and enqueued.request is not None:
-                    self._note(f"{proposal.candidate.fingerprint} was enqueued in the storage, but is known already")
-                    self._replica.decline(enqueued.request)
-                self._duplicates += 1
+                self._refuse(proposal, enqueued)
                 continue
-            self._duplicates = 0
-            return self._accept(proposal, enqueued)
+            trial = self._accept(proposal, enqueued)
+            if trial is not None:
+                self._duplicates = 0
+                return trial
         return None
 
     def tell(self, record: Record) -> None:
@@ -175,15 +195,19 @@ class SamplerSource:
 
     def _is_wanted(self) -> bool:
         """Whether another design should be asked for."""
-        running = sum(not opened.trial.pruned for opened in self._open.values())
         if self._enqueued and self._enqueued[0].number in self._again:
             # Another design may have taken its place: it is tried all the same.
             return True
-        if self.exhausted or self._results.complete + running >= self._study.definition.trials:
+        if self.exhausted or self._results.complete + self._running >= self._study.definition.trials:
             return False
         if self._asked >= self._study.definition.asked:
             self._give_up(f"asked for {self._study.definition.asked:,} designs, as many as the study allows")
         return not self.exhausted
+
+    @property
+    def _running(self) -> int:
+        """Evaluations that have begun and not ended."""
+        return sum(not opened.trial.pruned for opened in self._open.values())
 
     @property
     def _asked(self) -> int:
@@ -200,16 +224,32 @@ class SamplerSource:
     def _is_known(self, key: Key) -> bool:
         return key in self._results or key in self._open
 
-    def _accept(self, proposal: Proposal, enqueued: EnqueuedTrial | None) -> Trial:
-        """The trial of a proposal; where cost decides against it, the sampler is not to learn of it."""
+    def _refuse(self, proposal: Proposal, enqueued: EnqueuedTrial | None) -> None:
+        """The design of a proposal is known already."""
+        self._searcher.forget(proposal)
+        if enqueued is not None and enqueued.request is not None:
+            self._note(f"{proposal.candidate.fingerprint} was enqueued in the storage, but is known already")
+            self._replica.decline(enqueued.request)
+        self._duplicates += 1
+
+    def _accept(self, proposal: Proposal, enqueued: EnqueuedTrial | None) -> Trial | None:
+        """The trial of a proposal, None where another driver has it; of what cost prunes the sampler learns nothing."""
         assessment = self._study.screen.assess(proposal.candidate)
-        trial = self._trial(proposal, assessment, enqueued or EnqueuedTrial(labels=proposal.labels, origin="sampler"))
+        asked = enqueued or EnqueuedTrial(labels=proposal.labels, origin="sampler")
+        trial = self._claimed(self._trial(proposal, assessment, asked))
+        if trial is None:
+            self._refuse(proposal, enqueued)
+            return None
         self._next_number = max(self._next_number, trial.number + 1)
         if enqueued is not None and enqueued.request is not None:
             self._replica.accept(enqueued.request, trial.number)
         self._open[trial.key] = _Open(proposal, trial)
         if trial.pruned:
             self._searcher.forget(proposal)
+        return trial
+
+    def _claimed(self, trial: Trial) -> Trial | None:
+        """The trial as it is handed out; None where another driver has it."""
         return trial
 
     def _trial(self, proposal: Proposal, assessment: Assessment, asked: EnqueuedTrial) -> Trial:
@@ -224,7 +264,7 @@ class SamplerSource:
             origin=asked.origin,
             labels=proposal.labels,
             metrics=assessment.metrics,
-            details={"constraints": dict(assessment.constraints), **explained},
+            details={"constraints": dict(assessment.constraints), **explained, **self._judged},
             pruned=assessment.reason,
         )
 
@@ -248,11 +288,20 @@ class SamplerSource:
             self._note(f"the sampler proposed {DUPLICATES} known designs in a row: {what} drawn at random")
 
     def _unknown(self) -> Iterator[Mapping[str, str]]:
-        """Labels of the designs without a record, in seeded random order; a large space is drawn in portions."""
+        """Labels of the designs without a record, in seeded random order; a large space is drawn in portions.
+
+        Where all are judged at once, those on the front come first, and each record says how many were judged.
+        """
+        if self._study.definition.sampler == WHOLE:
+            found = self._study.judged()
+            self._note(str(found))
+            self._judged = {"judged": len(found.order)}
+            yield from found.labels()
+            return
         space, seed = self._study.space, self._study.definition.seed
         total = space.count()
         for turn in count():
-            for candidate in space.sample(seed + turn, min(total, DRAWN)):
+            for candidate in space.sample(seed + turn + _ANOTHER * self.driver_number, min(total, DRAWN)):
                 if not self._is_known(self._key(candidate)):
                     yield self._labels(candidate)
             if total <= DRAWN or self._asked >= total:

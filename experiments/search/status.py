@@ -64,20 +64,31 @@ class Results:
         self._corner = [goal.sign * corner.get(goal.name.partition("@")[0], 0.0) for goal in objectives]
         self._trials = trials
         self._keys: set[Key] = set()
+        self._failed: set[Key] = set()
         self._complete: list[Record] = []
         self._counts: Counter[State] = Counter()
         self._front: tuple[Record, ...] = ()
         self._volume = 0.0
 
     def add(self, records: Iterable[Record]) -> None:
-        """Take records into account."""
+        """Take records into account; a failed one gives way to that of its repetition."""
         fresh = list(records)
+        for record in fresh:
+            self.reopen(record.key)
         self._keys.update(record.key for record in fresh)
+        self._failed.update(record.key for record in fresh if record.state is State.FAILED)
         self._counts.update(record.state for record in fresh)
         complete = [record for record in fresh if record.state is State.COMPLETE]
         if complete:
             self._complete += complete
             self._rank()
+
+    def reopen(self, key: Key) -> None:
+        """Forget that an evaluation failed, if it did: it is tried again."""
+        if key in self._failed:
+            self._failed.remove(key)
+            self._keys.remove(key)
+            self._counts[State.FAILED] -= 1
 
     def __contains__(self, key: Key) -> bool:
         """Whether the evaluation has a record."""

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from experiments.search.replica import Request
 from experiments.search.searcher import DIRECTIONS, STATES, Observation, OptunaChooser, distributions, finished
 from search_space.spaces.space import Space
 from topformer.errors import SpaceError, StorageError, StudyError
@@ -29,21 +29,6 @@ _FIXED = "fixed_params"
 """Where Optuna keeps what was enqueued."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A design that somebody enqueued in the storage.
-
-    Attributes:
-        number: Its number there.
-        labels: Axis name to label.
-        trial: The number of the trial that it became, if it has.
-    """
-
-    number: int
-    labels: Mapping[str, str]
-    trial: int | None = None
-
-
 class StorageReplica:
     """The finished trials in the storage that the user named: a copy for dashboards; the records are the truth.
 
@@ -51,7 +36,14 @@ class StorageReplica:
     """
 
     def __init__(
-        self, url: str, folder: Path, *, name: str, directions: Sequence[str], choices: Mapping[str, Sequence[str]]
+        self,
+        url: str,
+        folder: Path,
+        *,
+        name: str,
+        directions: Sequence[str],
+        choices: Mapping[str, Sequence[str]],
+        shared: bool = False,
     ) -> None:
         """Reach the storage and the study in it.
 
@@ -61,27 +53,33 @@ class StorageReplica:
             name: Name of the study in the storage.
             directions: As for a `Searcher`.
             choices: As for a `Searcher`.
+            shared: Whether other drivers have copied there, too: then nothing of it is ever written anew.
 
         Raises:
             StudyError: The URL is none.
             StorageError: The storage does not answer or cannot be read.
         """
-        self._name = name
+        self._name, self._shared = name, shared
         self._journal = folder / JOURNAL_FILE if url == "journal" else None
         self._directions = [DIRECTIONS[text] for text in directions]
         self._distributions = distributions(choices)
         self._requests: dict[int, int] = {}
-        self._shown = str(self._journal or _without_password(url))
+        self._shown = str(self._journal or shown_address(read_url(url)))
         with self._answering():
             self._storage = _storage(url, self._journal)
             self._study = self._create()
 
     def reconcile(self, observations: Sequence[Observation]) -> int:
-        """Make the storage hold these trials, each once; how many were written for that. Errors as in `add`.
+        """Make the storage hold these trials, each once; how many were written for that. Errors as in `add`."""
+        missing = self.missing(observations)
+        self.add(missing)
+        return len(missing)
 
-        What is not ours stays: trials that others finished or enqueued, and every attribute. A storage that lost trials
-        is completed; one with trials of ours that have no record, twice the same or abandoned ones is written anew
-        around what stays.
+    def missing(self, observations: Sequence[Observation]) -> list[Observation]:
+        """Those of all trials that the storage lacks. Errors as in `add`.
+
+        What is not ours stays: trials that others finished or enqueued, and every attribute. One that is not shared and
+        has trials of ours without a record, twice the same or abandoned ones is written anew around what stays.
         """
         wanted = {item.trial: STATES[item.state] for item in observations}
         with self._answering():
@@ -90,13 +88,11 @@ class StorageReplica:
             # A failed trial that was tried again stays beside its repetition.
             right = {pair for pair in copied if pair[0] in wanted and pair[1] in (wanted[pair[0]], TrialState.FAIL)}
             is_right = len(right) == len(copied) and not any(_is_abandoned(trial) for trial in trials)
-            if not is_right:
+            if not is_right and not self._shared:
                 self._rewrite([trial for trial in trials if not _is_copy(trial) and not _is_abandoned(trial)])
                 right = set()
             right |= self._finish_requests(observations)
-        missing = [item for item in observations if (item.trial, STATES[item.state]) not in right]
-        self.add(missing)
-        return len(missing)
+        return [item for item in observations if (item.trial, STATES[item.state]) not in right]
 
     def _rewrite(self, others: Sequence[FrozenTrial]) -> None:
         """The study anew, with its attributes and with these trials."""
@@ -187,6 +183,12 @@ class StorageReplica:
                 else:
                     self._study.tell(number, list(observation.values) or None, STATES[observation.state])
 
+    def close(self) -> None:
+        """Let the connections to a database go."""
+        if isinstance(self._storage, RDBStorage):
+            self._storage.remove_session()
+            self._storage.engine.dispose()
+
     def _create(self) -> optuna.Study:
         return optuna.create_study(
             study_name=self._name,
@@ -251,10 +253,20 @@ def _storage(url: str, journal: Path | None) -> BaseStorage:
         return JournalStorage(_JournalCopy(str(journal)))
 
 
-def _without_password(url: str) -> str:
+def read_url(url: str) -> URL:
+    """The parts of a database's URL.
+
+    Raises:
+        StudyError: It is none; what may be a password is not shown.
+    """
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return make_url(url)
     except (SQLAlchemyError, ValueError):
         raise StudyError(
             f"storage must be 'journal' or a URL that SQLAlchemy reads, not this {len(url)}-letter one"
         ) from None
+
+
+def shown_address(url: URL) -> str:
+    """A URL without its password and its options, among which there may be another one."""
+    return url.set(query={}).render_as_string(hide_password=True)

@@ -8,12 +8,13 @@ from typing import Any, Self
 from analysis.records.fidelity import Fidelity, digest
 from analysis.records.screened import Screened
 from analysis.results.pareto import Objective
-from experiments.evaluators.base import EvaluatorMaker, fidelity_of
+from experiments.evaluators.base import EvaluatorMaker, WholesaleEvaluator, fidelity_of
 from experiments.search.anchors import named_anchors
 from experiments.search.definition import ACCURACY, LATENCY, StudyDefinition
 from experiments.search.ehvi.designs import Designs, choosable
 from experiments.search.feasible import check_feasible
 from experiments.search.screening import Screen
+from experiments.search.whole import Judged, check_wholesale, judged
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
 from topformer.deployment.boundary import Boundary
@@ -52,6 +53,7 @@ class Study:
             InputError: The definition names what does not exist, or the evaluator cannot be made.
         """
         space, screen, instance = definition.space.build(), Screen(definition), evaluator()
+        check_wholesale(definition, instance)
         metrics = {ACCURACY: instance.metric, LATENCY: screen.latency_metric}
         objectives = tuple(
             Objective(metrics.get(name, name), "max" if name == ACCURACY else "min") for name in definition.objectives
@@ -81,6 +83,12 @@ class Study:
         """
         limits, seed = self.definition.limits, self.definition.seed
         return choosable(self.space, limits, self.screen.device, folder, seed)
+
+    def judged(self) -> Judged:
+        """All designs within the limits, judged at once; for an evaluator that can."""
+        evaluator = self.evaluator()
+        assert isinstance(evaluator, WholesaleEvaluator)
+        return judged(self.definition, self.space, self.screen, evaluator)
 
     def anchors(self) -> list[Mapping[str, str]]:
         """Labels of the base, of every preset that the space can express and of the study's own, each design once."""

@@ -1,11 +1,13 @@
 """A sweep: a study run in a folder, from the first proposal to the Pareto plot; it may be killed and continued."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from analysis.records.record import Reading
 from analysis.records.screened import Screened
 from analysis.records.study import read_study
 from analysis.results.pruning import WrongPrunes, wrong_prunes
@@ -18,6 +20,7 @@ from experiments.search.halving.ladder import Ladder
 from experiments.search.status import Results, Status
 from experiments.search.study import Study
 from experiments.trials.callback import NullCallback, TrialCallback
+from experiments.trials.ledger import Ledger
 from experiments.trials.loop import Loop
 from experiments.trials.run_folder import LOGS, RunFolder
 from topformer.errors import RecordError
@@ -101,15 +104,13 @@ def run_sweep(
         study.check_feasible(screened)
         results = Results(study.objectives, screened.worst, definition.evaluations)
         read = partial(read_study, run.records, study=study.identity, fidelity=study.fidelity)
-        source = _source(
-            ladder or study, run, results, earlier=read().records, note=callback.note, retry_failed=retry_failed
-        )
-        before = len(results)
         where = engine(
             definition.workers, logs=run.path / LOGS, uses_gpu=definition.evaluator.uses_gpu, note=callback.note
         )
-        with Interruption() as interruption, where as workers:
-            Loop(source, run, callback).run(workers, interruption)
+        opened = _opened(ladder or study, run, results, read, callback.note, retry_failed=retry_failed)
+        with opened as (source, ledger), Interruption() as interruption, where as workers:
+            before = len(results)
+            Loop(source, ledger, callback).run(workers, interruption)
         status = results.status
         return SweepSummary(
             status=status,
@@ -123,14 +124,44 @@ def run_sweep(
         )
 
 
-def _source(found: Ladder | Study, run: RunFolder, results: Results, **rest: Any) -> "LadderSource | SamplerSource":
+@contextmanager
+def _opened(
+    found: Ladder | Study,
+    run: RunFolder,
+    results: Results,
+    read: Callable[[], Reading],
+    note: Callable[[str], None],
+    *,
+    retry_failed: bool,
+) -> Iterator[tuple["LadderSource | SamplerSource", Ledger]]:
+    """Where trials come from and where records go: this folder alone, or a database that drivers share."""
     # Here, because Optuna takes half a second to load and many callers only read a definition.
+    from experiments.search.claims.database import is_shared
+    from experiments.search.claims.driver import joined
     from experiments.search.halving.source import LadderSource
+    from experiments.search.shared_source import SharedSource
     from experiments.search.source import SamplerSource
 
     if isinstance(found, Ladder):
-        return LadderSource(found, run, results, **rest)
-    return SamplerSource(found, run, results, **rest)
+        yield LadderSource(found, run, results, earlier=read().records, note=note, retry_failed=retry_failed), run
+        return
+    url, lease = found.definition.storage, found.definition.lease
+    if not is_shared(url):
+        yield SamplerSource(found, run, results, earlier=read().records, note=note, retry_failed=retry_failed), run
+        return
+    with joined(url, run, study=found.identity, fidelity=found.fidelity, lease=lease, note=note) as (driver, claims):
+        source = SharedSource(
+            found,
+            run,
+            results,
+            driver=driver,
+            claims=claims,
+            earlier=read().records,
+            note=note,
+            retry_failed=retry_failed,
+        )
+        with closing(source):
+            yield source, driver
 
 
 def _ladder(

@@ -13,9 +13,8 @@ from experiments.training.settings import check_values
 from topformer.design import Design, Head
 from topformer.errors import StudyError, unknown_name
 from topformer.pixels import MEAN, STD
-from topformer.presets import PRESETS
+from topformer.presets import MODELS, PRESETS
 
-MODELS = ("tiny", "small", "base")
 RELEASE = "local_configs/topformer/"
 """Folder of the release with its configuration files."""
 
@@ -303,16 +302,6 @@ def recipe(name: str, model: str = "base") -> Recipe:
         raise StudyError(unknown_name("model of the release", model, MODELS))
     found = replace(RECIPES[name], **_OF_MODEL.get((name, model), {}))  # type: ignore[arg-type]
     return replace(found, source=found.source.format(model=model))
-
-
-def model_of(design: Design) -> str:
-    """The released model whose pyramid is nearest to a design's in channels, for the numbers of a recipe."""
-
-    def distance(model: str) -> int:
-        theirs = PRESETS[model].tap_channels
-        return sum(abs(a - b) for a, b in zip(design.tap_channels, theirs, strict=True))
-
-    return min(MODELS, key=distance)
 
 
 def released_design(name: str, model: str) -> Design:

@@ -25,6 +25,10 @@ class TrialCallback(Protocol):
         """An evaluation has ended, and its record is safe; after `status`. Pruned trials are only counted."""
         ...
 
+    def dropped(self, trial: Trial) -> None:
+        """An evaluation has ended, but does not count: another driver has taken it over."""
+        ...
+
 
 class NullCallback:
     """Tells nobody."""
@@ -39,4 +43,7 @@ class NullCallback:
         """Nothing."""
 
     def recorded(self, record: Record) -> None:
+        """Nothing."""
+
+    def dropped(self, trial: Trial) -> None:
         """Nothing."""

@@ -1,15 +1,14 @@
 """The loop that every trial goes through: take it from its source, evaluate it, record it, tell the source."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from analysis.records.record import Key, Record, State
 from experiments.engines.engine import Done, Engine, Event, Failed, Fatal, Interruption, Iterations, Task
 from experiments.evaluators.base import Accuracy
 from experiments.trials.callback import TrialCallback
+from experiments.trials.ledger import Ledger
 from experiments.trials.trial import Trial, TrialSource
 from topformer.errors import EvaluationError
 
@@ -27,24 +26,12 @@ class RunningTrial:
     started: float
 
 
-class Keeper(Protocol):
-    """Where a run is kept; `experiments.trials.run_folder.RunFolder` is on disk."""
-
-    def begin(self, trial: Trial) -> Path:
-        """An evaluation begins; gives the folder of its checkpoints."""
-        ...
-
-    def append(self, records: Iterable[Record]) -> None:
-        """Keep records, which are safe when this returns."""
-        ...
-
-
 class Loop:
-    """One run: trials of one source, recorded in one folder."""
+    """One run: trials of one source, recorded in one place."""
 
-    def __init__(self, source: TrialSource, folder: Keeper, callback: TrialCallback) -> None:
+    def __init__(self, source: TrialSource, ledger: Ledger, callback: TrialCallback) -> None:
         """Connect them; nothing happens before `run`."""
-        self._source, self._folder, self._callback = source, folder, callback
+        self._source, self._ledger, self._callback = source, ledger, callback
         self._running: dict[Key, RunningTrial] = {}
         self._unsaved: list[Record] = []
         self._failures = self._successes = 0
@@ -59,9 +46,11 @@ class Loop:
         self._callback.status(self._source.standing)
         try:
             while not interruption.requested:
+                if self._ledger.look():
+                    self._callback.status(self._source.standing)
                 self._fill(engine, interruption)
                 self._save()
-                if not engine.busy:
+                if not engine.busy and not self._ledger.waits:
                     return
                 for event in engine.wait(interruption):
                     self._handle(event)
@@ -80,7 +69,8 @@ class Loop:
 
     def _launch(self, trial: Trial, engine: Engine) -> None:
         self._running[trial.key] = RunningTrial(trial, time.monotonic())
-        engine.submit(Task(trial.key, trial.evaluator, trial.candidate, self._folder.begin(trial)))
+        folder = self._ledger.begin(trial)
+        engine.submit(Task(trial.key, trial.evaluator, trial.candidate, folder, trial.attempt))
         self._callback.iterations(trial, 0, trial.fidelity.budget)
 
     def _handle(self, event: Event) -> None:
@@ -107,15 +97,22 @@ class Loop:
         seconds = time.monotonic() - running.started
         record = running.trial.record(state, seconds=seconds, accuracy=accuracy, reason=reason, is_machines=is_machines)
         self._unsaved.append(record)
-        self._save()
-        self._callback.recorded(record)
+        if key in self._save():
+            self._callback.recorded(record)
+        else:
+            self._callback.dropped(running.trial)
 
-    def _save(self) -> None:
-        """Make the records durable, and only then tell the source: it never knows more than the disk."""
+    def _save(self) -> Collection[Key]:
+        """Make the records durable, and only then tell the source: it never knows more than the disk.
+
+        Gives those that count.
+        """
         if not self._unsaved:
-            return
+            return ()
         records, self._unsaved = self._unsaved, []
-        self._folder.append(records)
+        kept = self._ledger.append(records)
         for record in records:
-            self._source.tell(record)
+            if record.key in kept:
+                self._source.tell(record)
         self._callback.status(self._source.standing)
+        return kept

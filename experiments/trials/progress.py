@@ -79,13 +79,21 @@ class TrialProgress:
 
     def recorded(self, record: Record) -> None:
         """A line for an evaluation that has ended."""
-        self._done.pop(record.key, None)
-        if (bar := self._bars.pop(record.key, None)) is not None:
-            self._progress.remove_task(bar)
+        self._end(record.key)
         self.note(record_line(record))
         if not self._console.is_terminal:
             self.note(f"{self._standing.text}{self._time_left()}")
         self._draw()
+
+    def dropped(self, trial: Trial) -> None:
+        """A line for an evaluation that another driver has taken over."""
+        self._end(trial.key)
+        self.note(f"trial {trial.number} {trial.candidate.fingerprint}: another driver has taken it over")
+
+    def _end(self, key: Key) -> None:
+        self._done.pop(key, None)
+        if (bar := self._bars.pop(key, None)) is not None:
+            self._progress.remove_task(bar)
 
     def _draw(self) -> None:
         self._progress.headline = f"{self._standing.text}{self._time_left()}"

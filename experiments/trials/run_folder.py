@@ -1,7 +1,8 @@
 """The folder of a study: its definition, records, evaluations under way, and the lock of the sweep that runs in it."""
 
+import socket
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from analysis.records.record import RECORDS, JsonlStore, Key, Record
+from experiments.engines.fence import current_attempt, raise_attempt
 from experiments.files import claim, held, make_folder
 from experiments.training.claim import CHECKPOINT
 from experiments.trials.trial import EnqueuedTrial, Trial
@@ -78,14 +80,29 @@ class RunFolder:
     ) -> None:
         self._held.close()
 
-    def append(self, records: Iterable[Record]) -> None:
-        """Write records, which are on the disk when this returns.
+    @property
+    def owner(self) -> str:
+        """A name for whoever runs in it: that of the machine, the run and the folder, so that copies differ."""
+        return f"{socket.gethostname()}:{self.run}:{self._number}"
+
+    @property
+    def waits(self) -> bool:
+        """Nobody else works on the study."""
+        return False
+
+    def look(self) -> bool:
+        """Nobody else works on the study."""
+        return False
+
+    def append(self, records: Collection[Record]) -> frozenset[Key]:
+        """Write records, which are on the disk when this returns; all of them count.
 
         Raises:
             StorageError: The disk does not take them, or somebody removed the folder.
         """
         self._check_there()
         self.records.append_many(records)
+        return frozenset(record.key for record in records)
 
     def _check_there(self) -> None:
         """The folder is the one that was entered: to make it again would hide that the results before are gone."""
@@ -103,20 +120,27 @@ class RunFolder:
             StorageError: The disk does not take it, or somebody removed the run folder.
         """
         self._check_there()
-        folder = self.path / TRIALS / trial.key.folder
-        old = self.path / TRIALS / trial.candidate.fingerprint
-        if (old / _TRIAL).exists():
-            # Begun by version 0.1, where a run folder knew one fidelity and one seed.
-            folder = old
+        folder = self._folder(trial.key)
         make_folder(folder)
         if trial.continues is not None:
             _move(self.path / TRIALS / trial.continues.folder / CHECKPOINT, folder / CHECKPOINT)
         write_json(folder / _TRIAL, {"trial": trial.number, "labels": dict(trial.labels), "origin": trial.origin})
+        if trial.attempt is not None:
+            raise_attempt(folder, trial.attempt)
         return folder
 
     def has_begun(self, key: Key) -> bool:
         """Whether that evaluation was ever begun."""
-        return (self.path / TRIALS / key.folder / _TRIAL).exists()
+        return (self._folder(key) / _TRIAL).exists()
+
+    def attempt(self, key: Key) -> int:
+        """How often an evaluation was taken up in this folder by one of several drivers."""
+        return current_attempt(self._folder(key))
+
+    def _folder(self, key: Key) -> Path:
+        # Begun by version 0.1, where a run folder knew one fidelity and one seed.
+        old = self.path / TRIALS / key.fingerprint
+        return old if (old / _TRIAL).exists() else self.path / TRIALS / key.folder
 
     def begun(self) -> list[EnqueuedTrial]:
         """Every evaluation that was ever begun, in the order of their numbers.

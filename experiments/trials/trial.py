@@ -38,6 +38,7 @@ class Trial:
         details: Further results and remarks that do not need one.
         pruned: Why it is not evaluated, in words; empty where it is.
         continues: An evaluation whose checkpoint it goes on from.
+        attempt: How often it was taken up, where several drivers may do so; None where there is one.
     """
 
     study: str
@@ -52,6 +53,7 @@ class Trial:
     details: Mapping[str, Any] = field(default_factory=dict)
     pruned: str = ""
     continues: Key | None = None
+    attempt: int | None = None
 
     @property
     def key(self) -> Key:

@@ -105,6 +105,7 @@ RULES = (
     Rule(r"^make ", why_not="its lines are those of the Makefile; a test says that the target exists"),
     Rule(r"^python -m (docs|benchmarks)", why_not="writes pages or measures for minutes; has tests of its own"),
     # What is not at hand here.
+    Rule(r"--storage postgresql", why_not="needs a database server: tests/experiments_tests/search start one"),
     Rule(r"topformer-[TSB]-224|release_|local_configs", why_not="needs files of the release, which are not at hand"),
     Rule(r"emulate (setup|(?!--fit))", why_not="downloads 365 MB, or needs what was downloaded"),
     Rule(r"measure .*--on (ssh|adb)", add="--dry-run"),
@@ -119,6 +120,9 @@ RULES = (
     Rule(r" train ", add="--iterations 2 --batch 2 --workers 0 --size 64", slow=True),
     Rule(r" (evaluate|predict|export) ", slow=True),
     Rule(r"cost .*--ledger", slow=True),
+    Rule(r"sweep ade20k-published", slow=True),
+    Rule(r"sweep .*--evaluator count", add="--trials 1 --consider 20"),
+    Rule(r"sweep .*--evaluator proxy", add="--trials 1 --consider 20 --size 64 --data data/mini"),
     Rule(
         r"sweep ", add="--trials 1 --budget 1 --consider 20 --size 64 --workers 1 --data data/mini --max-latency-ms 999"
     ),

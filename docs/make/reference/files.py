@@ -43,21 +43,28 @@ TOGETHER = {
 }
 """What no single key says, by file."""
 COLUMNS = ("key", "what it may be", "default", "meaning")
-OWN = {
+OF_ONE = {
     "recipe": ("a recipe of `topformer train --recipe`", RECIPE, "The training."),
     "checkpoints": (
         "a table",
         "",
         "Model of the release (tiny, small, base) to the file whose weights its kin start from.",
     ),
+    "start": (
+        "a folder or a file",
+        "",
+        "Folder of a supernet, or file of weights, that trainings start from; from nothing without it.",
+    ),
+    "start_design": ("a design", "", "For a file, the preset or JSON file of the design that it belongs to."),
     "schedule": (
         "an integer of at least 1",
         "",
         "Iterations of a whole training of which `budget` is the first part, from which a longer budget goes on. By "
         "default a budget is a whole.",
     ),
+    "cache": ("a folder", "", "Where the decoded data set is kept; in memory without one."),
 }
-"""Settings of single evaluators that are no numbers of a recipe."""
+"""Settings of one evaluator that are neither numbers of a recipe nor names."""
 
 
 def files_page() -> str:
@@ -103,22 +110,22 @@ def _settings() -> Iterator[str]:
     meanings = {**_attributes(Recipe), **_attributes(Machine)}
     for kind, entry in EVALUATORS.items():
         evaluator = entry.load()
-        head = f"\n### `[evaluator.settings]` of `{kind}`\n\n{entry.help[0].upper()}{entry.help[1:]}.\n"
-        if hasattr(evaluator, "table"):
-            yield head
-            yield from _tables(evaluator.table, "evaluator.settings.")
+        heading = f"\n### `[evaluator.settings]` of `{kind}`\n\n{entry.help[0].upper()}{entry.help[1:]}.\n"
+        if hasattr(evaluator, "definition"):
+            yield heading
+            yield from _tables(evaluator.definition, "evaluator.settings.")
             continue
         preset = recipe(RECIPE) if kind == "recipe" else SCRATCH
         values = {item.name: getattr(preset, item.name) for item in fields(preset)} | {
             item.name: item.default for item in fields(Machine)
         }
         rows = [(f"`{name}`", *_setting(name, values, meanings)) for name in evaluator.settings]
-        yield f"{head}\n{_table(rows)}"
+        yield f"{heading}\n{_table(rows)}"
 
 
 def _setting(name: str, values: dict[str, Any], meanings: dict[str, str]) -> tuple[str, str, str]:
-    if name in OWN:
-        return OWN[name]
+    if name in OF_ONE:
+        return OF_ONE[name]
     # A text is refused with the names that are accepted, or with what else the value may be.
     problems = [*value_problems(Recipe, {name: "?"}), *value_problems(Machine, {name: "?"})]
     # A folder may have any name.

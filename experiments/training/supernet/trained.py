@@ -69,7 +69,7 @@ class Supernet:
             raise CheckpointError(f"{folder / WEIGHTS} holds no store of a supernet")
         check_finite(content["values"], folder / WEIGHTS)
         store, wanted = Store.from_json(content["axes"], content["values"]), rebuilt(about["space"])
-        trained = {
+        trained: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in about["recipe"].items()
             if name in ("smallest_scale", "largest_scale", "distort", "flip", "cat_max_ratio")

@@ -1,8 +1,10 @@
 """A Ray cluster of several machines that are all this one, for tests; nothing of it is left afterwards."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -17,18 +19,18 @@ SERVERS = ("raylet", "gcs_server")
 @contextmanager
 def a_cluster(**node: Any) -> Iterator[Any]:
     """A head without cores, and one node; a `ray.cluster_utils.Cluster`, which this process is connected to."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         patch.setenv(START_WAIT, str(START_SECONDS))
         import ray
         from ray.cluster_utils import Cluster
 
         before = servers()
-        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES, "temp_dir": folder}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             cluster.add_node(object_store_memory=STORE_BYTES, **node)
             cluster.wait_for_nodes()
-            ray.init(address=cluster.address, log_to_driver=False, logging_level="critical")
+            ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
             yield cluster
         finally:
             ray.shutdown()

@@ -64,6 +64,22 @@ def _die_once(folder: Path) -> None:
         _die(folder)
 
 
+def _stop(_folder: Path) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _stop_once(folder: Path) -> None:
+    if not (folder / "stopped").exists():
+        (folder / "stopped").touch()
+        _stop(folder)
+
+
+def _compute(_folder: Path) -> None:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        pass
+
+
 def _load_with_a_child(folder: Path) -> None:
     child = multiprocessing.Process(target=_loaded, args=(folder,))
     child.start()
@@ -88,6 +104,9 @@ _DEEDS: Mapping[str, Callable[[Path], None]] = {
     "die once": _die_once,
     "load with a child": _load_with_a_child,
     "sleep": _sleep,
+    "stop": _stop,
+    "stop once": _stop_once,
+    "compute": _compute,
     "die and leave a child": partial(_with_child, _die),
     "err and leave a child": partial(_with_child, _err),
     "sleep with a child": partial(_with_child, _sleep),
@@ -114,6 +133,20 @@ class Scripted:
         if progress is not None:
             progress(budget, budget)
         return Accuracy(metric=self.metric, value=self.value, source="trained", budget=budget, seed=seed, seconds=0.0)
+
+
+class Seeing(Scripted):
+    """Notes which GPUs its process may use, with how many threads, and where it runs."""
+
+    def evaluate(
+        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
+    ) -> Accuracy:
+        (folder / "gpus").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+        (folder / "threads").write_text(os.environ["OMP_NUM_THREADS"])
+        (folder / "cwd").write_text(str(Path.cwd()))
+        print("seen", flush=True)
+        time.sleep(0.2)
+        return super().evaluate(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
 
 
 def processes(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments.engines.engine import Done, Failed, Iterations, perform
-from experiments.engines.fence import begin_attempt, check_attempt
+from experiments.engines.fence import begin_attempt, check_attempt, current_attempt, raise_attempt
 from tests.experiments_tests.engines.stand_in import Scripted, task
 from topformer.errors import MachineError
 
@@ -21,6 +21,13 @@ def test_an_earlier_attempt_stops_and_the_latest_goes_on(tmp_path: Path) -> None
     check_attempt(tmp_path, second)
     with pytest.raises(MachineError, match=r"attempt 2 has begun in .*, so that attempt 1 stops"):
         check_attempt(tmp_path, first)
+
+
+def test_an_attempt_whose_number_was_given_elsewhere_never_lowers_it(tmp_path: Path) -> None:
+    raise_attempt(tmp_path, 5)
+    raise_attempt(tmp_path, 3)
+    assert current_attempt(tmp_path) == 5
+    assert begin_attempt(tmp_path) == 6
 
 
 def test_a_folder_without_the_file_belongs_to_whoever_is_there(tmp_path: Path) -> None:

@@ -10,11 +10,9 @@ import pytest
 from experiments.engines.engine import Done, Engine
 from experiments.engines.ray import RayEngine
 from experiments.engines.workers import Workers
-from experiments.evaluators.base import Accuracy, Progress
-from search_space.candidate import Candidate
 from tests.experiments_tests.engines.conformance import EngineConformance, ended
 from tests.experiments_tests.engines.ray_cluster import a_cluster
-from tests.experiments_tests.engines.stand_in import Scripted, task
+from tests.experiments_tests.engines.stand_in import Seeing, task
 from topformer.errors import InputError, StorageError
 
 pytest.importorskip("ray", reason="ray is not installed")
@@ -31,18 +29,6 @@ class TestRayEngine(EngineConformance):
     @pytest.fixture
     def engine(self, tmp_path: Path) -> Engine:
         return RayEngine(Workers(count=2), logs=tmp_path / "logs")
-
-
-class Seeing(Scripted):
-    """Notes which GPUs its process may use, and where it runs."""
-
-    def evaluate(
-        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
-    ) -> Accuracy:
-        (folder / "gpus").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-        (folder / "cwd").write_text(str(Path.cwd()))
-        print("seen", flush=True)
-        return super().evaluate(candidate, budget=budget, seed=seed, folder=folder, progress=progress)
 
 
 def test_two_workers_share_a_gpu_where_they_are_told_to(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ class Counting(Scripted):
             time.sleep(0.1)
             with (folder / "beats").open("a") as file:
                 file.write(f"{os.getpid()} {step} {time.monotonic()}\n")
-            checkpoint.write_text(str(step + 1))
+            (folder / f"{os.getpid()}.part").write_text(str(step + 1))
+            (folder / f"{os.getpid()}.part").replace(checkpoint)
             if progress is not None:
                 progress(step + 1, 100)
         return Accuracy(metric=self.metric, value=50.0, source="trained", budget=budget, seed=seed, seconds=10.0)
@@ -72,6 +73,7 @@ def wait_until(engine: Engine, found: list[Event], *, steps: int = 0, ended: int
         ):
             assert time.monotonic() < deadline, found[-3:]
             found += engine.wait(interruption)
+            assert not [event for event in found if isinstance(event, Failed)]
 
 
 def beats(folder: Path) -> dict[int, list[tuple[int, float]]]:
@@ -147,7 +149,7 @@ def test_a_worker_that_does_not_answer_is_not_dead(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_vanishes_every_time_fails_its_design(tmp_path: Path) -> None:
-    wanted, found = task(tmp_path, Counting), []  # type: ignore[var-annotated]
+    wanted, found = task(tmp_path, Counting), []
     with RayEngine(Workers(), logs=tmp_path / "logs") as engine, Interruption() as interruption:
         engine.submit(wanted)
         killed: set[Path] = set()
@@ -167,7 +169,7 @@ def test_a_worker_that_vanishes_every_time_fails_its_design(tmp_path: Path) -> N
 
 def sweep(folder: Path, address: str, *, seconds: float, trials: int = 6) -> subprocess.Popen[str]:
     program = [sys.executable, "-m", "tests.experiments_tests.search.stand_in"]
-    arguments = [str(folder), str(folder.parent / "log"), str(seconds), str(trials), "2", address]
+    arguments = [str(folder), str(folder.parent / "log"), str(seconds), str(trials), "2", "journal", address]
     return subprocess.Popen(
         program + arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -70,8 +70,8 @@ def test_a_study_says_a_number_of_workers_or_a_table(given: object, meant: Worke
         (0, "workers must be an integer of at least 1, got 0"),
         ("many", "workers must be an integer of at least 1, got 'many'"),
         ({"number": 2}, "unknown key of workers 'number'; accepted: count, cpus, gpus"),
-        ({"cpus": 0}, "workers.cpus must be a number above 0, got 0"),
-        ({"gpus": -1}, "workers.gpus must be a number of at least 0, got -1"),
+        ({"cpus": 0}, "workers.cpus must be a number above 0, of at most 1,024, got 0"),
+        ({"gpus": -1}, "workers.gpus must be a number from 0 to 1,024, got -1"),
     ],
 )
 def test_workers_that_are_none(given: object, message: str) -> None:

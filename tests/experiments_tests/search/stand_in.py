@@ -80,9 +80,19 @@ def definition(**changes: Any) -> StudyDefinition:
     return from_mapping({key: item for key, item in (values | changes).items() if item is not None})
 
 
-def main(folder: str, log: str, seconds: str, trials: str, workers: str, *cluster: str) -> int:
+def main(
+    folder: str, log: str, seconds: str, trials: str, workers: str, storage: str = "journal", *cluster: str
+) -> int:
     """Run the small study; a process that a test may kill."""
-    study = definition(trials=int(trials), workers=int(workers), limits={"latency_ms": 1.5})
+    study = definition(
+        trials=int(trials),
+        workers=int(workers),
+        limits={"latency_ms": 1.5},
+        storage=storage,
+        lease=3.0,
+        # With one, nothing is drawn in the end.
+        objectives=["accuracy", "latency_ms"] if storage == "journal" else ["accuracy"],
+    )
     make = partial(Formula, log=Path(log), seconds=float(seconds))
     engine = engine_maker("ray", *cluster) if cluster else engine_maker()
     return run_sweep(study, Path(folder), evaluator=make, engine=engine).exit_status

@@ -42,7 +42,7 @@ def test_a_restriction_leaves_these_labels_alone() -> None:
         ({"trails": 3}, "unknown key of a study 'trails'; did you mean 'trials'?"),
         (
             {"sampler": "tpee"},
-            "unknown sampler 'tpee'; did you mean 'tpe'? accepted: ehvi, tpe, nsga2, nsga3, gp, random, exhaustive",
+            "unknown sampler 'tpee'; did you mean 'tpe'? accepted: ehvi, tpe, nsga2, nsga3, gp, random",
         ),
         ({"objectives": ["accuracy", "latency"]}, "unknown objectives.name 'latency'; did you mean 'latency_ms'?"),
         ({"objectives": ["macs"]}, "objectives must hold 'accuracy', got ['macs']"),

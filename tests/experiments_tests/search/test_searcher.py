@@ -126,3 +126,20 @@ def _next_generation(asked: Searcher) -> int:
     asked.ask(make_space("paper", base="nano", height=128, width=128))
     attributes = asked.study.trials[-1].system_attrs
     return next(int(value) for name, value in attributes.items() if name.endswith(":generation"))
+
+
+def test_what_another_driver_evaluates_is_a_running_trial_also_after_a_new_start(space: Space) -> None:
+    asked = searcher(space)
+    labels = space.labels_of(space.base)
+    assert labels is not None
+    proposal = asked.watch(space.base, labels)
+
+    def states() -> list[str]:
+        return [trial.state.name for trial in asked.study.trials if trial.params == labels]
+
+    assert states() == ["RUNNING"]
+    for _ in range(FORGOTTEN + 1):
+        asked.forget(asked.ask(space))
+    assert states() == ["RUNNING"]
+    asked.tell(proposal, complete(0, labels))
+    assert states() == ["COMPLETE"]

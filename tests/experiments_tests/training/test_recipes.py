@@ -8,7 +8,7 @@ import torch
 
 from experiments.cli import main
 from experiments.data.folders.known import KNOWN
-from experiments.training.recipes import RECIPES, model_of, recipe, released_design
+from experiments.training.recipes import RECIPES, recipe, released_design
 from experiments.training.release.config import design_from_release_config, from_release_config
 from experiments.training.release.files import read_release_file
 from tests.experiments_tests.training.release.released_tree import FILES, MODELS, write_release
@@ -16,7 +16,7 @@ from topformer.design import Design, Head, Injection
 from topformer.errors import DesignError, StudyError
 from topformer.mmseg import to_segmentor_state
 from topformer.network import TopFormer
-from topformer.presets import BASE, NANO, SMALL, TINY
+from topformer.presets import BASE, NANO, SMALL, TINY, model_of
 
 # The release divides by all pixels, ignored ones too; mmsegmentation warns of that default of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Default ``avg_non_ignore`` is False:UserWarning")

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from analysis.records.record import JsonlStore, Record, State
+from analysis.records.record import JsonlStore, Key, Record, State
 from experiments.engines.engine import Event, Interruption, Iterations, Task, perform
 from experiments.evaluators.base import fidelity_of
 from experiments.trials.callback import NullCallback
@@ -98,6 +99,9 @@ class Diary(NullCallback):
     def recorded(self, record: Record) -> None:
         self.lines.append(f"{record.trial} {record.state}")
 
+    def dropped(self, trial: Trial) -> None:
+        self.lines.append(f"{trial.number} dropped")
+
 
 def run(folder: Path, trials: list[Trial], callback: NullCallback | None = None, *, places: int = 2) -> Listed:
     source = Listed(trials, folder)
@@ -117,6 +121,47 @@ def test_pruned_trials_are_recorded_without_an_evaluation(tmp_path: Path) -> Non
     first = next(iter(JsonlStore(tmp_path / "records.jsonl")))
     assert (first.reason, first.seconds) == ("too slow", 0.0)
     assert not list((tmp_path / "trials").glob(f"{first.fingerprint}*"))
+
+
+class Contested(RunFolder):
+    """A ledger in which another driver has taken over one trial, and has two looks to go before it has another."""
+
+    looks = 2
+
+    @property
+    def waits(self) -> bool:
+        return self.looks > 0
+
+    def look(self) -> bool:
+        self.looks -= 1
+        return self.looks == 0
+
+    def append(self, records: Collection[Record]) -> frozenset[Key]:
+        return super().append([record for record in records if record.trial != 0])
+
+
+def test_what_another_driver_has_taken_over_is_dropped_and_told_to_nobody(tmp_path: Path) -> None:
+    source, diary = Listed([trial(0), trial(1)], tmp_path), Diary()
+    with Contested(tmp_path, {"name": "test"}) as ledger:
+        Loop(source, ledger, diary).run(Immediate(), Interruption())
+    assert [number for number, _, _ in source.told] == [1]
+    assert [line for line in diary.lines if "dropped" in line or "complete" in line] == ["0 dropped", "1 complete"]
+
+
+def test_a_run_stays_while_others_evaluate_what_it_waits_for(tmp_path: Path) -> None:
+    diary = Diary()
+    with Contested(tmp_path, {"name": "test"}) as ledger:
+        Loop(Listed([], tmp_path), ledger, diary).run(Idle(), Interruption())
+    assert ledger.looks == 0
+    # Once at the start, once for what the others did.
+    assert diary.lines == ["0 told", "0 told"]
+
+
+class Idle(Immediate):
+    """Has nothing to wait for."""
+
+    def wait(self, interruption: Interruption) -> list[Event]:
+        return []
 
 
 def test_many_pruned_trials_are_written_together(tmp_path: Path) -> None:

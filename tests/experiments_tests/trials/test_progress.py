@@ -12,7 +12,9 @@ from experiments.search.definition import StudyDefinition
 from experiments.search.status import Status
 from experiments.search.sweep import run_sweep
 from experiments.trials.progress import TrialProgress, record_line
+from experiments.trials.trial import Standing
 from tests.experiments_tests.search.stand_in import Formula, definition
+from tests.experiments_tests.trials.test_loop import trial
 
 
 def watched(study: StudyDefinition, folder: Path, *, terminal: bool) -> str:
@@ -46,3 +48,12 @@ def test_failures_are_mentioned_where_there_are_some(failed: int, said: bool) ->
     )
     assert str(status).startswith("0/9 evaluated, 1,234 pruned")
     assert ("3 failed" in str(status)) is said
+
+
+def test_an_evaluation_that_another_driver_has_taken_over_is_said_and_has_no_bar() -> None:
+    text = io.StringIO()
+    with TrialProgress(Console(file=text, width=100)) as progress:
+        progress.status(Standing(spent=0, total=10, text=""))
+        progress.iterations(trial(7), 3, 10)
+        progress.dropped(trial(7))
+    assert f"trial 7 {trial(7).candidate.fingerprint}: another driver has taken it over" in text.getvalue()

@@ -15,7 +15,6 @@ from analysis.records.study import read_study
 from analysis.reference import ADE20K, PREDICTED
 from analysis.results.confirmed import by_rung
 from analysis.results.pareto import Front, Objective, front
-from analysis.results.power import Noise
 from analysis.results.pruning import wrong_prunes
 from topformer import codec
 from topformer.errors import DesignError, RecordError, StudyError
@@ -24,6 +23,7 @@ from topformer.presets import PRESETS, dense_head
 
 if TYPE_CHECKING:
     from analysis.plots.pareto import ParetoPlot
+    from analysis.results.power import Noise
 
 STUDY_SCHEMA = 1
 """Version of `study.json`; a reader refuses any other."""
@@ -84,7 +84,7 @@ class Run:
     torn: bool
     screened: Mapping[str, tuple[float, ...]]
     lower: tuple[Record, ...] = ()
-    noise: Noise | None = None
+    noise: "Noise | None" = None
 
 
 def read_run(folder: Path) -> Run:

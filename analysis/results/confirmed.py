@@ -4,11 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import TYPE_CHECKING
 
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric, Record, State
 from analysis.results.pareto import NORMAL_95, Objective
-from analysis.results.power import KNOWN_NOISE, Noise, typical_noise
+
+if TYPE_CHECKING:
+    from analysis.results.power import Noise
 
 _LEAST = 4
 """Designs with two seeds from which the noise of the study's own trainings replaces the known one."""
@@ -27,7 +30,7 @@ class Confirmed:
 
     records: tuple[Record, ...]
     lower: tuple[Record, ...]
-    noise: Noise | None
+    noise: "Noise | None"
 
 
 def by_rung(records: Iterable[Record], last: Fidelity | None, objectives: Sequence[Objective]) -> Confirmed:
@@ -66,13 +69,16 @@ def confirmed(records: Iterable[Record], fidelity: Fidelity, metric: str) -> Con
     return Confirmed(records=(*together, *others), lower=tuple(lower), noise=noise)
 
 
-def _noise(scores: Sequence[Sequence[float]], metric: str) -> Noise | None:
+def _noise(scores: Sequence[Sequence[float]], metric: str) -> "Noise | None":
+    # Here, because scipy takes half a second to load and most runs have no rungs.
+    from analysis.results.power import KNOWN_NOISE, typical_noise
+
     own = typical_noise(scores, "this study's own trainings")
     known = KNOWN_NOISE.get(metric)
     return own if own is not None and (own.designs >= _LEAST or known is None) else known
 
 
-def _together(group: Sequence[Record], metric: str, noise: Noise | None) -> Record:
+def _together(group: Sequence[Record], metric: str, noise: "Noise | None") -> Record:
     first = min(group, key=lambda record: record.seed)
     values = {record.seed: record.metrics[metric].value for record in group}
     mean = sum(values.values()) / len(values)

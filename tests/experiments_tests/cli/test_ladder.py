@@ -43,7 +43,7 @@ def test_replay_prints_what_each_sampler_reaches_and_draws_it(
 def test_mistakes_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "unknown truth table 'nowhere'" in refused(capsys, "ladder", "nowhere")
     assert "at most the 40 recorded designs, got 41" in refused(capsys, "replay", folder, "--trials", 41)
-    assert "did you mean 'nsga2'" in refused(capsys, "replay", folder, "--samplers", "nsga4")
+    assert "did you mean 'nsga3'" in refused(capsys, "replay", folder, "--samplers", "nsga4")
     assert "one without records.jsonl" in refused(capsys, "truth", "freeze", folder.parent, "--out", folder)
 
 

@@ -101,7 +101,7 @@ class Slot:
             began = time.monotonic()
             while self._ended is None and not self._interruption.requested:
                 waited = time.monotonic() - began
-                if waited >= _LONGEST_SECONDS or (iterations is not None and waited >= seconds):
+                if waited >= max(_LONGEST_SECONDS, seconds) or (iterations is not None and waited >= seconds):
                     break
                 for event in self._engine.wait(self._interruption):
                     if isinstance(event, Iterations):

@@ -36,10 +36,6 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "truth": "Train designs drawn in strata, several seeds each: what cheaper accuracies are held against",
         "ladder": "Hold every cheaper accuracy against full trainings: how well it ranks designs, and what it costs",
         "replay": "Replay searches on recorded trainings: which sampler needs how many of them",
-        "report": "Write the page of a run: front, designs, what decides, how sure it is; one HTML file that needs no "
-        "network",
-        "dashboard": "Open Optuna's dashboard over a run: trials, parameters, drawings and our Pareto plot, also while "
-        "it goes on",
         "cost": "Count parameters, MACs and activation memory of a design, exactly",
         "latency": "Predict the latency of a design on a device, with its interval and what it rests on",
         "enumerate": "List the designs of a search space with their exact cost and predicted latency",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 
-from analysis.plots.pareto import short_ids
+from analysis.plots.naming import short_ids
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import Record, State
 from analysis.reports.run_report import Run, anchor_names

@@ -53,6 +53,7 @@ ONLY = {
     "depth": ["1", "2", "3"],
     "width": ["64", "96"],
 }
+"""What is left of the axes of `paper`: 246 designs."""
 _DISK_MIB = 16
 
 

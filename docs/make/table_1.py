@@ -158,7 +158,10 @@ Zhang et al., CVPR 2022. Parameters: of what runs, and with the auxiliary head t
 paper counts. MACs in G: of convolutions and matrix products, and as mmcv's counter has them (2 more per
 normalised number, 1 per activation, no product of two activations); the difference is that of the nearer
 one. Latency: by the model of `{DEVICE}`, fitted without the row, with its 95 % interval; it ends at the
-logits as the head gives them.
+logits as the head gives them. All printed times are those of the paper. In the fit the thirteen networks that are
+no TopFormer count as if they were known to 10 % only (`BESIDE`, a choice; [latency](latency.md) says what depends on
+it). SeaFormer, of another paper, is in no fit; its times are those of Table 1 there (Wan et al., ICLR 2023), and the
+figure of latencies in its authors' repository gives them to a tenth of a millisecond.
 """
 
 

@@ -136,19 +136,34 @@ def _name(step: Operation, *, winograd: bool) -> str:
     return _RANKS.get(step.name, "") + family + window + ("" if step.dilation == (1, 1) else " dilated")
 
 
+def less_work_padded(step: Operation) -> bool:
+    """Whether a convolution has too few input channels for Winograd's algorithm, and more would be less work."""
+    few = _may_take_winograd(step) and step.inputs[0][1] < WINOGRAD_CHANNELS
+    return few and _winograd_work(step, WINOGRAD_CHANNELS) * WINOGRAD_GAIN <= step.macs
+
+
 def _winograd(step: Operation) -> int | None:
     """Work of a 3x3 convolution by Winograd's algorithm: transforms and products; None where it is not taken."""
-    plain = step.kernel == (3, 3) and step.stride == (1, 1) and step.dilation == (1, 1) and step.groups == 1
-    if step.name != "conv2d" or not plain or step.inputs[0][1] < WINOGRAD_CHANNELS:
+    if not _may_take_winograd(step) or step.inputs[0][1] < WINOGRAD_CHANNELS:
         return None
+    work = _winograd_work(step, step.inputs[0][1])
+    return work if work * WINOGRAD_GAIN <= step.macs else None
+
+
+def _may_take_winograd(step: Operation) -> bool:
+    plain = step.kernel == (3, 3) and step.stride == (1, 1) and step.dilation == (1, 1) and step.groups == 1
+    return step.name == "conv2d" and plain
+
+
+def _winograd_work(step: Operation, inputs: int) -> int:
+    """Of the convolution with so many input channels, by the better of the tiles."""
     # Engines pad channels to whole groups of lanes, and compute the padding too.
     batch, outputs, height, width = step.output
-    padded_inputs, padded_outputs = (LANES * ceil(channels / LANES) for channels in (step.inputs[0][1], outputs))
-    work = min(
+    padded_inputs, padded_outputs = (LANES * ceil(channels / LANES) for channels in (inputs, outputs))
+    return min(
         batch * ceil(height / tile) * ceil(width / tile) * _tile_work(tile, padded_inputs, padded_outputs)
         for tile in WINOGRAD_TILES
     )
-    return work if work * WINOGRAD_GAIN <= step.macs else None
 
 
 def _tile_work(tile: int, inputs: int, outputs: int) -> int:

@@ -25,7 +25,7 @@ from search_space.latency.estimate import LatencyEstimate, LatencyTable
 from search_space.latency.features import FeatureExtractor, coordinates, kernel_features, outside
 from search_space.latency.joint_error import directions, shared_and_own
 from search_space.latency.kernels import Kernel, kernels
-from search_space.latency.notes import argmax_notes, batch_notes, extrapolation_notes, unmeasured_notes
+from search_space.latency.notes import argmax_notes, batch_notes, extrapolation_notes, padding_notes, unmeasured_notes
 from search_space.latency.predictive_spread import Floats, PredictiveSpread, interval
 from search_space.operations.operation import FP32, Operation
 from topformer.bounds import NOT_NEGATIVE, WORKERS
@@ -198,6 +198,7 @@ class DeviceModel:
                 *extrapolation_notes(float(self._distance(features)[0]), [row.measured_ms for row in self.rows]),
                 *argmax_notes(end, self.setup.argmax_ns, self.setup.argmax_source),
                 *batch_notes(batch),
+                *padding_notes(steps),
             ),
             sd_log=float(table.sd_log[0]),
             degrees=self.spread.degrees,

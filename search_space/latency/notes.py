@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from math import exp
 
+from search_space.latency.kernels import WINOGRAD_CHANNELS, less_work_padded
+from search_space.operations.operation import Operation
 from topformer.deployment.boundary import Boundary
 
 SHOWN_SHARE = 0.005
@@ -33,6 +35,18 @@ def unmeasured_notes(unruled: Mapping[str, str], shares: Mapping[str, float]) ->
             "the interval is widened"
         )
     return notes
+
+
+def padding_notes(steps: Sequence[Operation]) -> list[str]:
+    """What to say of dense 3x3 convolutions that a channel or more would make faster."""
+    few = {step.module or "the network itself": step.inputs[0][1] for step in steps if less_work_padded(step)}
+    if not few:
+        return []
+    listed = ", ".join(f"{module} {channels}" for module, channels in few.items())
+    return [
+        f"engines take Winograd's algorithm for a dense 3x3 convolution from {WINOGRAD_CHANNELS} input channels on, so "
+        f"that {WINOGRAD_CHANNELS} would take less time than: {listed}"
+    ]
 
 
 def extrapolation_notes(distance: float, measured_ms: Sequence[float]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.stats import norm
 
 from analysis.records.record import Record
 from analysis.results.comparison import compare_costs, compare_records
@@ -80,3 +82,21 @@ def test_an_unknown_cost_and_too_few_designs_are_refused() -> None:
         compare_costs(PHONE, PHONE, DESIGNS, worth="parameter")
     with pytest.raises(InputError, match=r"at least 2 designs with miou@tokenworld-128, got 0"):
         compare_records(PHONE, PHONE, [record(0, None)], Objective(MIOU, "max"))
+
+
+def test_a_switch_is_as_sure_as_the_errors_of_single_designs_allow() -> None:
+    small = Candidate(design=TINY, height=512, width=512)
+    deep = Candidate(design=replace(TINY, width=32, blocks=TINY.blocks * 2), height=512, width=512)
+    by_macs, by_kernels = at(Coefficients(1, 1, 0, 0, 0)), at(Coefficients(0, 0, 0, 0, 1))
+    order = sorted((small, deep), key=lambda one: by_macs.estimate(one).milliseconds)
+    records = [trained(0, order[0], 30), trained(1, order[1], 40)]
+    card = compare_records(by_macs, by_kernels, records, Objective(MIOU, "max"))
+    faster, slower = (by_macs.estimate(one) for one in order)
+    # The worse one is on the front as long as it is the faster one: of two errors of each design alone.
+    apart = np.log(slower.milliseconds / faster.milliseconds) / np.hypot(faster.own_sd, slower.own_sd)
+    (switch,) = card.leaving
+    assert switch.first_chance == pytest.approx(norm.cdf(apart), abs=0.06)
+    assert switch.second_chance == 0
+    assert card.sure == 0
+    exact = [replace(one, spread=replace(one.spread, left_out=1e-8, own=1e-9)) for one in (by_macs, by_kernels)]
+    assert compare_records(*exact, records, Objective(MIOU, "max")).sure == 1

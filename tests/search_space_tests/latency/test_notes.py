@@ -71,3 +71,12 @@ def test_a_batch_is_not_called_one_image(phone: DeviceModel) -> None:
     assert " ms for 4 images on " in four.render()
     assert " images" not in one.render()
     assert any("4 images in one run" in note for note in four.notes)
+
+
+def test_a_dense_convolution_of_15_channels_is_said_to_be_slower_than_one_of_16(phone: DeviceModel) -> None:
+    fifteen, sixteen = phone.estimate([conv(15)]), phone.estimate([conv(16)])
+    assert fifteen.milliseconds > sixteen.milliseconds
+    (note,) = (note for note in fifteen.notes if "Winograd" in note)
+    assert "16 would take less time than: the network itself 15" in note
+    # Three channels, as of an image, are fewer products than sixteen by any algorithm.
+    assert not any("Winograd" in note for one in (sixteen, phone.estimate([conv(3)])) for note in one.notes)

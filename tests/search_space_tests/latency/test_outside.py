@@ -65,7 +65,7 @@ def test_mobile_networks_of_table_1_are_predicted_within_ten_percent_but_for_one
 def test_a_network_that_is_in_no_fit_is_predicted_within_ten_percent_and_its_interval(row: MeasuredNetwork) -> None:
     phone = device("snapdragon-865")
     table = phone.predict(np.array([phone.feature_extractor.of_kernels(row.kernels)]))
-    assert row.family == "SeaFormer"
+    assert row.family == ("TopFormer" if row.name.startswith("Efficient-TopFormer") else "SeaFormer")
     assert table.milliseconds[0] == pytest.approx(row.latency_ms, rel=0.1)
     assert table.low[0] < row.latency_ms < table.high[0]
 
@@ -90,3 +90,14 @@ def test_every_network_of_table_1_lies_in_its_interval() -> None:
     inside = [low < row.latency_ms < high for row, low, high in zip(rows, table.low, table.high, strict=True)]
     assert len(rows) == 17
     assert all(inside)
+
+
+def test_the_searched_topformers_are_predicted_though_no_fit_saw_them() -> None:
+    rows = {row.name: row for row in read_rows(FOLDER / "snapdragon-865", HELD_OUT) if "Efficient" in row.name}
+    assert [row.latency_ms for row in rows.values()] == [33, 45, 76, 115]
+    model = device("snapdragon-865")
+    table = model.predict(np.array([model.feature_extractor.of_kernels(row.kernels) for row in rows.values()]))
+    errors = table.milliseconds / np.array([row.latency_ms for row in rows.values()]) - 1
+    assert np.abs(errors).mean() < 0.035
+    assert np.abs(errors).max() < 0.06
+    assert all(low < row.latency_ms < high for low, row, high in zip(table.low, rows.values(), table.high, strict=True))

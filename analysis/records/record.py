@@ -15,6 +15,7 @@ from analysis.records.fidelity import Fidelity
 from analysis.records.first_schema import from_schema_1
 from analysis.records.json_values import integer, mapping, number, plain, text
 from analysis.records.lines import LineFile
+from analysis.records.words import shared_texts, texts, word
 from topformer.errors import RecordError, unknown_name
 
 SCHEMA = 2
@@ -299,24 +300,6 @@ def _state(where: str, value: object) -> State:
         raise RecordError(unknown_name(where, value, [state.value for state in State])) from None
 
 
-def _texts(where: str, value: object) -> Mapping[str, str]:
-    # Of a hundred thousand records, most hold the same words.
-    return {intern(name): intern(text(where, item, name)) for name, item in mapping(where, value).items()}
-
-
-def _versions(where: str, value: object) -> Mapping[str, str]:
-    return _shared_texts(*_texts(where, value).items())
-
-
-@lru_cache(maxsize=256)
-def _shared_texts(*items: tuple[str, str]) -> Mapping[str, str]:
-    return dict(items)
-
-
-def _word(where: str, value: object) -> str:
-    return intern(text(where, value))
-
-
 def _design(where: str, value: object) -> Mapping[str, Any]:
     return value if isinstance(value, DesignText) else mapping(where, value)
 
@@ -325,9 +308,7 @@ def _metric(where: str, value: object) -> Metric:
     data = mapping(where, value)
     _check_keys(where, data, Metric)
     ends = {name: None if data.get(name) is None else number(f"{where}.{name}", data[name]) for name in _OPTIONAL}
-    return Metric(
-        value=number(f"{where}.value", data["value"]), source=_word(f"{where}.source", data["source"]), **ends
-    )
+    return Metric(value=number(f"{where}.value", data["value"]), source=word(f"{where}.source", data["source"]), **ends)
 
 
 def _metrics(where: str, value: object) -> Mapping[str, Metric]:
@@ -335,7 +316,7 @@ def _metrics(where: str, value: object) -> Mapping[str, Metric]:
 
 
 _READERS: Mapping[str, Callable[[str, object], Any]] = {
-    "study": _word,
+    "study": word,
     "trial": integer,
     "state": _state,
     "fingerprint": text,
@@ -343,15 +324,15 @@ _READERS: Mapping[str, Callable[[str, object], Any]] = {
     "design": _design,
     "height": integer,
     "width": integer,
-    "labels": _texts,
+    "labels": texts,
     "metrics": _metrics,
     "details": mapping,
     "reason": text,
-    "origin": _word,
+    "origin": word,
     "seed": integer,
     "seconds": number,
-    "finished": _word,
-    "versions": _versions,
+    "finished": word,
+    "versions": shared_texts,
 }
 
 _PARTS = ("shared_sd", "own_sd")

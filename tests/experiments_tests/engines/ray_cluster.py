@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from experiments.engines.connection import START_SECONDS, START_WAIT
 
+NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+"""Without an import: Ray reads how long it may wait for its own start when it is loaded."""
 STORE_BYTES = 80 * 2**20
 SERVERS = ("raylet", "gcs_server")
 

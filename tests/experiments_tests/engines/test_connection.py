@@ -10,9 +10,10 @@ import pytest
 from experiments.cli import main
 from experiments.engines.connection import MODE, START_WAIT, TOKEN, TOKEN_PATH, Token, connected, problems_here
 from experiments.engines.workers import Workers
+from tests.experiments_tests.engines.ray_cluster import NEEDS_RAY
 from topformer.errors import InputError
 
-pytest.importorskip("ray", reason="ray is not installed")
+pytestmark = NEEDS_RAY
 
 
 @pytest.fixture(autouse=True)

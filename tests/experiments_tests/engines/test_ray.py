@@ -11,11 +11,11 @@ from experiments.engines.engine import Done, Engine
 from experiments.engines.ray import RayEngine
 from experiments.engines.workers import Workers
 from tests.experiments_tests.engines.conformance import EngineConformance, ended
-from tests.experiments_tests.engines.ray_cluster import a_cluster
+from tests.experiments_tests.engines.ray_cluster import NEEDS_RAY, a_cluster
 from tests.experiments_tests.engines.stand_in import Seeing, task
 from topformer.errors import InputError, StorageError
 
-pytest.importorskip("ray", reason="ray is not installed")
+pytestmark = NEEDS_RAY
 
 
 @pytest.fixture(scope="module", autouse=True)

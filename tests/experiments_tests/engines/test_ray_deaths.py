@@ -23,11 +23,10 @@ from experiments.evaluators.base import Accuracy, Progress
 from search_space.candidate import Candidate
 from tests import ROOT
 from tests.experiments_tests.engines.conformance import DeathConformance, wait_for, wait_for_the_end_of
-from tests.experiments_tests.engines.ray_cluster import STORE_BYTES, a_cluster
+from tests.experiments_tests.engines.ray_cluster import NEEDS_RAY, STORE_BYTES, a_cluster
 from tests.experiments_tests.engines.stand_in import Scripted, processes, task
 
-pytest.importorskip("ray", reason="ray is not installed")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, NEEDS_RAY]
 SLEEPING = partial(Scripted, "sleep with a child")
 
 

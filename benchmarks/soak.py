@@ -161,7 +161,7 @@ def soak(kills: int, seconds: float, seed: int) -> dict[str, Any]:
                 fleet.fill_disk(fleet.folders[-1])
             if fleet.wait(random.uniform(0.1, 0.8)):
                 raise SystemExit(f"the study ended after {fleet.hits.total()} hits: --seconds must be larger")
-        ended = fleet.wait(600)
+        ended = fleet.wait(900)
         # The designs that two deaths in a row made failed records are tried again by the next start.
         for folder in fleet.folders:
             fleet.start(folder)
@@ -187,10 +187,10 @@ def _named(record: Any) -> tuple[str, float, int]:
 
 
 def _until_begun(log: Path) -> None:
-    ends = time.monotonic() + 120
+    ends = time.monotonic() + 300
     while not log.exists():
         if time.monotonic() > ends:
-            raise SystemExit("no driver began within two minutes")
+            raise SystemExit("no driver began within five minutes")
         time.sleep(0.1)
 
 

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 DRIVERS = 3
 MARK = "TOPFORMER_SOAK"
 """Variable in the environment of every process of a soak: its folder."""
-PRESSURE = {"worker": 10, "driver": 4, "stopped worker": 2, "server": 2}
-"""What is hit, and how often in eighteen."""
+PRESSURE = {"worker": 13, "driver": 3, "stopped worker": 2, "server": 2}
+"""What is hit, and how often in twenty."""
 
 
 class Fleet:
@@ -51,11 +51,13 @@ class Fleet:
             time.sleep(self._random.uniform(0, 1))
             self._server.start()
         elif what == "driver":
-            folder, process = self._random.choice(list(self._running.items()))
-            if process.poll() is not None:
+            # One that is only starting would be an easy prey.
+            busy = [folder for folder, process in self._running.items() if _workers(process.pid)]
+            if not busy:
                 return
-            process.kill()
-            process.wait()
+            folder = self._random.choice(busy)
+            self._running[folder].kill()
+            self._running[folder].wait()
             self.start(folder)
         elif not self._hit_worker(signal.SIGKILL if what == "worker" else signal.SIGSTOP):
             return

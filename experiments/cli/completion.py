@@ -1,7 +1,6 @@
 """Completion in a shell: commands, options, names of designs, devices and spaces, and files."""
 
 from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,8 @@ def script(top: "Parser", shell: str) -> str:
     """
     if missing(EXTRA):
         raise InputError(f"--print-completion needs shtab: {command(EXTRA)}")
-    shtab = import_module("shtab")
+    import shtab
+
     if shell not in shtab.SUPPORTED_SHELLS:
         raise InputError(unknown_name("shell", shell, shtab.SUPPORTED_SHELLS))
     for parser in _all(top):

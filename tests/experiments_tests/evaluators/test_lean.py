@@ -232,5 +232,5 @@ def test_a_schedule_is_part_of_what_is_evaluated(data: Path, tmp_path: Path) -> 
     assert found.describe() == {**LeanEvaluator.read(data, {"device": "cpu"}).describe(), "schedule": 8}
     with pytest.raises(StudyError, match="budget must be at most the schedule of 8 iterations, got 9"):
         found.evaluate(CANDIDATE, budget=9, seed=0, folder=tmp_path)
-    with pytest.raises(StudyError, match="schedule must be .* got 0"):
+    with pytest.raises(StudyError, match=r"schedule must be .* got 0"):
         LeanEvaluator.read(data, {"schedule": 0})

@@ -57,7 +57,7 @@ def test_every_front_point_has_its_short_id(ax: Axes) -> None:
 
 
 def test_points_are_named_by_what_tells_them_apart_and_the_legend_says_so(ax: Axes) -> None:
-    labels = (
+    labels: tuple[dict[str, str], ...] = (
         {"injected": "8", "width": "64"},
         {"injected": "4+8", "width": "64"},
         {},

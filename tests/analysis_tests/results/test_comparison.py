@@ -98,5 +98,5 @@ def test_a_switch_is_as_sure_as_the_errors_of_single_designs_allow() -> None:
     assert switch.first_chance == pytest.approx(norm.cdf(apart), abs=0.06)
     assert switch.second_chance == 0
     assert card.sure == 0
-    exact = [replace(one, spread=replace(one.spread, left_out=1e-8, own=1e-9)) for one in (by_macs, by_kernels)]
-    assert compare_records(*exact, records, Objective(MIOU, "max")).sure == 1
+    first, second = (replace(one, spread=replace(one.spread, left_out=1e-8, own=1e-9)) for one in (by_macs, by_kernels))
+    assert compare_records(first, second, records, Objective(MIOU, "max")).sure == 1

@@ -14,16 +14,15 @@ import heapq
 import json
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
+from analysis.records.record import Key
+from benchmarks.sleeping import Sleeping, scored
 from experiments.engines import engine_maker
 from experiments.engines.engine import Done, Engine, EngineMaker, Event, Interruption, Task
 from experiments.engines.workers import Workers
-from experiments.evaluators.base import Accuracy, Progress
 from experiments.search.definition import StudyDefinition, from_mapping
 from experiments.search.source import SamplerSource
 from experiments.search.status import Results
@@ -31,38 +30,9 @@ from experiments.search.study import Study
 from experiments.trials.callback import NullCallback
 from experiments.trials.loop import Loop
 from experiments.trials.run_folder import LOGS, RunFolder
-from search_space.candidate import Candidate
 
 ENGINES = ("local", "ray", "slots")
 SLOTS = 1000
-
-
-@dataclass(frozen=True)
-class Sleeping:
-    """An evaluator that sleeps, and scores by the size of the design."""
-
-    seconds: float
-
-    metric = "miou@sleeping"
-
-    def describe(self) -> Mapping[str, Any]:
-        """No data."""
-        return {"kind": "sleeping"}
-
-    def evaluate(
-        self, candidate: Candidate, *, budget: int, seed: int, folder: Path, progress: Progress | None = None
-    ) -> Accuracy:
-        """Sleep."""
-        time.sleep(self.seconds)
-        if progress is not None:
-            progress(budget, budget)
-        return scored(candidate, budget, seed, self.seconds)
-
-
-def scored(candidate: Candidate, budget: int, seed: int, seconds: float) -> Accuracy:
-    """An accuracy that grows with the width."""
-    value = 30 + candidate.design.width / 16
-    return Accuracy(metric=Sleeping.metric, value=value, source="proxy", budget=budget, seed=seed, seconds=seconds)
 
 
 class Slots:
@@ -163,8 +133,6 @@ def warm(where: Engine, study: Study, folder: Path, interruption: Interruption, 
     """Every worker has loaded what it needs."""
     (folder / "warm").mkdir()
     candidate = next(iter(study.space.sample(0, 1)))
-    from analysis.records.record import Key
-
     for seed in range(workers):
         key = Key(candidate.fingerprint, study.fidelity, seed)
         own = folder / "warm" / str(seed)

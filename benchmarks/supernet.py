@@ -21,6 +21,7 @@ from experiments.data.tokenworld.write import write_tokenworld
 from experiments.evaluators.lean import LeanEvaluator
 from experiments.evaluators.supernet import SupernetEvaluator, SupernetSettings
 from experiments.training.supernet.train import RECIPE, train_supernet
+from search_space.candidate import Candidate
 from search_space.spaces.space import space
 
 SIZE = 128
@@ -38,13 +39,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         shared = _per_iteration(
             lambda told: train_supernet(wanted, recipe, open_folder(data), folder / "s", progress=told)
         )
-        lean, asked = LeanEvaluator(data), {"budget": options.iterations, "seed": 0}
-        alone = mean(
-            _per_iteration(
-                lambda told, one=one: lean.evaluate(one, folder=folder / one.fingerprint, progress=told, **asked)
-            )
-            for one in designs
-        )
+        lean = LeanEvaluator(data)
+
+        def training(one: Candidate) -> Callable[[Callable[[int, int], None]], object]:
+            place = folder / one.fingerprint
+            return lambda told: lean.evaluate(one, budget=options.iterations, seed=0, folder=place, progress=told)
+
+        alone = mean(_per_iteration(training(one)) for one in designs)
         made = SupernetEvaluator(data, SupernetSettings(run=str(folder / "s")))
         made.evaluate(designs[0], budget=0, seed=0, folder=folder)
         scores = []

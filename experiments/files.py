@@ -71,6 +71,18 @@ def held(folder: Path, holds: str) -> Iterator[None]:
             raise
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a living process of this machine holds a folder; asking does not disturb it."""
+    try:
+        holder = int((folder / LOCK).read_text("ascii"))
+        os.kill(holder, 0)
+    except PermissionError:  # it lives, as somebody else's
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def claim(
     folder: Path,
     note: str,

@@ -36,6 +36,8 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             purpose="topformer export, measure and emulate",
             packages=("ncnn", "onnx", "onnxruntime", "onnxscript", "pnnx"),
         ),
+        "report": Extra(purpose="topformer report", packages=("plotly",)),
+        "dashboard": Extra(purpose="topformer dashboard", packages=("optuna-dashboard", "plotly")),
         "detection": Extra(
             purpose="topformer detect train",
             packages=(

@@ -58,10 +58,12 @@ class Run:
         folder: Where it lies.
         name: Name of the study.
         space: Name of its space and of the base design.
+        axes: Axis to its labels, as the study says; empty if it does not.
         objectives: In the order of the study.
         limits: Metric or family of metrics (`latency_ms`, `macs`, `parameters`) to the largest value allowed.
         seed: Seed of the study, if it says.
         budget: Iterations per trial, if it says.
+        sampler: What proposed the designs; empty if it does not say.
         records: Oldest first.
         torn: Whether a killed process left an unfinished last line in the records.
         screened: Cost to its value for every design that was costed before the first trial; empty if none was.
@@ -72,10 +74,12 @@ class Run:
     folder: Path
     name: str
     space: str
+    axes: Mapping[str, tuple[str, ...]]
     objectives: tuple[Objective, ...]
     limits: Mapping[str, float]
     seed: int | None
     budget: int | None
+    sampler: str
     records: tuple[Record, ...]
     torn: bool
     screened: Mapping[str, tuple[float, ...]]
@@ -91,11 +95,17 @@ def read_run(folder: Path) -> Run:
         RecordError: A record or a row of `screened.csv` is broken, or there is no record at all.
         StorageError: A file cannot be read.
     """
+    run = read_begun(folder)
+    if not run.records:
+        raise RecordError(f"no record in {folder / RECORDS}: has the study run?")
+    return run
+
+
+def read_begun(folder: Path) -> Run:
+    """As `read_run`, of a study that may have no record yet."""
     study = _read_study(folder / "study.json")
     store = JsonlStore(folder / RECORDS)
     reading = read_study(store, study=study.get("identity"), fidelity=_fidelity(study))
-    if not reading.records:
-        raise RecordError(f"no record in {folder / 'records.jsonl'}: has the study run?")
     space, limits = study.get("space") or {}, study.get("limits") or {}
     objectives = tuple(_objective(folder, goal) for goal in study["objectives"])
     found = by_rung(reading.records, _fidelity(study) if "rungs" in study else None, objectives)
@@ -103,10 +113,12 @@ def read_run(folder: Path) -> Run:
         folder=folder,
         name=str(study["name"]),
         space=" around ".join(str(space[key]) for key in ("name", "base") if key in space),
+        axes={str(axis): tuple(map(str, labels)) for axis, labels in (space.get("axes") or {}).items()},
         objectives=objectives,
         limits={name: limit for name, limit in limits.items() if isinstance(limit, (int, float))},
         seed=study.get("seed"),
         budget=study.get("budget"),
+        sampler=str(study.get("sampler") or ""),
         records=found.records,
         torn=bool(reading.torn),
         screened=screened.costs if (screened := read_screened(folder)) is not None else {},

@@ -14,6 +14,11 @@ from search_space.latency.calibration.networks import rebuild
 from search_space.latency.devices import devices
 from search_space.latency.model import DeviceModel, LeftOutRow
 
+CARRIED = """The same networks, where they were timed on other devices of the same engine: what they are off by there,
+and how fast those devices are, weighted by how well they explain the fitted rows of this one:
+"""
+"""What stands above the table of networks whose error is carried over."""
+
 DOCS = Path(__file__).parent.parent / "devices"
 
 
@@ -36,6 +41,8 @@ def device_page(report: DeviceReport) -> str:
     if report.held_out:
         title = "Held out (in no fit of any kind; each row's source is in `measured.csv`):\n"
         parts += [title, markdown(_summary_table(report)), markdown(_held_out_table(report.held_out))]
+    if report.carried:
+        parts += [CARRIED, markdown(_held_out_table(report.carried))]
     return "\n".join(parts)
 
 
@@ -97,14 +104,16 @@ def _networks_table(rows: Sequence[LeftOutRow]) -> TextTable:
 
 
 def _summary_table(report: DeviceReport) -> TextTable:
-    found = report.held_out_summary
+    found, carried = report.held_out_summary, report.carried_summary
     assert found is not None
+    summaries = [found, *([carried] if carried else [])]
     rows = [
-        ("error (mean / largest)", str(found.errors), str(found.macs_errors)),
-        ("rank correlation, Kendall", f"{found.kendall:.3f}", f"{found.kendall_macs:.3f}"),
-        ("measured times in the 95 % interval", f"{found.inside:.0%}", ""),
+        ("error (mean / largest)", *(str(one.errors) for one in summaries), str(found.macs_errors)),
+        ("rank correlation, Kendall", *(f"{one.kendall:.3f}" for one in summaries), f"{found.kendall_macs:.3f}"),
+        ("measured times in the 95 % interval", *(f"{one.inside:.0%}" for one in summaries), ""),
     ]
-    return TextTable.of("Held out, in short", ("", "model", "MACs alone"), rows)
+    header = ("", "model", *(["timed elsewhere"] if carried else []), "MACs alone")
+    return TextTable.of("Held out, in short", header, rows)
 
 
 def _held_out_table(predictions: Sequence[HeldOutPrediction]) -> TextTable:
@@ -125,16 +134,17 @@ def _held_out_table(predictions: Sequence[HeldOutPrediction]) -> TextTable:
     return TextTable.of("Held out", header, cells, left=["family"])
 
 
-def _held_out_cells(report: DeviceReport) -> tuple[str, str, str]:
-    found = report.held_out_summary
-    return ("", "", "") if found is None else (str(len(report.held_out)), str(found.errors), f"{found.inside:.0%}")
+def _held_out_cells(report: DeviceReport) -> tuple[str, ...]:
+    found, carried = report.held_out_summary, report.carried_summary
+    cells = ("", "", "") if found is None else (str(len(report.held_out)), str(found.errors), f"{found.inside:.0%}")
+    return (*cells, *(("", "") if carried is None else (str(carried.errors), f"{carried.inside:.0%}")))
 
 
 def devices_page(reports: Sequence[DeviceReport]) -> str:
     """All devices in one table."""
     header = (
         "device", "engine", "networks", "left out", "family left out", "MACs alone", "Kendall", "MACs'",
-        "in the interval", "held out", "error", "in the interval",
+        "in the interval", "held out", "error", "in the interval", "timed elsewhere", "in the interval",
     )  # fmt: skip
     cells = [
         (
@@ -153,7 +163,9 @@ def devices_page(reports: Sequence[DeviceReport]) -> str:
     ]
     return (
         "# Devices\n\nWritten by `python -m docs.make.devices`; do not edit. Errors are mean / largest, of networks "
-        f"that the fit did not see.\n\n{markdown(TextTable.of('Devices', header, cells, left=['engine']))}"
+        "that the fit did not see. *Timed elsewhere*: held-out networks with the error that they carry over from other "
+        "devices of the same engine; [a new device](new-device.md) says how far few rows lead.\n\n"
+        f"{markdown(TextTable.of('Devices', header, cells, left=['engine']))}"
     )
 
 

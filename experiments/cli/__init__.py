@@ -32,6 +32,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "truth": "Train designs drawn in strata, several seeds each: what cheaper accuracies are held against",
         "ladder": "Hold every cheaper accuracy against full trainings: how well it ranks designs, and what it costs",
         "replay": "Replay searches on recorded trainings: which sampler needs how many of them",
+        "report": "Write the page of a run: front, designs, what decides, how sure it is; one HTML file that needs no "
+        "network",
+        "dashboard": "Open Optuna's dashboard over a run: trials, parameters, drawings and our Pareto plot, also while "
+        "it goes on",
         "cost": "Count parameters, MACs and activation memory of a design, exactly",
         "latency": "Predict the latency of a design on a device, with its interval and what it rests on",
         "enumerate": "List the designs of a search space with their exact cost and predicted latency",
@@ -43,7 +47,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "emulate": "Count the ARM instructions of designs by kind, without ARM hardware; instructions, not time",
         "devices": "List the devices that ship with the project, and how far the predictions for each are off",
         "spaces": "List the search spaces: what each varies, and how many designs that makes",
-        "compare": "Show what changes between two devices: the ratio of latencies, their order, and the Pareto front",
+        "compare": "Show what changes between two designs, or between two devices: costs, latency by part, order, "
+        "Pareto front",
+        "draw": "Draw a design as an SVG file: its pyramid, what is pooled and injected, blocks, widths and head",
         "data": "List the known data sets, check one before training, convert original annotations, or make the "
         "embedded set",
         "schema": "Print what a study, an ablation table, a device or a data set file may hold, as a JSON schema for "

@@ -1,7 +1,8 @@
 """Make a device for `topformer latency` from rows of `topformer measure`.
 
-One to three rows scale a known device; from four rows on the rates are fitted to the rows alone. `--refit` fits the
-rows of a device's folder anew and writes its coefficients.json, `--shipped` those of all devices of the project.
+One to three rows lean on the known devices that are most alike, or scale the one that `--prior` names; from four rows
+on the rates are fitted to the rows alone. `--refit` fits the rows of a device's folder anew and writes its
+coefficients.json, `--shipped` those of all devices of the project.
 """
 
 import argparse
@@ -18,9 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("rows", type=place, nargs="*", metavar="ROWS.csv", help="files of measured rows")
     parser.add_argument("--device", metavar="NAME", help="what to call the device")
-    parser.add_argument("--prior", default="snapdragon-865", metavar="NAME", help="known device that few rows scale")
     parser.add_argument(
-        "--method", choices=["auto", "scale", "fit"], default="auto", help="auto: by the number of rows"
+        "--prior", default=None, metavar="NAME", help="known device that few rows scale; all of them by default"
+    )
+    parser.add_argument(
+        "--method", choices=["auto", "lean", "scale", "fit"], default="auto", help="auto: by the number of rows"
     )
     parser.add_argument(
         "--unit", choices=UNITS, default=None, help="unit of the times; milliseconds, checked, by default"

@@ -1,6 +1,7 @@
-"""Show what changes between two devices: the ratio of latencies, their order, and the Pareto front.
+"""Show what changes between two designs, or between two devices: costs, latency by part, order, Pareto front.
 
-Over a space, with parameters or MACs in the place of the accuracy, or over the evaluated designs of a run.
+Two designs: what they cost, where their milliseconds go, in what they differ. Two devices: over a space, with
+parameters or MACs in the place of the accuracy, or over the evaluated designs of a run.
 """
 
 import argparse
@@ -8,33 +9,75 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_json
+from analysis.records.named_design import FORMS
+from experiments.cli.arguments import add_device, add_json, common_size, sized
 from experiments.cli.parsing import place
 from experiments.cli.space_arguments import add_consider, add_space, chosen_space, space_help
+from search_space.latency.devices import devices
+from topformer.errors import InputError
 
 if TYPE_CHECKING:
     from analysis.results.comparison import TransferCard
     from search_space.latency.model import DeviceModel
 
-EXAMPLE = "topformer compare snapdragon-865 raspberry-pi-5 --space paper --base tiny"
+EXAMPLE = "topformer compare base tiny --drawing both.svg"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("first", help="a device that ships, or the folder of one")
-    parser.add_argument("second", help="another")
-    parser.add_argument("--run", type=place, default=None, metavar="RUN", help="a run folder, in place of a space")
-    parser.add_argument("--space", default="paper", help=space_help())
+    parser.add_argument("first", help=f"a design: {FORMS}; or a device: one that ships, or a folder")
+    parser.add_argument("second", help="another of the same kind")
+    add_device(parser, "designs: whose latency is shown")
+    parser.add_argument("--drawing", type=place, default=None, metavar="FILE.svg", help="designs: draw both here")
+    parser.add_argument("--run", type=place, default=None, metavar="RUN", help="devices: a run, in place of a space")
+    parser.add_argument("--space", default="paper", help=f"devices: {space_help()}")
     add_space(parser)
-    parser.add_argument("--by", choices=["parameters", "macs"], default="parameters", help="in place of an accuracy")
+    parser.add_argument(
+        "--by", choices=["parameters", "macs"], default="parameters", help="devices: in place of an accuracy"
+    )
     add_consider(parser, "compare")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the card."""
+    """Print the card of two devices, or the table of two designs."""
+    kinds = [_is_device(text) for text in (args.first, args.second)]
+    if kinds[0] is not kinds[1]:
+        raise InputError(
+            f"compare takes two designs or two devices, got {args.first!r}, a {_kind(kinds[0])}, and {args.second!r}, "
+            f"a {_kind(kinds[1])}; devices: {', '.join(devices())}"
+        )
+    return _devices(args) if kinds[0] else _designs(args)
+
+
+def _is_device(text: str) -> bool:
+    return text.lower() in devices() or (Path(text) / "device.toml").is_file()
+
+
+def _kind(is_device: bool) -> str:
+    return "device" if is_device else "design"
+
+
+def _designs(args: argparse.Namespace) -> int:
+    from analysis.results.design_comparison import compare_designs
     from search_space.latency.calibration.devices import device
 
+    pixels = common_size(args.size, args.first, args.second)
+    first, second = ((name, sized(name, pixels)) for name in (args.first, args.second))
+    found = compare_designs(first, second, device(args.device))
+    if args.drawing is not None:
+        from analysis.plots.design_drawing import write_drawing
+
+        write_drawing(args.drawing, [(name, candidate.design) for name, candidate in (first, second)])
+    print(json.dumps(found.to_json(), indent=2) if args.json else found.render())
+    return 0
+
+
+def _devices(args: argparse.Namespace) -> int:
+    from search_space.latency.calibration.devices import device
+
+    if args.drawing is not None:
+        raise InputError(f"--drawing draws two designs, got the devices {args.first} and {args.second}")
     first, second = device(args.first), device(args.second)
     card = _of_space(args, first, second) if args.run is None else _of_run(args.run, first, second)
     print(json.dumps(card.to_json(), indent=2) if args.json else card.render())

@@ -42,6 +42,12 @@ def run(args: argparse.Namespace) -> int:
     return _design(args, model, candidate(args))
 
 
+def _described(model: "DeviceModel", args: argparse.Namespace) -> str:
+    from search_space.latency.describe import describe
+
+    return "\n".join(describe(model) if args.fit else describe(model)[:1])
+
+
 def _own(args: argparse.Namespace, model: "DeviceModel") -> int:
     """Print the estimate of a module of the user's own."""
     from search_space.operations.walk import walk
@@ -54,7 +60,7 @@ def _own(args: argparse.Namespace, model: "DeviceModel") -> int:
         print(json.dumps(estimate.to_json(), indent=2))
     else:
         print(estimate.render())
-        print("\n".join(model.describe() if args.fit else model.describe()[:1]))
+        print(_described(model, args))
     return 0
 
 
@@ -68,7 +74,7 @@ def _design(args: argparse.Namespace, model: "DeviceModel", chosen: "Candidate")
         print(json.dumps(found.to_json(), indent=2))
     else:
         print(found.render())
-        print("\n".join(model.describe() if args.fit else model.describe()[:1]))
+        print(_described(model, args))
     if args.figure and told is not None:
         from analysis.plots.latency import save_shares
         from topformer.presets import TINY

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.cli.arguments import add_boundary, add_device, add_json
+from experiments.cli.arguments import SIZE, add_boundary, add_device, add_json
 from experiments.cli.design_files import write_designs
 from experiments.cli.parsing import of, place
 from experiments.cli.space_arguments import add_consider, add_space, chosen_space, space_help
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(plan, chosen, args.device)))
         if files:
-            command = f"topformer measure {' '.join(map(str, files))} --size {args.size} --out rows.csv"
+            command = f"topformer measure {' '.join(map(str, files))} --size {args.size or SIZE} --out rows.csv"
             print(f"measure them: {command}")
             if args.boundary == Boundary.ARGMAX:
                 # A device is fitted to times up to the logits; those of the whole say what the end costs.

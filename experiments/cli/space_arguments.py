@@ -12,7 +12,7 @@ from topformer.bounds import COUNT, SEED
 def add_space(parser: argparse.ArgumentParser) -> None:
     """Add what names a search space, beside its name: the base and the input size."""
     parser.add_argument("--base", default="tiny", help=f"the design that the axes vary: {FORMS}")
-    add_size(parser, SIZE)
+    add_size(parser, None, f"; {SIZE} by default")
 
 
 def space_help() -> str:
@@ -34,5 +34,5 @@ def chosen_space(name: str, args: argparse.Namespace) -> Space:
         SpaceError: No such space, or one that cannot hold the base.
         DesignError: No such base, or an impossible size.
     """
-    height, width = size(args.size)
+    height, width = size(args.size or SIZE)
     return space(name, base=named_design(args.base), height=height, width=width)

@@ -5,7 +5,7 @@ import json
 from inspect import cleandoc
 from textwrap import fill
 
-from experiments.cli.arguments import add_json
+from experiments.cli.arguments import SIZE, add_json
 from experiments.cli.space_arguments import add_space, chosen_space
 from search_space.spaces.catalogue import CATALOGUE
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     for name, one in found.items():
         head = f"{name:<17} {len(one.axes):>4} {_designs(one.count()):>10}  "
         print(fill(_meaning(name), width=WIDTH, initial_indent=head, subsequent_indent=" " * len(head)))
-    print(f"around {args.base} at {args.size}; topformer enumerate SPACE lists the designs of one")
+    print(f"around {args.base} at {args.size or SIZE}; topformer enumerate SPACE lists the designs of one")
     return 0
 
 

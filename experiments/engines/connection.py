@@ -133,14 +133,33 @@ def _start(ray: Any, folder: str, workers: Workers) -> None:
 def _connect(ray: Any, address: str) -> None:
     if address != AUTO:
         _probe(address)
-    # Ray looks for the token only where it is told to.
-    if (token := Token.here()).source and not token.mode:
+    token = Token.here()
+    try:
+        _join(ray, address)
+    except _Refused as error:
+        if not token.source or token.mode:
+            raise InputError(_unanswered(address, token, refused=True)) from error
+        # Ray shows a token only where it is told to, and then no longer joins a cluster that asks for none.
         os.environ[MODE] = "token"
+        ray._raylet.Config.initialize("")
+        try:
+            _join(ray, address)
+        except _Refused as again:
+            raise InputError(_unanswered(address, token, refused=True)) from again
+
+
+class _Refused(Exception):
+    """The cluster asks for a token, or for another one."""
+
+
+def _join(ray: Any, address: str) -> None:
     with _quiet() as said:
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
         except ConnectionError as error:
-            raise InputError(_unanswered(address, token, _text(said))) from error
+            if "Unauthenticated" in _text(said):
+                raise _Refused from error
+            raise InputError(_unanswered(address, Token.here(), refused=False)) from error
         except (ray.exceptions.RayError, RuntimeError) as error:
             raise InputError(f"the Ray cluster at {address} cannot be used: {_reason(error, said)}") from error
 
@@ -157,10 +176,10 @@ def _probe(address: str) -> None:
         raise InputError(f"no Ray cluster answers at {address}: {reason}; ray status shows the right one") from None
 
 
-def _unanswered(address: str, token: Token, said: str) -> str:
-    if address == AUTO and "Unauthenticated" not in said:
+def _unanswered(address: str, token: Token, *, refused: bool) -> str:
+    if address == AUTO and not refused:
         return f"no Ray cluster runs on this machine, got --address {AUTO}; ray start --head starts one"
-    if "Unauthenticated" in said:
+    if refused:
         return (
             f"the Ray cluster at {address} does not take this machine's token ({token}): copy ~/{_DEFAULT_TOKEN} of "
             f"the machine where it was started, and set {MODE}=token"

@@ -27,6 +27,7 @@ ATTEMPTS = 2
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MESSAGE_SECONDS = 0.2
 _GRACE_SECONDS = 5
+_GUARD_SECONDS = 0.3
 _IDLE_SHARE = 0.01
 """Of a processor, which a worker that computes uses more of."""
 _CHECK_SECONDS = 1
@@ -39,8 +40,10 @@ class _Worker:
     The process leads a group of its own, so that its children, such as those that load data, end with it.
     """
 
-    def __init__(self, log: Path, environment: Mapping[str, str], silence: Silence) -> None:
-        self._log, self._environment, self._silence = log, environment, silence
+    def __init__(
+        self, log: Path, environment: Mapping[str, str], silence: Silence, *, is_guarded: bool = False
+    ) -> None:
+        self._log, self._environment, self._silence, self._is_guarded = log, environment, silence, is_guarded
         self.task: Task | None = None
         self._attempt = 0
         self._process: BaseProcess | None = None
@@ -51,11 +54,11 @@ class _Worker:
         """Hand over a task, to a new process if there is none or it is dead."""
         if self._process is None or not self._process.is_alive():
             self._spawn()
-        self.task, self._attempt = task, attempt
         self._silence.begin()
         # A process that died this moment closes the connection, which `receive` reports.
         with suppress(BrokenPipeError):
             self.connection.send(task)
+        self.task, self._attempt = task, attempt
 
     def news(self, *, readable: bool) -> Event | None:
         """What the process says, or that it is dead; None where neither, or where a death is tried again."""
@@ -102,7 +105,9 @@ class _Worker:
         context = get_context("spawn")
         self.connection, remote = context.Pipe()
         # No daemon: those may have no children.
-        self._process = context.Process(target=_work, args=(remote, self._log, self._environment), daemon=False)
+        self._process = context.Process(
+            target=_work, args=(remote, self._log, self._environment, self._is_guarded), daemon=False
+        )
         with _ignoring_interrupts():
             self._process.start()
         # Only the worker holds this end now: its death is seen as the end of the stream.
@@ -149,6 +154,7 @@ class LocalEngine:
         uses_gpu: bool = False,
         note: Callable[[str], None] = lambda _text: None,  # noqa: ARG002
         first: int = 0,
+        is_guarded: bool = False,
         silence: Callable[[], Silence] = Silence,
     ) -> None:
         """Prepare the workers; a process starts with its first task.
@@ -160,6 +166,8 @@ class LocalEngine:
             uses_gpu: Whether the evaluations use a GPU where there is one.
             note: Nothing is told.
             first: Number of the first worker, in the names of logs.
+            is_guarded: Whether the children of a worker end with it also where it is killed in one moment with the
+                process that made the engine, as Ray kills both.
             silence: How long a worker may give no news without computing, before it is ended and its task tried again.
 
         Raises:
@@ -167,7 +175,7 @@ class LocalEngine:
         """
         logs.mkdir(parents=True, exist_ok=True)
         self._workers = [
-            _Worker(logs / f"worker-{number}.log", environment, silence())
+            _Worker(logs / f"worker-{number}.log", environment, silence(), is_guarded=is_guarded)
             for number, environment in enumerate(_environments(workers, uses_gpu=uses_gpu), start=first)
         ]
 
@@ -216,9 +224,9 @@ def _environments(workers: Workers, *, uses_gpu: bool) -> list[Mapping[str, str]
     return [{**common, _VISIBLE: ",".join(visible[i] for i in place)} for place in settled.places(available)]
 
 
-def _work(connection: Connection, log: Path, environment: Mapping[str, str]) -> None:
+def _work(connection: Connection, log: Path, environment: Mapping[str, str], is_guarded: bool) -> None:
     """The life of a worker process: evaluate what comes, until the parent is gone."""
-    _prepare_process(log, environment)
+    _prepare_process(log, environment, is_guarded)
     evaluators: dict[bytes, Evaluator] = {}
     try:
         while (task := _next_task(connection)) is not None:
@@ -237,9 +245,11 @@ def _next_task(connection: Connection) -> Task | None:
     return task
 
 
-def _prepare_process(log: Path, environment: Mapping[str, str]) -> None:
+def _prepare_process(log: Path, environment: Mapping[str, str], is_guarded: bool) -> None:
     """Its own threads and GPUs, no Ctrl-C, output to a file, and an end as soon as the parent is gone."""
     os.setpgid(0, 0)
+    if is_guarded:
+        _guard()
     # The platform's own way to start children: by spawn, as this process was started, each would load torch anew.
     set_start_method(None, force=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -256,6 +266,19 @@ def _prepare_process(log: Path, environment: Mapping[str, str]) -> None:
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+def _guard() -> None:
+    """Leave a process that ends this one's group as soon as this one is gone."""
+    worker = os.getpid()
+    # Before there are threads, and before anything large is loaded.
+    if os.fork():
+        return
+    # What it would hold open tells others whether the worker lives.
+    os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+    while os.getppid() == worker:
+        time.sleep(_GUARD_SECONDS)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _reporter(connection: Connection) -> Callable[[Iterations], None]:

@@ -75,7 +75,7 @@ class Slot:
         if lacks is None:
             os.chdir(place.folder)
             # The GPUs are those that Ray gave to this process, and its children see no others.
-            self._engine = LocalEngine(Workers(cpus=self._cpus), logs=place.logs, first=self._number)
+            self._engine = LocalEngine(Workers(cpus=self._cpus), logs=place.logs, first=self._number, is_guarded=True)
         return Arrival(host=socket.gethostname(), version=__version__, lacks=lacks)
 
     def evaluate(self, number: int, task: Task, seconds: float) -> list[Event]:

@@ -10,10 +10,12 @@ from experiments.measure.rows import MeasuredRow
 from experiments.measure.stability import LARGEST_DRIFT
 from experiments.measure.steady import SteadyTime, reference_notes, steady_times
 from experiments.measure.units import check_one_unit, in_milliseconds
-from search_space.latency.calibration.devices import shipped
+from search_space.latency.calibration.devices import known_devices, shipped
 from search_space.latency.calibration.fitting import MeasuredNetwork, fit, measured_candidate
+from search_space.latency.calibration.lean import leaned_model
 from search_space.latency.calibration.transfer import transfer
 from search_space.latency.coefficients import NOISE
+from search_space.latency.describe import leaned_on_text
 from search_space.latency.model import DeviceModel, Setup
 from topformer import __version__
 from topformer.bounds import LABEL
@@ -30,6 +32,9 @@ OUTLYING = 0.25
 OF_THE_OTHERS = 4
 """How many times the middle error of all rows that error must be."""
 
+COMPARED_WITH = "snapdragon-865"
+"""The known device that rows are shown beside, where none is named."""
+
 _SETTING = ("device", "soc", "core", "threads", "runtime", "precision", "abi")
 
 
@@ -37,7 +42,9 @@ class Method(StrEnum):
     """How the rates of the new device are found."""
 
     AUTO = "auto"
-    """`fit` from four rows on, else `scale`."""
+    """`fit` from four rows on; with fewer `scale` where a prior is named, else `lean`."""
+    LEAN = "lean"
+    """Those of all known devices, each weighted by its likeness."""
     SCALE = "scale"
     """Those of the prior, times one factor."""
     FIT = "fit"
@@ -69,20 +76,31 @@ class Calibration:
     def render(self) -> str:
         """As text: every row's error with the prior as it is, with the prior scaled, and with the fit."""
         found = {"prior": _errors(self._before), "scaled": _errors([row.error for row in self.scaled.rows])}
-        if self.method is Method.FIT:
-            found["fitted"] = _errors([row.error for row in self.model.rows])
+        if self._last:
+            found[self._last] = _errors([row.error for row in self.model.rows])
         return "\n".join(
             [
-                f"{self.model.name}: {self.method} from {len(self.model.rows)} rows, prior {self.prior.name}",
+                f"{self.model.name}: {self.method} from {len(self.model.rows)} rows, {self._stands_on}",
                 f"{self.model.ms_per_gmac:.2f} ms per GMAC, {self.model.ms_per_gb:.2f} ms per GB "
                 f"({self.prior.name}: {self.prior.ms_per_gmac:.2f}, {self.prior.ms_per_gb:.2f})",
                 *self._table(),
                 *(f"error, {name:<7} mean {mean:.1%}, largest {most:.1%}" for name, (mean, most) in found.items()),
                 "measured: as in the file; steady: less the drift of the reference, which is what the errors are of",
-                "scaled and fitted: each row is predicted without itself, as far as there are others",
+                f"scaled{f' and {self._last}' if self._last else ''}: each row is predicted without itself, as far as "
+                "there are others",
                 *(f"note: {note}" for note in self.notes),
             ]
         )
+
+    @property
+    def _stands_on(self) -> str:
+        prior = f"prior {self.prior.name}"
+        return f"leans on {leaned_on_text(self.model)}; shown beside {prior}" if self.model.leaned_on else prior
+
+    @property
+    def _last(self) -> str:
+        """What the last column is called: how the model was found, where that is not scaling."""
+        return {Method.FIT: "fitted", Method.LEAN: "leaned"}.get(self.method, "")
 
     @property
     def _before(self) -> list[float]:
@@ -91,11 +109,11 @@ class Calibration:
         return [self.prior.estimate(row.candidate).milliseconds / check.measured_ms - 1 for row, check in pairs]
 
     def _table(self) -> list[str]:
-        fitted = self.model.rows if self.method is Method.FIT else ()
+        last = self.model.rows if self._last else ()
         heads = f"{'network':<22} {'measured':>10} {'steady':>10} {'prior':>8} {'scaled':>8}"
-        lines = [heads + (f" {'fitted':>8}" if fitted else "")]
+        lines = [heads + (f" {self._last:>8}" if last else "")]
         for number, (row, left_out, before) in enumerate(zip(self.rows, self.scaled.rows, self._before, strict=True)):
-            after = f" {fitted[number].error:>+8.1%}" if fitted else ""
+            after = f" {last[number].error:>+8.1%}" if last else ""
             times = f"{row.median_ms:>7.2f} ms {left_out.measured_ms:>7.2f} ms"
             lines.append(f"{left_out.name:<22} {times} {before:>+8.1%} {left_out.error:>+8.1%}{after}")
         return lines
@@ -110,7 +128,7 @@ def calibrate(
     name: str,
     rows: Sequence[MeasuredRow],
     *,
-    prior: str,
+    prior: str | None = None,
     method: Method = Method.AUTO,
     unit: str | None = None,
 ) -> Calibration:
@@ -122,7 +140,7 @@ def calibrate(
     Args:
         name: What to call the device.
         rows: Measured rows.
-        prior: Name of a device that ships with the project.
+        prior: Name of a device that ships with the project, for few rows to scale; None to lean on all known devices.
         method: How the rates are found.
         unit: What the times are in, one of `protocol.UNITS`; None for milliseconds that are checked.
 
@@ -131,7 +149,7 @@ def calibrate(
             measured twice, all in one proportion of work and bytes, or not in milliseconds.
     """
     check("device", name, LABEL, InputError)
-    known = shipped(prior)
+    known = shipped(prior or COMPARED_WITH)
     rows = in_milliseconds(rows, unit)
     _check_setting(rows)
     _check_distinct(rows)
@@ -139,13 +157,13 @@ def calibrate(
     if not timed:
         raise InputError(f"calibration needs a row with boundary {Boundary.LOGITS}, got {len(rows)} rows without one")
     check_one_unit(timed, known)
-    chosen = method if method is not Method.AUTO else (Method.FIT if len(timed) >= FITTED_FROM else Method.SCALE)
+    chosen = _chosen(method, prior, len(timed))
     steady = steady_times(timed, known)
     networks = tuple(_network(one) for one in steady)
     setup = _setup(name, timed, known, chosen)
     scaled = transfer(known, networks, setup)
-    model = fit(networks, setup) if chosen is Method.FIT else scaled
-    model = replace(model, setup=_with_argmax(setup, model, rows))
+    model = _found(chosen, networks, setup, scaled)
+    model = replace(model, setup=_with_argmax(model.setup, model, rows))
     notes = [*_notes(rows), *reference_notes(timed), *(one.note for one in steady if one.note), *_outlying(model)]
     return Calibration(
         model=model,
@@ -156,6 +174,24 @@ def calibrate(
         networks=networks,
         notes=tuple(notes),
     )
+
+
+def _chosen(method: Method, prior: str | None, rows: int) -> Method:
+    if method is Method.LEAN and prior is not None:
+        raise InputError(f"method lean uses all known devices, so there must be no prior, got {prior!r}")
+    if method is not Method.AUTO:
+        return method
+    if rows >= FITTED_FROM:
+        return Method.FIT
+    return Method.LEAN if prior is None else Method.SCALE
+
+
+def _found(method: Method, networks: Sequence[MeasuredNetwork], setup: Setup, scaled: DeviceModel) -> DeviceModel:
+    if method is Method.FIT:
+        return fit(networks, setup)
+    if method is Method.SCALE:
+        return scaled
+    return leaned_model(networks, setup, known_devices())
 
 
 def _check_setting(rows: Sequence[MeasuredRow]) -> None:
@@ -191,6 +227,7 @@ def _setup(name: str, rows: Sequence[MeasuredRow], prior: DeviceModel, method: M
     first = rows[0]
     runs = sorted({row.runs for row in rows})
     source = f"measured, {min(row.finished for row in rows)} to {max(row.finished for row in rows)}"
+    origin = {Method.SCALE: f"; rates of {prior.name} times one factor", Method.LEAN: "; rates of known devices"}
     return Setup(
         name=name,
         chip=first.soc or first.device,
@@ -200,7 +237,7 @@ def _setup(name: str, rows: Sequence[MeasuredRow], prior: DeviceModel, method: M
         precision=first.precision,
         clock_mhz=max((row.clock_mhz_before or 0.0 for row in rows), default=0.0),
         protocol=f"topformer {__version__} measure: medians of {runs[0]} to {runs[-1]} runs, boundary logits",
-        source=source if method is Method.FIT else f"{source}; rates of {prior.name} times one factor",
+        source=source + origin.get(method, ""),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from experiments.measure.calibration import Calibration, Method
 from search_space.latency.calibration import coefficients_file
 from search_space.latency.calibration.devices import FITTED, refit
+from search_space.latency.calibration.lean import KNOWN_DEVICES
 from search_space.latency.coefficients import NOISE
 from search_space.latency.model import DeviceModel
 from topformer.codec import to_json
@@ -49,6 +50,8 @@ def _device_toml(calibration: Calibration) -> str:
     values = {item.name: getattr(setup, item.name) for item in fields(setup) if item.name != "name"}
     if calibration.method is Method.SCALE:
         values["prior"] = calibration.prior.name
+    if calibration.method is Method.LEAN:
+        values["prior"] = KNOWN_DEVICES
     # Strings and numbers of JSON in ASCII are those of TOML.
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items() if value not in ("", 0.0))
 

@@ -169,7 +169,7 @@ class Searcher:
         """The sampler's next design, or the one of these labels."""
         if self._forgotten >= FORGOTTEN:
             self._rebuild()
-        with _without_experimental_warnings():
+        with without_experimental_warnings():
             if labels is not None:
                 self.study.enqueue_trial(dict(labels))
             trial = self.study.ask()
@@ -193,7 +193,7 @@ class Searcher:
             return
         number = self._open.pop(proposal.serial).number
         self._complete.append(observation)
-        with _without_experimental_warnings():
+        with without_experimental_warnings():
             self.study.tell(number, list(observation.values))
 
     def substitute(self, proposal: Proposal, observation: Observation) -> None:
@@ -224,7 +224,7 @@ class Searcher:
         """A study of what is complete and what is open; with a fresh sampler, because samplers keep caches."""
         seed = self._random.getrandbits(32)
         setting = Setting(seed=seed, population=self._population, designs=self._designs, objectives=self._objectives)
-        with _without_experimental_warnings():
+        with without_experimental_warnings():
             sampler = self._make(setting)
         self.study = optuna.create_study(directions=self._directions, sampler=sampler)
         history = sorted(self._complete, key=lambda item: item.trial)
@@ -302,8 +302,8 @@ def distributions(choices: Mapping[str, Sequence[str]]) -> Distributions:
 
 
 @contextmanager
-def _without_experimental_warnings() -> Iterator[None]:
-    """Optuna marks TPE's `group` and its Gaussian process as experimental at each use."""
+def without_experimental_warnings() -> Iterator[None]:
+    """Optuna marks TPE's `group`, its Gaussian process and names of metrics as experimental at each use."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield

@@ -143,6 +143,8 @@ def _opened(
     from experiments.search.source import SamplerSource
 
     if isinstance(found, Ladder):
+        if is_shared(found.top.definition.storage):
+            note("a study with rungs has one driver: its storage holds the copy for dashboards only")
         yield LadderSource(found, run, results, earlier=read().records, note=note, retry_failed=retry_failed), run
         return
     url, lease = found.definition.storage, found.definition.lease

@@ -49,6 +49,11 @@ class Coefficients(NamedTuple):
         """Every coefficient times the factor: a device that is that much slower."""
         return Coefficients(*(coefficient * factor for coefficient in self))
 
+    @classmethod
+    def from_per_unit(cls, per_unit: Floats) -> "Coefficients":
+        """Those that `per_unit` gives."""
+        return cls(*(per_unit * _UNITS).tolist())
+
     @property
     def per_unit(self) -> Floats:
         """Milliseconds per unit of each feature: (FEATURE_COUNT,)."""

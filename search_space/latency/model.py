@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import exp, inf
+from math import inf
 from types import MappingProxyType
 
 import numpy as np
@@ -25,7 +25,7 @@ from search_space.latency.estimate import LatencyEstimate, LatencyTable
 from search_space.latency.features import FeatureExtractor, coordinates, kernel_features, outside
 from search_space.latency.joint_error import directions, shared_and_own
 from search_space.latency.kernels import Kernel, kernels
-from search_space.latency.notes import batch_notes, unmeasured_notes
+from search_space.latency.notes import argmax_notes, batch_notes, extrapolation_notes, unmeasured_notes
 from search_space.latency.predictive_spread import Floats, PredictiveSpread, interval
 from search_space.operations.operation import FP32, Operation
 from topformer.bounds import NOT_NEGATIVE, WORKERS
@@ -113,6 +113,8 @@ class DeviceModel:
         rows: The fitted networks.
         others: Networks of the same device that are not of its family: they count little in the fit, and tell how far
             other networks than TopFormer are off.
+        leaned_on: Known devices that the coefficients are a mean of, each with its share; empty where they are fitted
+            or scaled.
     """
 
     setup: Setup
@@ -122,6 +124,7 @@ class DeviceModel:
     spread: PredictiveSpread
     rows: tuple[LeftOutRow, ...]
     others: tuple[LeftOutRow, ...] = field(default=())
+    leaned_on: tuple[tuple[str, float], ...] = field(default=())
 
     @property
     def name(self) -> str:
@@ -192,8 +195,8 @@ class DeviceModel:
             unknown=tuple(sorted(unruled)),
             notes=(
                 *unmeasured_notes(unruled, unmeasured),
-                *self._extrapolation_notes(float(self._distance(features)[0])),
-                *self._argmax_notes(end),
+                *extrapolation_notes(float(self._distance(features)[0]), [row.measured_ms for row in self.rows]),
+                *argmax_notes(end, self.setup.argmax_ns, self.setup.argmax_source),
                 *batch_notes(batch),
             ),
             sd_log=float(table.sd_log[0]),
@@ -274,62 +277,6 @@ class DeviceModel:
                 f"give it in fp32 (module.float()): {self.name} was timed with fp32 files, its engine computes in "
                 f"{self.setup.precision}"
             )
-
-    def _extrapolation_notes(self, distance: float) -> list[str]:
-        if not distance:
-            return []
-        times = sorted(row.measured_ms for row in self.rows)
-        return [
-            f"extrapolated: work or bytes, or their ratio, are {exp(distance):.3g} times outside those of the measured "
-            f"networks ({times[0]:.3g} to {times[-1]:.3g} ms); the interval is widened"
-        ]
-
-    def _argmax_notes(self, end: Boundary) -> list[str]:
-        if end is Boundary.LOGITS:
-            return []
-        if end is Boundary.UPSAMPLE or not self.setup.argmax_source:
-            return [
-                f"no {end} graph was timed on this device: its end is charged for bytes moved, the least it can take"
-            ]
-        charge = f"{self.setup.argmax_ns:g} ns per number"
-        if end is Boundary.ARGMAX_NEAREST:
-            return [
-                f"the argmax of the logits is charged {charge}, {self.setup.argmax_source}; that was timed with a "
-                "resize of every number, so this is rather less"
-            ]
-        return [f"the final resize and argmax are charged {charge}, {self.setup.argmax_source}"]
-
-    def describe(self) -> list[str]:
-        """What the model is, in lines of text: protocol, coefficients, fitted rows and their errors."""
-        setup = self.setup
-        return [
-            f"{setup.name}: error of predicting its {len(self.rows)} measured networks, each left out of the fit: "
-            f"mean {self.left_out_mean:.1%}, largest {self.left_out_max:.1%}",
-            f"device: {setup.chip}, {setup.core}, clock: {setup.clock}, threads: {setup.threads}",
-            f"engine: {setup.runtime}, {setup.precision}; graphs end at: {setup.boundary}",
-            f"protocol: {setup.protocol}",
-            f"source: {setup.source}",
-            f"model: {_coefficients_text(self.coefficients)}",
-            *(f"  fitted: {_row_text(row)} when left out ({row.error:+.1%})" for row in self.rows),
-            *(
-                f"  beside: {_row_text(row)} when left out ({row.error:+.1%}), coverage {row.coverage:.0%}"
-                for row in self.others
-            ),
-            f"interval: 95 %, Student t of the logarithm, {self.spread.degrees} degrees of freedom, from the errors",
-            "  when left out; wider where kernels were never measured and outside the measured range",
-        ]
-
-
-def _coefficients_text(each: Coefficients) -> str:
-    return (
-        f"{each.ms_per_gmac:.1f} ms per GMAC ({each.ms_per_winograd_gmac:.1f} of Winograd's products) + "
-        f"{each.ms_per_gb:.1f} ms per GB of convolutions + {each.ms_per_gb_carried:.1f} ms per GB of other kernels + "
-        f"{each.us_per_kernel:.2f} us per kernel"
-    )
-
-
-def _row_text(row: LeftOutRow) -> str:
-    return f"{row.name} measured {row.measured_ms:.4g} ms, predicted {row.left_out_ms:.1f} ms"
 
 
 @lru_cache(maxsize=64)

@@ -72,6 +72,8 @@ def to_json(model: DeviceModel, rows_sha256: str, prior: str | None = None) -> d
         "measured": dict(model.measured),
         "rows": [asdict(row) for row in model.rows],
         "others": [asdict(row) for row in model.others],
+        # Named where there are any, as above.
+        **({"leaned_on": dict(model.leaned_on)} if model.leaned_on else {}),
     }
 
 
@@ -127,4 +129,5 @@ def _model(values: Mapping[str, Any], setup: Setup) -> DeviceModel:
         spread=PredictiveSpread(**values["spread"]),
         rows=tuple(LeftOutRow(**row) for row in values["rows"]),
         others=tuple(LeftOutRow(**row) for row in values["others"]),
+        leaned_on=tuple((name, float(share)) for name, share in values.get("leaned_on", {}).items()),
     )

@@ -1,7 +1,5 @@
 """Devices, each a folder of data: protocol, measured times, sources; some ship with the project."""
 
-import csv
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
@@ -17,6 +15,9 @@ from search_space.latency.calibration.fitting import (
     shape_for,
     with_constructions,
 )
+from search_space.latency.calibration.kernel_files import number, read_csv, read_kernels, shared_kernels
+from search_space.latency.calibration.known_devices import KnownDevice, digest, published_devices
+from search_space.latency.calibration.lean import KNOWN_DEVICES, leaned_model
 from search_space.latency.calibration.transfer import transfer
 from search_space.latency.devices import devices, folder_of
 from search_space.latency.kernels import Kernel
@@ -33,17 +34,8 @@ FITTED = "fitted"
 CHECKED = "checked"
 HELD_OUT = "held-out"
 
-NETWORKS = Path(__file__).parent.parent / "networks.csv"
-"""Kernels of the networks that several devices were timed on; `search_space.latency.calibration.networks` writes it."""
-
 ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 """Columns of measured.csv; `family` and `noise` may stand among them."""
-
-NEW_CONSTRUCTIONS = NETWORKS.with_name("new_constructions.csv")
-"""The same of networks that are in no fit: those that are read from ncnn's own files."""
-
-KERNELS = ("network", "kernel", "count", "macs", "work", "moved", "largest")
-"""Columns of a file of kernels."""
 
 
 def device(name: str) -> DeviceModel:
@@ -78,7 +70,8 @@ def read_device(folder: Path) -> DeviceModel:
 
     Files:
         device.toml: The fields of `Setup` but for the name, which is the folder's. With `prior`, the name of another
-            device, that one's coefficients are scaled to the rows instead of fitted to them.
+            device, that one's coefficients are scaled to the rows instead of fitted to them; with `known-devices` they
+            are those of the devices that are most alike.
         measured.csv: The columns `ROW`, and perhaps `family` and `noise`, the relative error of a time.
             Rows of role `fitted` are fitted; those of role `checked` count little and tell how far other networks are
             off; those of role `held-out` are in no fit of the coefficients, and where they are of three families
@@ -125,13 +118,33 @@ class _Rows(NamedTuple):
         return cls(*(read_rows(folder, role) for role in (FITTED, CHECKED, HELD_OUT)))
 
     def digest(self, prior: str | None) -> str:
-        return coefficients_file.rows_digest(*self, prior)
+        # What leans on known devices depends on their times too.
+        known = f"{prior} {digest()}" if prior == KNOWN_DEVICES else prior
+        return coefficients_file.rows_digest(*self, known)
 
 
 def _fit(rows: _Rows, setup: Setup, prior: str | None) -> DeviceModel:
+    if prior == KNOWN_DEVICES:
+        return leaned_model(rows.fitted, setup, known_devices())
     if prior is not None:
         return transfer(shipped(prior), rows.fitted, setup)
     return with_constructions(fit(rows.fitted, setup, rows.others, shape=shape_for(rows.fitted)), rows.held_out)
+
+
+@lru_cache(maxsize=1)
+def known_devices() -> tuple[KnownDevice, ...]:
+    """All devices that a new one may lean on: those that others published, and the shipped ones not among them.
+
+    Held-out rows of the latter are not among their networks.
+    """
+    published = published_devices()
+    names = {one.name for one in published}
+    return (*published, *(_shipped_as_known(name) for name in devices() if name not in names))
+
+
+def _shipped_as_known(name: str) -> KnownDevice:
+    model = shipped(name)
+    return KnownDevice.of(name, model.setup.runtime, read_rows(folder_of(name), FITTED), model.coefficients)
 
 
 def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
@@ -141,11 +154,11 @@ def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
         InputError: A file is missing or broken; the message names it.
     """
     path = folder / "measured.csv"
-    rows = _read_csv(path, ROW, ("family", "noise"))
+    rows = read_csv(path, ROW, ("family", "noise"))
     _check_distinct(rows, path)
     # A device's own kernels win over the shared ones of the same network.
     own = folder / "kernels.csv"
-    known_kernels = {**_shared(), **(_kernels(own) if own.exists() else {})}
+    known_kernels = {**shared_kernels(), **(read_kernels(own) if own.exists() else {})}
     return [_measured(row, known_kernels) for row in rows if row["role"] == role]
 
 
@@ -161,7 +174,12 @@ def _check_distinct(rows: Sequence[Mapping[str, str]], path: Path) -> None:
 class DeviceFile(Setup):
     """What `device.toml` holds."""
 
-    prior: str = field(default="", metadata=key(Text(), "Known device whose coefficients few rows scale."))
+    prior: str = field(
+        default="",
+        metadata=key(
+            Text(), f"Known device whose coefficients few rows scale; {KNOWN_DEVICES}: all of them, by their likeness."
+        ),
+    )
 
 
 def _setup(folder: Path) -> tuple[Setup, str | None]:
@@ -179,12 +197,12 @@ def _setup(folder: Path) -> tuple[Setup, str | None]:
 
 
 def _measured(row: Mapping[str, str], known_kernels: Mapping[str, Sequence[Kernel]]) -> MeasuredNetwork:
-    name, latency_ms, source = row["network"], _number(row, "latency_ms"), row["source"]
+    name, latency_ms, source = row["network"], number(row, "latency_ms"), row["source"]
     if row["design"]:
-        height, width = int(_number(row, "height")), int(_number(row, "width"))
+        height, width = int(number(row, "height")), int(number(row, "width"))
         candidate = Candidate(design=_design(row), height=height, width=width)
         timed = measured_candidate(candidate, latency_ms, name=name, source=source)
-        return replace(timed, noise=_number(row, "noise")) if row.get("noise") else timed
+        return replace(timed, noise=number(row, "noise")) if row.get("noise") else timed
     kernels = tuple(known_kernels.get(name, ()))
     return MeasuredNetwork(
         name=name, latency_ms=latency_ms, kernels=kernels, source=source, family=row.get("family") or name
@@ -199,39 +217,3 @@ def _design(row: Mapping[str, str]) -> Design:
         return parse_design(text)
     except DesignError as error:
         raise InputError(f"design of {row['network']!r}: {error}") from None
-
-
-@lru_cache(maxsize=1)
-def _shared() -> Mapping[str, Sequence[Kernel]]:
-    return {**_kernels(NETWORKS), **_kernels(NEW_CONSTRUCTIONS)}
-
-
-def _kernels(path: Path) -> Mapping[str, Sequence[Kernel]]:
-    by_network = defaultdict(list)
-    for row in _read_csv(path, KERNELS):
-        count, macs, work, moved, largest = (int(_number(row, column)) for column in KERNELS[2:])
-        kernel = Kernel(row["kernel"], "", macs, moved, largest, number=count, extra=work - macs)
-        by_network[row["network"]].append(kernel)
-    return by_network
-
-
-def _number(row: Mapping[str, str], column: str) -> float:
-    try:
-        return float(row[column])
-    except ValueError:
-        raise InputError(f"{column} of {row['network']!r} must be a number, got {row[column]!r}") from None
-
-
-def _read_csv(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows, names = list(reader), list(reader.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read the device file {path}: {error}") from error
-    if [name for name in names if name not in optional] != list(columns):
-        raise InputError(f"{path} must have the columns {', '.join(columns)}, got {', '.join(names)}")
-    short = next((line for line, row in enumerate(rows, start=2) if None in row.values() or None in row), None)
-    if short is not None:
-        raise InputError(f"{path}, line {short}: there must be {len(names)} values, as in the first line")
-    return rows

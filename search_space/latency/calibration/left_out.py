@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from scipy import stats
 
-from search_space.latency.calibration.devices import CHECKED, FITTED, HELD_OUT, device, read_rows
+from search_space.latency.calibration.devices import CHECKED, FITTED, HELD_OUT, device, known_devices, read_rows
 from search_space.latency.calibration.fitting import (
     EFFECTIVE_PARAMETERS,
     LEAST_FAMILIES,
@@ -16,9 +16,10 @@ from search_space.latency.calibration.fitting import (
     shape_for,
     with_constructions,
 )
+from search_space.latency.calibration.lean import TIMED_SD, lean, of_engine, predicted_ms, spread_of
 from search_space.latency.devices import folder_of
 from search_space.latency.model import DeviceModel, LeftOutRow
-from search_space.latency.predictive_spread import Floats
+from search_space.latency.predictive_spread import Floats, interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,8 @@ class DeviceReport:
         spearman_macs: The same by ranks.
         held_out: Networks that are in no fit of the device, and what is predicted for them.
         held_out_summary: The same in numbers; None where there are none.
+        carried: What known devices of the same engine say of those held-out networks that were timed on them.
+        carried_summary: The same in numbers; None where there are none.
     """
 
     model: DeviceModel
@@ -86,11 +89,17 @@ class DeviceReport:
     kendall_macs: float
     spearman_macs: float
     held_out: tuple[HeldOutPrediction, ...] = ()
+    carried: tuple[HeldOutPrediction, ...] = ()
 
     @property
     def held_out_summary(self) -> "HeldOutSummary | None":
         """Errors, coverage and rank correlation over the held-out networks, beside those of MACs alone."""
         return HeldOutSummary.of(self.model, self.held_out) if self.held_out else None
+
+    @property
+    def carried_summary(self) -> "HeldOutSummary | None":
+        """The same of the predictions that carry over what the networks are off by elsewhere."""
+        return HeldOutSummary.of(self.model, self.carried) if self.carried else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +154,7 @@ def device_report(name: str) -> DeviceReport:
         kendall_macs=float(stats.kendalltau(macs, measured).statistic),
         spearman_macs=float(stats.spearmanr(macs, measured).statistic),
         held_out=_held_out(name),
+        carried=_carried(name),
     )
 
 
@@ -154,6 +164,28 @@ def _held_out(name: str) -> tuple[HeldOutPrediction, ...]:
     fitted, others = read_rows(folder_of(name), FITTED), read_rows(folder_of(name), CHECKED)
     plain = fit(fitted, model.setup, others, shape=shape_for(fitted)) if rows else model
     return tuple(_prediction(with_constructions(plain, [one for one in rows if one is not row]), row) for row in rows)
+
+
+def _carried(name: str) -> tuple[HeldOutPrediction, ...]:
+    """What the fitted rows and the known devices of the same engine say of each held-out network timed on these.
+
+    The device itself is not among the known ones.
+    """
+    rows = read_rows(folder_of(name), HELD_OUT)
+    if not rows:
+        return ()
+    fitted = read_rows(folder_of(name), FITTED)
+    known = [one for one in known_devices() if one.name != name]
+    leaning = lean(fitted, of_engine(known, device(name).setup.runtime))
+    timed = [row for row in rows if row.name in leaning.errors]
+    if not timed:
+        return ()
+    logs = np.log(np.array([row.latency_ms for row in fitted]) / predicted_ms(fitted, leaning))
+    spread = spread_of(logs, TIMED_SD)
+    predicted = predicted_ms(timed, leaning)
+    low, high = interval(predicted, np.full(len(timed), np.sqrt(spread.left_out)), spread.degrees)
+    columns = zip(timed, predicted.tolist(), low.tolist(), high.tolist(), strict=True)
+    return tuple(HeldOutPrediction(row=row, milliseconds=ms, low=least, high=most) for row, ms, least, most in columns)
 
 
 def _folds(families: Sequence[str]) -> list[list[int]]:

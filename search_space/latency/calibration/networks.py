@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from search_space.latency.calibration.devices import KERNELS, NETWORKS, NEW_CONSTRUCTIONS
+from search_space.latency.calibration.kernel_files import KERNELS, NETWORKS, NEW_CONSTRUCTIONS
 from search_space.latency.kernels import Kernel, kernels
 
 

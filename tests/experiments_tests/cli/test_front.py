@@ -93,7 +93,9 @@ def test_the_front_is_written_as_designs_that_commands_take(tmp_path: Path, caps
 
 def test_designs_of_several_sizes_need_a_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = run_folder(tmp_path / "run", [record(0), record(1, height=96)])
-    names = [f"{folder}:{json.loads(line)['fingerprint']}" for line in (folder / "records.jsonl").open()]
+    names = [
+        f"{folder}:{json.loads(line)['fingerprint']}" for line in (folder / "records.jsonl").read_text().splitlines()
+    ]
     told = refused(capsys, "measure", *names, "--out", tmp_path / "rows.csv", "--dry-run")
     assert "--size must say one size, as the designs were recorded at 2" in told
     assert "at 96x128" in told
@@ -106,3 +108,21 @@ def test_a_run_or_fingerprint_that_is_not_there_is_named(tmp_path: Path, capsys:
     for command in ("cost", "latency", "export --to onnx --out x.onnx", "measure --out x.csv"):
         told = refused(capsys, *command.split(), "nowhere:d86f")
         assert "there is no run 'nowhere': no records.jsonl in nowhere or runs/nowhere" in told
+
+
+def test_two_designs_are_compared_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run_folder(tmp_path / "run", [record(0)])
+    named = f"{folder}:{json.loads((folder / 'records.jsonl').read_text())['fingerprint'][:6]}"
+    drawing = tmp_path / "both.svg"
+    told = json.loads(out_of(capsys, "compare", "tiny", named, "--drawing", drawing, "--json"))
+    assert (told["height"], told["second"]["name"]) == (128, named)
+    assert {one["name"] for one in told["differences"]} >= {"classes", "rows to 1/4"}
+    assert drawing.read_text().count("</svg>") == 3
+    assert "not injected" in out_of(capsys, "draw", "tiny", "--out", tmp_path / "t.svg") + drawing.read_text()
+
+
+def test_a_design_is_not_compared_with_a_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, "compare", "base", "raspberry-pi-5")
+    assert "two designs or two devices, got 'base', a design, and 'raspberry-pi-5', a device" in told
+    told = refused(capsys, "compare", "raspberry-pi-4", "raspberry-pi-5", "--drawing", tmp_path / "x.svg")
+    assert "--drawing draws two designs" in told

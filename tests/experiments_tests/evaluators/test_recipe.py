@@ -3,16 +3,24 @@
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
 
+from analysis.records.record import Key
 from experiments.cli import ablate as command
 from experiments.data.tokenworld.write import write_tokenworld
+from experiments.engines.engine import Done, Task
+from experiments.engines.local import LocalEngine
+from experiments.engines.workers import Workers
+from experiments.evaluators import evaluator
+from experiments.evaluators.base import fidelity_of
 from experiments.evaluators.recipe import RecipeEvaluator
 from search_space.candidate import Candidate
+from tests.experiments_tests.engines.conformance import ended
 from tests.experiments_tests.evaluators.conformance import EvaluatorConformance
 from topformer.errors import InputError, StudyError
 from topformer.network import TopFormer
@@ -45,6 +53,15 @@ def test_a_neighbour_starts_from_slices_of_the_weights_that_are_given(data: Path
     ended = torch.load(tmp_path / "run" / "weights.pt", weights_only=True)["backbone.pyramid.stem.conv.weight"]
     assert torch.allclose(began, ended, atol=1e-3)
     assert not list((tmp_path / "run").rglob("*.pth"))
+
+
+@pytest.mark.slow
+def test_by_default_loading_processes_work_within_a_worker(data: Path, tmp_path: Path) -> None:
+    make = partial(evaluator, "recipe", data)
+    candidate = Candidate(design=TINY, height=64, width=64)
+    key = Key(candidate.fingerprint, fidelity_of(make(), height=64, width=64, budget=1), 0)
+    (event,) = ended(LocalEngine(Workers(), logs=tmp_path / "logs"), [Task(key, make, candidate, tmp_path / "run")])
+    assert isinstance(event, Done), (event, (tmp_path / "logs" / "worker-0.log").read_text())
 
 
 def test_each_candidate_has_the_numbers_of_the_nearest_model(data: Path) -> None:

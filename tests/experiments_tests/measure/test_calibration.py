@@ -38,6 +38,24 @@ def test_one_row_scales_the_prior() -> None:
     assert predicted_ms(found.model, TINY, 256) == pytest.approx(predicted_ms(prior, TINY, 256) / 4)
 
 
+def test_few_rows_lean_on_known_devices_where_no_prior_is_named(tmp_path: Path) -> None:
+    found = calibrate("board", rows_of(0.3)[:2])
+    assert found.method is Method.LEAN
+    assert len(found.model.leaned_on) > 40
+    text = found.render()
+    assert text.startswith("board: lean from 2 rows, leans on ")
+    assert "shown beside prior snapdragon-865" in text
+    read = device(str(write_device(found, tmp_path)))
+    assert (read.coefficients, read.leaned_on) == (found.model.coefficients, found.model.leaned_on)
+    (tmp_path / "board" / "coefficients.json").unlink()
+    assert device(str(tmp_path / "board")).coefficients == pytest.approx(found.model.coefficients)
+
+
+def test_leaning_uses_all_known_devices() -> None:
+    with pytest.raises(InputError, match="no prior, got 'snapdragon-865'"):
+        calibrate("board", rows_of(0.3), prior=PRIOR, method=Method.LEAN)
+
+
 def test_two_rows_that_disagree_are_met_in_the_middle() -> None:
     prior = device(PRIOR)
     rows = [row(d, 512, predicted_ms(prior, d, 512) * factor) for d, factor in ((TINY, 2.0), (BASE, 8.0))]

@@ -302,12 +302,6 @@ def test_an_estimate_as_json_and_as_text(phone: DeviceModel) -> None:
     assert "extractor" in text
 
 
-def test_the_description_shows_protocol_rows_and_errors(phone: DeviceModel) -> None:
-    text = "\n".join(phone.describe())
-    for fact in ("Snapdragon 865", "TNN", "Table 1", "TopFormer-B measured 110 ms", f"mean {phone.left_out_mean:.1%}"):
-        assert fact in text
-
-
 def test_an_estimate_needs_neither_torch_nor_scipys_statistics() -> None:
     program = (
         "import sys; from search_space.candidate import Candidate;"

@@ -85,10 +85,10 @@ def test_an_address_that_does_not_answer_is_one_sentence_without_the_password(ad
 
 def test_without_rights_it_is_said(server: PrivateServer) -> None:
     server.database()
-    server.execute("CREATE ROLE guest LOGIN")
+    server.execute("CREATE ROLE guest LOGIN; GRANT USAGE ON SCHEMA public TO guest")
     with pytest.raises(StorageError, match="refuses: permission denied for schema public"):
         Database(server.url(user="guest"), print)
-    server.execute("DROP ROLE guest")
+    server.execute("DROP OWNED BY guest; DROP ROLE guest")
 
 
 def test_a_driver_package_that_is_missing_is_named_with_the_line_that_installs_it(

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from search_space.cost.conventions import macs_paper
-from search_space.latency.calibration.devices import CHECKED, FITTED, NETWORKS, read_rows
+from search_space.latency.calibration.devices import CHECKED, FITTED, read_rows
+from search_space.latency.calibration.kernel_files import NETWORKS
 from search_space.latency.calibration.networks import summed
 from search_space.latency.devices import FOLDER, devices
 from search_space.latency.kernels import kernels

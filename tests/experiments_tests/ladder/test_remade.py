@@ -10,7 +10,7 @@ from experiments.ladder.pool import Pool
 from experiments.search.shipped import study
 
 TOLERANCE = 4.0
-"""Percentage points: three standard deviations of the difference of two seeds, for another CPU's rounding is no less."""
+"""Percentage points, three standard deviations of the difference of two seeds: another CPU rounds otherwise."""
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Train designs drawn in strata, several seeds each: what cheaper accuracies are held against."""
 
 import argparse
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from experiments.cli.parsing import of, place
 from experiments.cli.terminal import console
 from topformer.bounds import COUNT, WORKERS
+from topformer.errors import StudyError, unknown_name
 
 if TYPE_CHECKING:
     from experiments.ladder.make import Truth
@@ -47,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     freeze.add_argument("runs", nargs="+", metavar="RUN", help="the run folder of the truth, then those of other rungs")
     freeze.add_argument("--out", type=place, required=True, help="folder of the table")
+    freeze.add_argument(
+        "--once",
+        nargs="+",
+        type=_once,
+        default=[],
+        metavar="RUNG=SECONDS",
+        help="processor seconds that a rung takes once, whatever the number of designs, such as training a supernet",
+    )
     freeze.set_defaults(act=_freeze)
 
 
@@ -82,10 +92,21 @@ def _freeze(args: argparse.Namespace) -> int:
     from analysis.reports.truth_folder import write_truth
     from analysis.results.truth_files import protocol_of, truth_table
 
-    table = truth_table(*args.runs).judged()
+    table = replace(truth_table(*args.runs).judged(), fixed_seconds=dict(args.once))
+    rungs = [rung.name for rung in table.scores]
+    for name in table.fixed_seconds:
+        if name not in rungs:
+            raise StudyError(unknown_name("rung of --once", name, rungs))
     for path in write_truth(table, args.out, protocol_of(Path(args.runs[0]))):
         print(path)
     return 0
+
+
+def _once(text: str) -> tuple[str, float]:
+    name, _, seconds = text.rpartition("=")
+    if not name or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", seconds):
+        raise argparse.ArgumentTypeError(f"must be RUNG=SECONDS, got {text!r}")
+    return name, float(seconds)
 
 
 def _definition(args: argparse.Namespace) -> "StudyDefinition":

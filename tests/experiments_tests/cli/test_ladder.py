@@ -52,3 +52,7 @@ def test_truth_freezes_a_run_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
     status, out, _ = run(capsys, "truth", "freeze", tmp_path / "run", "--out", tmp_path / "table")
     assert (status, len(out.splitlines())) == (0, 3)
     assert json.loads(run(capsys, "ladder", tmp_path / "table", "--json")[1])["designs"] == 6
+    once = ("truth", "freeze", tmp_path / "run", "--out", tmp_path / "table", "--once")
+    assert run(capsys, *once, "trained 10=600")[0] == 0
+    assert json.loads((tmp_path / "table" / "protocol.json").read_text())["fixed_seconds"] == {"trained 10": 600}
+    assert "did you mean 'trained 10'" in refused(capsys, *once, "trained 11=600")

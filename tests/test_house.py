@@ -76,5 +76,5 @@ def test_every_command_line_of_the_readme_and_the_docs_parses() -> None:
     for line in lines:
         # Such as --help end the program, with status 0.
         words = shlex.split(line, comments=True)
-        with pytest.raises(SystemExit, match="^0$") if words[0].startswith("--") else nullcontext():
+        with pytest.raises(SystemExit, match=r"^0$") if words[0].startswith("--") else nullcontext():
             parser().parse_args(words)

@@ -45,7 +45,7 @@ from topformer.errors import ExplorerError, StorageError
 from topformer.files import write_json
 
 WORKERS, STEPS = 2, 10
-LEASE_SECONDS = 20.0
+LEASE_SECONDS = 60.0
 ONLY = {
     "pooled": ["all"],
     "pool_stride": ["s64"],

@@ -120,6 +120,7 @@ RULES = (
     # Programs of others.
     Rule(r"^python -m (pip|venv)|^litert|^git |^'?\(?cd |^cp ", why_not="installs or fetches what is not ours"),
     Rule(r"^adb |^ssh ", why_not="needs a phone or another machine"),
+    Rule(r"^ray ", why_not="starts a cluster"),
     Rule(r"^torchrun ", why_not="starts several processes: tests/experiments_tests/training does"),
     Rule(r"^make ", why_not="its lines are those of the Makefile; a test says that the target exists"),
     Rule(r"^python -m (docs|benchmarks)", why_not="writes pages or measures for minutes; has tests of its own"),

@@ -167,8 +167,11 @@ class Section(Kind):
         return table_problems(self.definition, value, where)
 
     def json_schema(self) -> JsonSchema:
-        """That of the definition."""
-        return json_schema(self.definition)
+        """That of the definition, or of the key that may stand for it."""
+        whole = json_schema(self.definition)
+        if not self.short:
+            return whole
+        return {"anyOf": [whole, declared(self.definition, (self.short,))[0].json_schema()]}
 
     def read(self, where: str, value: Any) -> Any:
         """As the dataclass."""

@@ -1,6 +1,7 @@
-"""Print what a kind of file may hold as a JSON schema: editors complete keys, show what they mean, and mark mistakes.
+"""Print what a study, an ablation table, a device or a data set file may hold, as a JSON schema for editors.
 
-Editors that use Taplo or Even Better TOML read it of a file whose first line is `#:schema study.schema.json`.
+Editors complete keys with it, show what they mean, and mark mistakes. Taplo and Even Better TOML read it of a file
+whose first line is `#:schema study.schema.json`.
 """
 
 import argparse

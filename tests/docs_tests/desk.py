@@ -62,7 +62,7 @@ def _rows(*networks: tuple[Design, int]) -> Callable[[Path], None]:
 
 
 def _mini(path: Path) -> None:
-    write_tokenworld(path, size=64, training=8, validation=4, seed=0)
+    write_tokenworld(path, size=128, training=8, validation=4, seed=0)
 
 
 def _classes(path: Path) -> None:
@@ -119,6 +119,7 @@ DESK: Mapping[str, Callable[[Path], object]] = {
     "benchncnn": _text(""),
     "data/mini": _mini,
     "data/tokenworld": _mini,
+    "data/tokenworld-128-2000-300-seed0": _mini,
     "data/classes": _classes,
     "data/imagenet": _classes,
     "data/ade/ADEChallengeData2016": miniature_sets.ade20k,
@@ -163,7 +164,8 @@ def lay(folder: Path, command: str) -> None:
 def named(folder: Path, words: list[str]) -> list[str]:
     """A command with a design of the run on the desk in the place of the one that the page names, `RUN:FINGERPRINT`."""
     return [
-        re.sub(r"^(?:runs/)?([\w-]+):[0-9a-f]{4}$", lambda match: _member(folder, match[1]), word) for word in words
+        re.sub(r"^(?:runs/)?(mine|nano-tokenworld):[0-9a-f]{4}$", lambda match: _member(folder, match[1]), word)
+        for word in words
     ]
 
 

@@ -120,10 +120,12 @@ RULES = (
     # Programs of others.
     Rule(r"^python -m (pip|venv)|^litert|^git |^'?\(?cd |^cp ", why_not="installs or fetches what is not ours"),
     Rule(r"^adb |^ssh ", why_not="needs a phone or another machine"),
+    Rule(r"^ray ", why_not="starts a cluster"),
     Rule(r"^torchrun ", why_not="starts several processes: tests/experiments_tests/training does"),
     Rule(r"^make ", why_not="its lines are those of the Makefile; a test says that the target exists"),
     Rule(r"^python -m (docs|benchmarks)", why_not="writes pages or measures for minutes; has tests of its own"),
     # What is not at hand here.
+    Rule(r"--address HOST", why_not="needs a cluster: tests/experiments_tests/engines start one"),
     Rule(r"--storage postgresql", why_not="needs a database server: tests/experiments_tests/search start one"),
     Rule(r"topformer-[TSB]-224|release_|local_configs", why_not="needs files of the release, which are not at hand"),
     Rule(r"emulate (setup|(?!--fit))", why_not="downloads 365 MB, or needs what was downloaded"),

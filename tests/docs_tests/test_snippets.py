@@ -30,12 +30,13 @@ def run_page(page: str, folder: Path, *, slow: bool) -> None:
     for example in examples(ROOT / page):
         where = f"{page}, line {example.line}"
         if isinstance(example.parsed, Program):
-            run_program(example.parsed, where, namespace)
+            run_program(example.parsed, where, folder, namespace)
         elif example.parsed.words[0] == "topformer" and first_places()[example.parsed.text] == (page, example.line):
             run_command(example.parsed, where, folder, slow=slow)
 
 
-def run_program(program: Program, where: str, namespace: dict[str, Any]) -> None:
+def run_program(program: Program, where: str, folder: Path, namespace: dict[str, Any]) -> None:
+    lay(folder, program.code)
     if not any(text in program.code for text in PROGRAMS_NOT_RUN):
         exec(compile(program.code, where, "exec"), namespace)
 

@@ -163,6 +163,13 @@ def test_the_schema_of_a_table_says_its_keys_their_meanings_and_defaults() -> No
         "default": 32,
     }
     assert found["properties"]["gears"]["default"] == ["one"]
+    spokes = Section(Wheel, short="inches").json_schema()
+    assert [Draft4Validator(spokes).is_valid(value) for value in (28, {"inches": 28}, "28", {"inches": 0})] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ Examples: [your own data](../examples/own-data.toml),
 """
 TOGETHER = {
     "study": "`objectives` holds `accuracy`; `device` is given where latency is an objective or limited; `asked` is at "
-    'least `trials`; `evaluator.tokenworld` goes with `data = "tokenworld"`.',
+    "least `trials`; `evaluator.data` and `evaluator.budget` are given where the evaluator works on a data set and "
+    'trains; `evaluator.tokenworld` goes with `data = "tokenworld"`.',
     "table": "Rows have different labels and are different networks, an edit changes something, and the baseline is a "
     "row with a design.",
     "dataset": "A palette has a colour for each class, and groups name classes.",

@@ -128,7 +128,11 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_the_dashboard_says_where_it_is(tmp_path: Path) -> None:
     pytest.importorskip("optuna_dashboard")
     folder = run_folder(tmp_path / "run", some())
-    program = f"from experiments.cli import main; main(['dashboard', {str(folder)!r}, '--port', '0'])"
+    # A program that is started in the background of a shell may be told to ignore Ctrl-C.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"from experiments.cli import main; main(['dashboard', {str(folder)!r}, '--port', '0'])"
+    )
     serving = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     killer = threading.Timer(120, serving.kill)
     killer.start()

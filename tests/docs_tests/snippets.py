@@ -132,6 +132,7 @@ RULES = (
     Rule(r"measure .*--on (ssh|adb)", add="--dry-run"),
     Rule(r"detect train --data data/coco", why_not="needs COCO"),
     Rule(r"^topformer (truth|ladder [a-z])", why_not="trains for hours, or needs such runs: experiments_tests/ladder"),
+    Rule(r"--watch", why_not="goes on as long as its run: tests/experiments_tests/cli/test_report.py"),
     Rule(r"^topformer dashboard ", why_not="serves until it is stopped: tests/experiments_tests/cli/test_report.py"),
     # What takes long.
     Rule(r"measure .*--on local|measure (?!.*--on)", add="--runs 10 --seconds 1 --repeats 1 --warmup 1", slow=True),

@@ -64,14 +64,16 @@ _REBUILT: Mapping[str, str] = {"concat": "concat, each scale reduced"}
 
 def fingerprint(design: Design) -> str:
     """Twelve hexadecimal digits that equal networks share and, but for a hash collision, no others."""
-    return fingerprint_of_text(json.dumps(to_json(canonical(design)), sort_keys=True, separators=(",", ":")))
+    return fingerprints_of_text(json.dumps(to_json(canonical(design)), sort_keys=True, separators=(",", ":")))[0]
 
 
-def fingerprint_of_text(text: str) -> str:
-    """The fingerprint of a canonical design as JSON without spaces, its keys in order."""
+def fingerprints_of_text(text: str) -> tuple[str, str]:
+    """The fingerprint of a canonical design as JSON without spaces, its keys in order; and the one it had in 0.1."""
+    now = text
     for head, rebuilt in _REBUILT.items():
-        text = text.replace(f'"head":"{head}"', f'"head":"{rebuilt}"')
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+        now = now.replace(f'"head":"{head}"', f'"head":"{rebuilt}"')
+    current, old = (hashlib.sha256(one.encode()).hexdigest()[:12] for one in (now, text))
+    return current, old
 
 
 def to_json(design: Design) -> dict[str, Any]:

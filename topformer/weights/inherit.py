@@ -54,9 +54,11 @@ def inherit(state: Mapping[str, Tensor], source: Design, design: Design) -> tupl
     new: list[str] = []
     for name, tensor in fresh.items():
         path, leaf = unit_of(name)
-        origin, role = held.get(wanted[path].key, ("", None))
+        role = wanted.get(path)
+        # A construction whose axes nobody has said is taken whole, or not at all.
+        origin, other = (path, None) if role is None else held.get(role.key, ("", None))
         value = state.get(f"{origin}.{leaf}")
-        part = _part(value, role, wanted[path], tensor)
+        part = _whole(value, tensor) if role is None else _part(value, other, role, tensor)
         if part is None or value is None:
             new.append(name)
             continue
@@ -67,6 +69,10 @@ def inherit(state: Mapping[str, Tensor], source: Design, design: Design) -> tupl
 
 def _part(value: Tensor | None, held: Role | None, wanted: Role, tensor: Tensor) -> Tensor | None:
     return None if value is None or held is None else cut(value, held, wanted, tensor.shape[-1] if tensor.dim() else 1)
+
+
+def _whole(value: Tensor | None, tensor: Tensor) -> Tensor | None:
+    return value if value is not None and value.shape == tensor.shape else None
 
 
 def _check(state: Mapping[str, Tensor], source: Design) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from analysis.records.fidelity import Fidelity
 from analysis.records.record import Key, Record, State
 from experiments.trials.trial import Standing, Trial
 
@@ -31,6 +32,8 @@ class TrialProgress:
         self._done: dict[Key, tuple[int, int]] = {}
         self._standing = Standing(spent=0, total=0, text="")
         self._all: TaskID | None = None
+        self._paces: set[Fidelity] = set()
+        self._is_timed = True
         self._earlier: int | None = None
         self._began = self._spoke = time.monotonic()
         self._progress = _Display(
@@ -71,9 +74,11 @@ class TrialProgress:
         if key not in self._bars:
             self._bars[key] = self._progress.add_task(f"  {_name(key)}", total=total)
         self._done[key] = (done, total)
-        if self._earlier is None:
-            # From here on: loading torch and the data is no part of what is left.
+        if trial.fidelity not in self._paces:
+            # From here on: loading torch and the data is no part of what is left, and a rung has a pace of its own.
+            self._paces.add(trial.fidelity)
             self._earlier, self._began = self._spent(), time.monotonic()
+            self._is_timed = trial.fidelity.budget > 0
         self._progress.update(self._bars[key], completed=done)
         self._draw()
         if not self._console.is_terminal and time.monotonic() - self._spoke >= _LINE_SECONDS:
@@ -109,8 +114,11 @@ class TrialProgress:
         return self._standing.spent + sum(done for done, _ in self._done.values())
 
     def _time_left(self) -> str:
-        """An estimate from the iterations of this process; empty until they were watched for a while."""
-        if self._earlier is None:
+        """An estimate from the iterations of this process; empty until they were watched for a while.
+
+        What trains nothing has no iterations, and says nothing of those that are left.
+        """
+        if self._earlier is None or not self._is_timed:
             return ""
         fresh, left = self._spent() - self._earlier, self._standing.total - self._spent()
         watched = time.monotonic() - self._began

@@ -1,6 +1,7 @@
 """What a person sees of a sweep."""
 
 import io
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +65,28 @@ def test_the_time_left_is_that_of_the_iterations_once_they_were_watched(monkeypa
     assert "left" not in "".join(lines[:-1])
     # A second for each of the 939 that are left, from 60 in 60 s.
     assert lines[-1].endswith("61/100, about 16 min left")
+
+
+def test_scores_say_nothing_of_how_long_the_trainings_of_the_next_rung_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    text = io.StringIO()
+    progress = TrialProgress(Console(file=text, width=100))
+    score, training = trial(7), trial(8)
+    score = replace(score, fidelity=replace(score.fidelity, budget=0))
+    for seconds, spent, one, done in (
+        (0, 0, score, 0),
+        (100, 50, score, 1),
+        (200, 100, training, 0),
+        (260, 100, training, 60),
+    ):
+        clock[0] = float(seconds)
+        progress.status(Standing(spent=spent, total=1100, text=""))
+        progress.iterations(one, done, 100)
+    lines = text.getvalue().splitlines()
+    assert "left" not in "".join(lines[:-1])
+    # A second for each of the 939 that are left: those of the trainings, not of the scores.
+    assert lines[-1].endswith("60/100, about 16 min left")
 
 
 def test_an_evaluation_that_another_driver_has_taken_over_is_said_and_has_no_bar() -> None:

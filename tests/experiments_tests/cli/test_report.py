@@ -73,13 +73,10 @@ def test_watching_ends_with_the_run(tmp_path: Path) -> None:
 def test_records_of_the_first_version_have_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "old"
     shutil.copytree(OLD, folder)
-    lines = (folder / "records.jsonl").read_text().splitlines(keepends=True)
-    # Their concat head is not built any more: such records are of other networks, and refused.
-    kept = [line for line in lines if json.loads(line)["design"]["head"] != "concat"]
-    status, told = refused(capsys, "report", folder)
-    assert (status, "is not that of the record's design" in told) == (1, True)
-    (folder / "records.jsonl").write_text("".join(kept))
-    complete = sum(json.loads(line)["state"] == "complete" for line in kept)
+    lines = (folder / "records.jsonl").read_text().splitlines()
+    # Also those whose concat head is not built any more, by the fingerprint that it had.
+    assert any(json.loads(line)["design"]["head"] == "concat" for line in lines)
+    complete = sum(json.loads(line)["state"] == "complete" for line in lines)
     assert f"{complete} designs evaluated" in written(folder)
 
 

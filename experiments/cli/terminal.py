@@ -1,6 +1,7 @@
 """The door to the terminal for commands: the bar of a long one, and lines and tables that fit the window."""
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from analysis.reports.text_table import TextTable
     from experiments.training.outcome import Progress
 
+LINE_SECONDS = 60
+"""Seconds between two plain lines about the steps of a long command."""
 LEAST_WIDTH = 60
 """Characters of a terminal below which tables are no longer narrowed."""
 
@@ -22,7 +25,7 @@ def announce(text: str) -> None:
 
 @contextmanager
 def bar(counted: str, *, hidden: bool = False) -> Iterator["Progress"]:
-    """A bar on the error stream, if that is a terminal, while the block runs.
+    """A bar on the error stream while the block runs; a line a minute where that is no terminal.
 
     Args:
         counted: What the steps are, in the plural.
@@ -35,9 +38,25 @@ def bar(counted: str, *, hidden: bool = False) -> Iterator["Progress"]:
     from rich.progress import Progress as Shown
 
     console = Console(stderr=True)
-    with Shown(console=console, transient=True, disable=hidden or not console.is_terminal) as shown:
+    if not hidden and not console.is_terminal:
+        yield _lines(counted)
+        return
+    with Shown(console=console, transient=True, disable=hidden) as shown:
         task = shown.add_task(counted, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def _lines(counted: str) -> "Progress":
+    """Says the steps on the error stream, once a minute."""
+    spoke = time.monotonic()
+
+    def say(done: int, total: int) -> None:
+        nonlocal spoke
+        if time.monotonic() - spoke >= LINE_SECONDS:
+            spoke = time.monotonic()
+            announce(f"{counted}: {done:,} of {total:,}")
+
+    return say
 
 
 def console(*, stderr: bool = False) -> "Console":

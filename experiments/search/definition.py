@@ -208,9 +208,6 @@ def _ladder_problems(study: StudyDefinition) -> Iterator[str]:
             yield f"rungs[{number}] must say how many go on: keep or eta, got {given}"
         if one.seeds != 1:
             yield f"rungs[{number}].seeds must be 1 below the last rung, got {one.seeds}"
-    if study.storage != JOURNAL:
-        # Who goes on is decided by one driver, from what its folder holds.
-        yield f"storage must be {JOURNAL!r} for a study with rungs, got {without_password(study.storage)!r}"
     last = study.rung[-1]
     if last.keep is not None or last.eta is not None:
         yield f"rungs[{len(study.rung)}] is the last: from there no design goes on, got {last.keep or last.eta}"

@@ -104,9 +104,8 @@ def run_sweep(
         study.check_feasible(screened)
         results = Results(study.objectives, screened.worst, definition.evaluations)
         read = partial(read_study, run.records, study=study.identity, fidelity=study.fidelity)
-        where = engine(
-            definition.workers, logs=run.path / LOGS, uses_gpu=definition.evaluator.uses_gpu, note=callback.note
-        )
+        uses_gpu = definition.evaluator.uses_gpu
+        where = engine(definition.workers, logs=run.path / LOGS, uses_gpu=uses_gpu, note=callback.note)
         opened = _opened(ladder or study, run, results, read, callback.note, retry_failed=retry_failed)
         with opened as (source, ledger), Interruption() as interruption, where as workers:
             before = len(results)

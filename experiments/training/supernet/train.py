@@ -73,16 +73,7 @@ def train_supernet(
     check_lean(recipe)
     check_training(recipe, folder, seed=seed)
     draws = Draws.of(wanted)
-    identity = {
-        "kind": "supernet",
-        "version": VERSION,
-        "space": space_to_json(wanted),
-        "recipe": asdict(recipe),
-        "data": data_identity(folder),
-        "seed": seed,
-        "rule": {"random": draws.random, "alone": ALONE, "clip": LARGEST_NORM},
-    }
-    with claimed(out, identity, name=SUPERNET):
+    with claimed(out, _identity(wanted, draws, recipe, folder, seed), name=SUPERNET):
         if (out / RESULT).exists() and (out / WEIGHTS).exists():
             return read_object(out / RESULT)
         training = _trained(draws, recipe, folder, out, seed, machine, progress)
@@ -98,6 +89,19 @@ def train_supernet(
         write_json(out / RESULT, result)
         (out / CHECKPOINT).unlink(missing_ok=True)
         return result
+
+
+def _identity(wanted: Space, draws: Draws, recipe: Recipe, folder: SegmentationFolder, seed: int) -> dict[str, Any]:
+    """Everything that the weights depend on, as plain JSON."""
+    return {
+        "kind": "supernet",
+        "version": VERSION,
+        "space": space_to_json(wanted),
+        "recipe": asdict(recipe),
+        "data": data_identity(folder),
+        "seed": seed,
+        "rule": {"random": draws.random, "alone": ALONE, "clip": LARGEST_NORM},
+    }
 
 
 def _trained(

@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from analysis.records.record import JsonlStore, Record
+from analysis.records.record import JsonlStore
 from analysis.results.truth_table import COSTS, Rung, Score, TableDesign, TruthTable
 from topformer.bounds import NATURAL
 from topformer.errors import RecordError, StudyError, unknown_name
@@ -32,29 +32,43 @@ def names() -> list[str]:
 
 
 def truth_table(*places: str | Path) -> TruthTable:
-    """The table of a name of `names()` or of a folder, or that of the records of one or several run folders.
+    """The table of a name of `names()` or of a folder, of the records of run folders, or of several of these together.
+
+    Of two trainings of one design with one seed the later place's counts. How the truth was made is what the first
+    place says, with the versions of all.
 
     Raises:
         StudyError: There is no such table or folder, or it is of another schema.
         RecordError: A file holds what no table can.
         StorageError: A file cannot be read.
     """
-    folders = [_folder(str(place)) for place in places]
-    if len(folders) == 1 and (folders[0] / PROTOCOL).is_file():
-        return _read(folders[0])
-    records: list[Record] = []
-    for folder in folders:
-        if not (folder / _RECORDS).is_file():
-            raise StudyError(f"{folder} must be the folder of a truth table or of a run, got one without {_RECORDS}")
-        records += JsonlStore(folder / _RECORDS).read().records
-    return replace(TruthTable.of_records(records), protocol=protocol_of(folders[0]))
+    tables = [_read(folder) if (folder / PROTOCOL).is_file() else _of_run(folder) for folder in map(_folder, places)]
+    if len(tables) == 1:
+        return tables[0]
+    versions: dict[str, set[str]] = defaultdict(set)
+    for name, found in (item for table in tables for item in table.protocol.get("versions", {}).items()):
+        versions[name].update(found.split(", "))
+    return replace(
+        TruthTable.joined(tables), protocol={**tables[0].protocol, "versions": _listed(versions)}
+    )
 
 
-def _folder(place: str) -> Path:
-    if place in names():
+def _of_run(folder: Path) -> TruthTable:
+    if not (folder / _RECORDS).is_file():
+        raise StudyError(f"{folder} must be the folder of a truth table or of a run, got one without {_RECORDS}")
+    table = TruthTable.of_records(JsonlStore(folder / _RECORDS).read().records)
+    return replace(table, protocol=protocol_of(folder))
+
+
+def _listed(versions: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    return {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())}
+
+
+def _folder(place: str | Path) -> Path:
+    if str(place) in names():
         return _FOLDER / place
     if not Path(place).is_dir():
-        raise StudyError(unknown_name("truth table", place, names()) + "; or a run folder")
+        raise StudyError(unknown_name("truth table", str(place), names()) + "; or a run folder")
     return Path(place)
 
 
@@ -150,5 +164,5 @@ def protocol_of(folder: Path) -> dict[str, Any]:
     kept = ("name", "space", "budget", "device", "evaluator", "strata", "seed")
     return {
         **{name: study[name] for name in kept if name in study},
-        "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
+        "versions": _listed(versions),
     }

@@ -132,6 +132,29 @@ class TruthTable:
             designs.setdefault(record.fingerprint, _design(record))
             for rung, score in _scores(record, *named):
                 scores[rung][score.fingerprint, score.seed] = score
+        return cls._of(designs, scores)
+
+    @classmethod
+    def joined(cls, tables: Iterable["TruthTable"]) -> "TruthTable":
+        """The designs and scores of several tables; of two scores of one rung, design and seed the later counts.
+
+        Raises:
+            StudyError: None has a whole training or score.
+        """
+        designs: dict[str, TableDesign] = {}
+        scores: dict[Rung, dict[tuple[str, int], Score]] = defaultdict(dict)
+        fixed: dict[str, float] = {}
+        for table in tables:
+            designs |= table.designs
+            fixed |= table.fixed_seconds
+            for rung, found in table.scores.items():
+                scores[rung] |= {(score.fingerprint, score.seed): score for score in found}
+        return replace(cls._of(designs, scores), fixed_seconds=fixed)
+
+    @classmethod
+    def _of(
+        cls, designs: Mapping[str, TableDesign], scores: Mapping[Rung, Mapping[tuple[str, int], Score]]
+    ) -> "TruthTable":
         full = [rung for rung in scores if rung.iterations == rung.schedule]
         if not full:
             raise StudyError("a truth table needs records with an accuracy, got none that are complete")

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--out", type=place, default=None, help="run folder; runs/NAME by default")
     make.add_argument("--seeds", type=of(COUNT), default=2, help="trainings of every design")
     make.add_argument("--designs", type=of(COUNT), default=None, help="how many; the study's trials by default")
+    make.add_argument("--table", default=None, help="a truth table whose trainings are not made again")
     make.add_argument("--workers", type=of(WORKERS), default=None, help="trainings that run beside each other")
     make.set_defaults(act=_make)
     score = actions.add_parser(
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the records of run folders as a table that others can use",
         epilog="example: topformer truth freeze runs/nano-truth runs/zico --out nano-tokenworld",
     )
-    freeze.add_argument("runs", nargs="+", metavar="RUN", help="the run folder of the truth, then those of other rungs")
+    freeze.add_argument("runs", nargs="+", metavar="RUN", help="the truth's run folder or table, then others")
     freeze.add_argument("--out", type=place, required=True, help="folder of the table")
     freeze.add_argument(
         "--once",
@@ -67,13 +68,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace) -> int:
+    from analysis.results.truth_files import truth_table
     from experiments.ladder.make import make_truth
     from experiments.trials.progress import TrialProgress
 
     definition = _definition(args)
     definition = replace(definition, trials=args.designs or definition.trials)
+    table = None if args.table is None else truth_table(args.table)
     with TrialProgress(console()) as progress:
-        made = make_truth(definition, _place(args, definition), seeds=range(args.seeds), callback=progress)
+        made = make_truth(definition, _place(args, definition), seeds=range(args.seeds), table=table, callback=progress)
     return _report(made)
 
 
@@ -90,14 +93,15 @@ def _score(args: argparse.Namespace) -> int:
 
 def _freeze(args: argparse.Namespace) -> int:
     from analysis.reports.truth_folder import write_truth
-    from analysis.results.truth_files import protocol_of, truth_table
+    from analysis.results.truth_files import truth_table
 
-    table = replace(truth_table(*args.runs).judged(), fixed_seconds=dict(args.once))
+    table = truth_table(*args.runs).judged()
+    table = replace(table, fixed_seconds=table.fixed_seconds | dict(args.once))
     rungs = [rung.name for rung in table.scores]
     for name in table.fixed_seconds:
         if name not in rungs:
             raise StudyError(unknown_name("rung of --once", name, rungs))
-    for path in write_truth(table, args.out, protocol_of(Path(args.runs[0]))):
+    for path in write_truth(table, args.out, table.protocol):
         print(path)
     return 0
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.records.record import Key
 from analysis.records.study import read_study
 from analysis.results.truth_table import TableDesign, TruthTable
 from experiments.engines.engine import INTERRUPTED, Interruption
@@ -51,6 +52,7 @@ def make_truth(
     *,
     seeds: Sequence[int],
     strata: Sequence[str] = STRATA,
+    table: TruthTable | None = None,
     evaluator: EvaluatorMaker | None = None,
     callback: TrialCallback | None = None,
     data: Path = Path("data"),
@@ -62,22 +64,25 @@ def make_truth(
         folder: The run folder; made if it is not there.
         seeds: Of every design: the first of all designs comes before the second of any.
         strata: Axes whose labels take turns, see `search_space.spaces.strata`.
+        table: What it has of these designs and seeds is not trained again.
         evaluator: Makes the evaluator, here and in every worker; must be picklable. By default that of the study.
         callback: Who is told how it goes.
         data: Where the embedded data set is kept, if the study uses it.
 
     Raises:
         SpaceError: The space has no such axis, or not so many designs.
-        StudyError: The study names what does not exist, or the folder belongs to another one.
+        StudyError: The study names what does not exist, the folder belongs to another one, or the table's trainings are
+            not those of the study.
         RecordError: The folder's records cannot be those of the study.
         StorageError: The disk does not take or give what it should.
         EvaluationError: Every training fails.
     """
     callback = callback or NullCallback()
     study = _study(definition, evaluator, callback, data)
+    known = frozenset() if table is None else _trained_in(table, study)
     designs = stratified(study.space, strata, definition.trials, definition.seed)
     # More designs and seeds continue a table; other strata begin another one.
-    return _train(study, designs, seeds, folder, {**study.description, "strata": list(strata)}, callback)
+    return _train(study, designs, seeds, folder, {**study.description, "strata": list(strata)}, callback, known)
 
 
 def score_designs(
@@ -117,6 +122,16 @@ def _study(definition: StudyDefinition, evaluator: EvaluatorMaker | None, callba
     return Study.of(definition, make)
 
 
+def _trained_in(table: TruthTable, study: Study) -> frozenset[Key]:
+    truth, fidelity = table.truth, study.fidelity
+    if (truth.evaluator, truth.iterations) != (fidelity.evaluator, fidelity.budget):
+        raise StudyError(
+            f"the trainings of the table are {truth.iterations} iterations of {truth.evaluator}, those of the study "
+            f"{fidelity.budget} of {fidelity.evaluator}"
+        )
+    return frozenset(Key(score.fingerprint, fidelity, score.seed) for score in table.scores[truth])
+
+
 def _of_table(study: Study, design: TableDesign) -> Candidate:
     candidate = study.space.candidate(design.labels)
     if candidate.fingerprint != design.fingerprint:
@@ -134,10 +149,11 @@ def _train(
     folder: Path,
     description: Mapping[str, Any],
     callback: TrialCallback,
+    known: frozenset[Key] = frozenset(),
 ) -> Truth:
     with RunFolder(folder, description) as run:
         earlier = read_study(run.records, study=study.identity, fidelity=study.fidelity).records
-        source = TruthSource(study, designs, seeds, earlier=earlier)
+        source = TruthSource(study, designs, seeds, earlier=earlier, known=known)
         definition = study.definition
         where = LocalEngine(
             definition.workers, logs=run.path / LOGS, uses_gpu=definition.evaluator.uses_gpu, note=callback.note

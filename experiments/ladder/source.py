@@ -1,6 +1,6 @@
 """The trials of a truth table: every design with the first seed, then every design with the next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from analysis.records.record import Key, Record, State
 from experiments.search.study import Study
@@ -16,7 +16,13 @@ class TruthSource:
     """
 
     def __init__(
-        self, study: Study, designs: Sequence[Candidate], seeds: Sequence[int], *, earlier: Iterable[Record]
+        self,
+        study: Study,
+        designs: Sequence[Candidate],
+        seeds: Sequence[int],
+        *,
+        earlier: Iterable[Record],
+        known: Container[Key] = frozenset(),
     ) -> None:
         """Prepare the trials.
 
@@ -25,12 +31,14 @@ class TruthSource:
             designs: In order.
             seeds: Of every design, in order.
             earlier: What the folder's records say.
+            known: What is not asked for, because another table has it.
         """
         self._study = study
-        known = {record.key: record.state for record in earlier}
-        wanted = [(number, one, seed) for seed in seeds for number, one in enumerate(designs)]
-        self._states = {key: known[key] for _, one, seed in wanted if (key := self._key(one, seed)) in known}
-        self._left = iter([one for one in wanted if self._key(*one[1:]) not in known])
+        said = {record.key: record.state for record in earlier}
+        every = [(number, one, seed) for seed in seeds for number, one in enumerate(designs)]
+        wanted = [one for one in every if self._key(*one[1:]) not in known]
+        self._states = {key: said[key] for _, one, seed in wanted if (key := self._key(one, seed)) in said}
+        self._left = iter([one for one in wanted if self._key(*one[1:]) not in said])
         self._wanted = len(wanted)
 
     @property

@@ -17,7 +17,7 @@ from experiments.training.lean.validation import validate
 from experiments.training.outcome import RESULT, WEIGHTS
 from experiments.training.recipes import SCRATCH, Recipe, with_size
 from experiments.training.scores import Scores, scores
-from experiments.training.supernet.train import SUPERNET, rebuilt
+from experiments.training.supernet.train import SUPERNET, VERSION, rebuilt
 from search_space.candidate import Candidate
 from search_space.spaces.space import Space
 from topformer.design import Design
@@ -172,7 +172,13 @@ def _about(folder: Path) -> dict[str, Any]:
         raise StudyError(f"{folder} holds no supernet ({SUPERNET} is not there); `topformer supernet train` makes one")
     if not ((folder / WEIGHTS).is_file() and (folder / RESULT).is_file()):
         raise StudyError(f"the training of the supernet in {folder} has not ended; the same command goes on with it")
-    return read_object(folder / SUPERNET)
+    about = read_object(folder / SUPERNET)
+    if about.get("version") != VERSION:
+        raise StudyError(
+            f"{folder / SUPERNET}: version must be {VERSION!r}, got {about.get('version')!r}: weights are shared "
+            "otherwise since then; train it again"
+        )
+    return about
 
 
 def data_of(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from topformer.errors import StudyError
 
 ACCURACIES = ("count", "proxy", "surrogate", "supernet", "trained")
 """Sources of the metrics that rank designs by accuracy, or in the place of one; the most trusted is the last."""
-TRAINED = "trained"
+SUPERNET, TRAINED = "supernet", "trained"
 COSTS = ("parameters", "macs", "latency_ms")
 
 

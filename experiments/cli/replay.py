@@ -15,10 +15,11 @@ from topformer.bounds import COUNT
 
 if TYPE_CHECKING:
     from analysis.reports.text_table import TextTable
+    from experiments.ladder.pool import Pool
     from experiments.ladder.replay import SamplerReplay
 
 EXAMPLE = "topformer replay --samplers tpe,nsga2,random,halving --seeds 20"
-DEFAULT = "random,tpe,nsga2,nsga3,ehvi,halving"
+DEFAULT = ("random", "tpe", "nsga2", "nsga3", "ehvi")
 """All but the Gaussian process of Optuna, which takes as long as all others together many times over."""
 MOST = 20
 """Trials, or half of the recorded designs: searches that may try them all end where all others do."""
@@ -30,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("table", nargs="?", default=SHIPPED, help="a truth table, or a run folder")
     parser.add_argument(
-        "--samplers", default=DEFAULT, metavar="NAMES", help=f"of {', '.join(SAMPLERS)}, halving; with commas between"
+        "--samplers",
+        metavar="NAMES",
+        help=f"of {', '.join(SAMPLERS)}, halving, ladder; with commas between (default: all but gp that the table can "
+        "replay)",
     )
     parser.add_argument(
         "--trials", type=of(COUNT), default=None, help=f"full trainings that each may spend; {MOST} or half by default"
@@ -47,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from experiments.ladder.replay import replay
 
     pool = Pool.of(truth_table(args.table))
-    names = [name.strip() for name in args.samplers.split(",") if name.strip()]
+    names = _names(args.samplers, pool)
     trials = args.trials or min(MOST, (len(pool) + 1) // 2)
     found = replay(pool, names, trials=trials, seeds=args.seeds)
     if args.json:
@@ -65,6 +69,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _names(text: str | None, pool: "Pool") -> list[str]:
+    from experiments.ladder.replay import HALVING, LADDER
+
+    if text is not None:
+        return [name.strip() for name in text.split(",") if name.strip()]
+    climbs = {HALVING: pool.early, LADDER: pool.scored}
+    return [*DEFAULT, *(name for name, lower in climbs.items() if lower is not None)]
+
+
 def _table(title: str, found: Sequence["SamplerReplay"]) -> "TextTable":
     from analysis.reports.text_table import TextTable
 
@@ -75,10 +88,11 @@ def _table(title: str, found: Sequence["SamplerReplay"]) -> "TextTable":
             one.name,
             *(f"{one.median[k - 1]:.3f} [{one.low[k - 1]:.2f}, {one.high[k - 1]:.2f}]" for k in places),
             "" if one.needed is None else f"{one.needed:g}",
+            "" if one.needed_seconds is None else f"{one.needed_seconds:,.0f}",
         ]
         for one in found
     ]
-    header = ["sampler", *(f"after {k}" for k in places), "needs for random's last"]
+    header = ["sampler", *(f"after {k}" for k in places), "needs for random's last", "CPU s"]
     return TextTable.of(title, header, rows)
 
 

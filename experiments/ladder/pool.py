@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.results.ladder import OVER
 from analysis.results.pareto import hypervolume
-from analysis.results.truth_table import TRAINED, Rung, TruthTable
+from analysis.results.truth_table import SUPERNET, TRAINED, Rung, TruthTable
 from experiments.search.definition import LATENCY, Limits
 from experiments.search.ehvi.designs import Designs, distances
 from search_space.latency.calibration.devices import device
@@ -71,6 +72,10 @@ class Pool:
         by_seed = self.table.by_seed(self.table.truth)
         return tuple(by_seed[one] for one in self.fingerprints)
 
+    def seeds(self, rung: Rung) -> Mapping[str, list[int]]:
+        """Fingerprint to the seeds of a rung, ascending."""
+        return {name: sorted(values) for name, values in self.table.by_seed(rung).items()}
+
     @cached_property
     def seconds(self) -> Floats:
         """Seconds of one full training: (P,), the mean over seeds."""
@@ -90,6 +95,22 @@ class Pool:
             and truth.schedule / 2 <= rung.iterations < truth.schedule
         ]  # fmt: skip
         return min(found, key=lambda rung: rung.iterations, default=None)
+
+    @cached_property
+    def scored(self) -> Rung | None:
+        """The supernet that has scored every design; None where there is none."""
+        whole = set(self.fingerprints)
+        found = [rung for rung in self.table.scores if rung.source == SUPERNET]
+        return next((rung for rung in found if whole <= self.table.by_seed(rung).keys()), None)
+
+    @cached_property
+    def scored_seconds(self) -> Floats:
+        """Seconds of one score of that supernet: (P,), with a share of its training as if it scored `OVER` designs."""
+        if self.scored is None:
+            return np.zeros(len(self))
+        share = self.table.fixed_seconds.get(self.scored.name, 0.0) / OVER
+        seconds = {score.fingerprint: score.seconds for score in self.table.scores[self.scored]}
+        return np.array([seconds[one] + share for one in self.fingerprints])
 
     def share(self, places: list[int]) -> float:
         """Share of the hypervolume of the front of the whole pool, accuracies averaged over seeds."""

@@ -24,12 +24,12 @@ class RecordedEngine:
     """An `Engine` that answers at once from a table."""
 
     def __init__(self, pool: Pool) -> None:
-        self._values: dict[tuple[str, int, int], tuple[float, float]] = {}
-        rungs = [rung for rung in (pool.table.truth, pool.early) if rung is not None]
-        for rung in rungs:
-            for score in pool.table.scores[rung]:
-                self._values[score.fingerprint, rung.iterations, score.seed] = score.value, score.seconds
-        self._metric, self._source = pool.table.truth.metric, pool.table.truth.source
+        rungs = [rung for rung in (pool.table.truth, pool.early, pool.scored) if rung is not None]
+        self._answers = {
+            Key(score.fingerprint, fidelity(rung), score.seed): (rung, score)
+            for rung in rungs
+            for score in pool.table.scores[rung]
+        }
         self._events: list[Event] = []
 
     def __enter__(self) -> Self:
@@ -53,14 +53,14 @@ class RecordedEngine:
     def submit(self, task: Task) -> None:
         """Look it up."""
         key: Key = task.key
-        value, seconds = self._values[key.fingerprint, key.fidelity.budget, key.seed]
+        rung, score = self._answers[key]
         accuracy = Accuracy(
-            metric=self._metric,
-            value=value,
-            source=self._source,
-            budget=key.fidelity.budget,
-            seed=key.seed,
-            seconds=seconds,
+            metric=rung.metric,
+            value=score.value,
+            source=rung.source,
+            budget=rung.iterations,
+            seed=score.seed,
+            seconds=score.seconds,
         )
         self._events.append(Done(key, accuracy))
 

@@ -12,8 +12,8 @@ from analysis.records.record import Record
 from experiments.engines.engine import Interruption
 from experiments.implementations import canonical
 from experiments.ladder.pool import Pool
-from experiments.ladder.recorded import Memory, RecordedEngine
-from experiments.ladder.replay_sources import HalvingReplay, SearchReplay
+from experiments.ladder.recorded import Memory, RecordedEngine, fidelity
+from experiments.ladder.replay_sources import ClimbReplay, SearchReplay
 from experiments.search.definition import ACCURACY
 from experiments.search.samplers import SAMPLERS
 from experiments.search.searcher import Searcher
@@ -23,8 +23,9 @@ from topformer.errors import StudyError
 
 # K trainings' worth of iterations.
 
-HALVING = "halving"
-"""Random designs trained to half, the better half of them to the end: a name beside those of samplers."""
+HALVING, LADDER = "halving", "ladder"
+"""Names beside those of samplers: random designs trained to half, the better half of them to the end; and all designs
+scored by a supernet, the best of them trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,31 +49,33 @@ def replayed(name: str, pool: Pool, *, trials: int, seed: int) -> Trace:
     random; the shares are those of the means.
 
     Args:
-        name: A sampler, or `HALVING`.
+        name: A sampler, `HALVING` or `LADDER`.
         pool: What is recorded.
         trials: Full trainings that the search may spend.
         seed: Of the search.
 
     Raises:
         InputError: There is no such sampler.
-        StudyError: Fewer designs are recorded than trials are asked for, or no curve for the halving.
+        StudyError: Fewer designs are recorded than trials are asked for, no curve for the halving, or no scores for the
+            ladder.
     """
     if trials > len(pool):
         raise StudyError(f"trials must be at most the {len(pool)} recorded designs, got {trials}")
     memory = Memory()
-    source = _halving(pool, trials, seed) if name == HALVING else _sampled(name, pool, trials, seed)
+    climbs = {HALVING: _halving, LADDER: _ladder}
+    source = climbs[name](pool, trials, seed) if name in climbs else _sampled(name, pool, trials, seed)
     with Interruption() as interruption, RecordedEngine(pool) as engine:
         Loop(source, memory, NullCallback()).run(engine, interruption)
     return _trace(pool, memory.records, trials)
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Every name is a sampler or `HALVING`.
+    """Every name is a sampler, `HALVING` or `LADDER`.
 
     Raises:
-        InputError: One is neither; the message offers the nearest.
+        InputError: One is none; the message offers the nearest.
     """
-    known = {**SAMPLERS, HALVING: SAMPLERS["random"]}
+    known = {**SAMPLERS, **dict.fromkeys((HALVING, LADDER), SAMPLERS["random"])}
     for name in names:
         canonical("sampler", name, known)
 
@@ -90,18 +93,28 @@ def _sampled(name: str, pool: Pool, trials: int, seed: int) -> SearchReplay:
     return SearchReplay(pool, searcher, trials, Random(seed))  # noqa: S311 - designs are drawn, not secrets
 
 
-def _halving(pool: Pool, trials: int, seed: int) -> HalvingReplay:
+def _halving(pool: Pool, trials: int, seed: int) -> ClimbReplay:
     early = pool.early
     if early is None:
         raise StudyError("a replay of halving needs learning curves that reach half of the schedule, got none")
     # Of n designs half go on: n/2 pay the whole, n/2 the early part.
     paid = (1 + early.iterations / early.schedule) / 2
-    return HalvingReplay(pool, early, min(len(pool), round(trials / paid)), Random(seed))  # noqa: S311 - as above
+    designs = min(len(pool), round(trials / paid))
+    return ClimbReplay(pool, early, (designs, (designs + 1) // 2), Random(seed))  # noqa: S311 - as above
+
+
+def _ladder(pool: Pool, trials: int, seed: int) -> ClimbReplay:
+    if pool.scored is None:
+        raise StudyError("a replay of the ladder needs the score of a supernet for every design, got none")
+    return ClimbReplay(pool, pool.scored, (len(pool), trials), Random(seed))  # noqa: S311 - as above
 
 
 def _trace(pool: Pool, records: Sequence[Record], trials: int) -> Trace:
-    """Shares and seconds over the iterations that were spent: who goes on pays for the rest alone."""
-    whole = pool.table.truth.iterations
+    """Shares and seconds over the iterations that were spent: who goes on pays for the rest alone.
+
+    What is scored before anything is trained costs seconds, and no iterations.
+    """
+    whole, scored = pool.table.truth.iterations, pool.scored and fidelity(pool.scored)
     places = {fingerprint: place for place, fingerprint in enumerate(pool.fingerprints)}
     spent = seconds = 0.0
     done: list[int] = []
@@ -111,6 +124,9 @@ def _trace(pool: Pool, records: Sequence[Record], trials: int) -> Trace:
         # Where nothing is trained, every evaluation is a whole one.
         part = record.budget / whole if whole else 1.0
         place = places[record.fingerprint]
+        if whole and record.fidelity == scored:
+            seconds += pool.scored_seconds[place]
+            continue
         fresh = part - paid.get(record.fingerprint, 0.0)
         paid[record.fingerprint] = part
         spent, seconds = spent + fresh, seconds + fresh * pool.seconds[place]
@@ -134,6 +150,7 @@ class SamplerReplay:
         seconds: Median of the processor seconds.
         needed: Median number of trainings' worth after which a replay has what random search ends with in the median;
             None where more than half of them never have.
+        needed_seconds: The same in processor seconds.
     """
 
     name: str
@@ -142,6 +159,7 @@ class SamplerReplay:
     high: tuple[float, ...]
     seconds: tuple[float, ...]
     needed: float | None
+    needed_seconds: float | None
 
 
 def replay(pool: Pool, names: Sequence[str], *, trials: int, seeds: int) -> tuple[SamplerReplay, ...]:
@@ -167,14 +185,20 @@ def _summary(traces: Mapping[str, Sequence[Trace]], goal: float, name: str) -> S
     shares = np.stack([trace.shares for trace in traces[name]])
     low, median, high = np.quantile(shares, [0.05, 0.5, 0.95], axis=0).tolist()
     reached = [np.flatnonzero(row >= goal - 1e-12) for row in shares]
-    counts = sorted(float(found[0] + 1) if len(found) else np.inf for found in reached)
-    # Of an even number the lower of the two in the middle: half of the replays have reached it by then.
-    needed = counts[(len(counts) - 1) // 2]
+    firsts = [int(found[0]) if len(found) else None for found in reached]
+    seconds = np.stack([trace.seconds for trace in traces[name]])
     return SamplerReplay(
         name=name,
         low=tuple(low),
         median=tuple(median),
         high=tuple(high),
-        seconds=tuple(np.median(np.stack([trace.seconds for trace in traces[name]]), axis=0).tolist()),
-        needed=needed if np.isfinite(needed) else None,
+        seconds=tuple(np.median(seconds, axis=0).tolist()),
+        needed=_middle([None if k is None else k + 1 for k in firsts]),
+        needed_seconds=_middle([None if k is None else float(row[k]) for k, row in zip(firsts, seconds, strict=True)]),
     )
+
+
+def _middle(counts: Sequence[float | None]) -> float | None:
+    """The median, None standing for never; of an even number the lower of the two in the middle, which half have."""
+    found = sorted(np.inf if one is None else float(one) for one in counts)[(len(counts) - 1) // 2]
+    return found if np.isfinite(found) else None

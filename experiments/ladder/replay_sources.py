@@ -3,7 +3,7 @@
 from random import Random
 
 from analysis.records.record import Metric, Record, State
-from analysis.results.truth_table import Rung
+from analysis.results.truth_table import TRAINED, Rung
 from experiments.evaluators.base import Evaluator
 from experiments.ladder.pool import Pool
 from experiments.ladder.recorded import fidelity
@@ -32,13 +32,15 @@ class _Replay:
     def _trial(self, place: int, rung: Rung, seed: int | None = None) -> Trial:
         """Of a recorded seed, one drawn at random if none is given."""
         labels = self._pool.labels(place)
+        if seed is None:
+            seed = self._random.choice(self._pool.seeds(rung)[self._pool.fingerprints[place]])
         return Trial(
             study="replay",
             number=place,
             candidate=self._pool.space.candidate(labels),
             evaluator=_nobody,
             fidelity=fidelity(rung),
-            seed=self._random.choice(sorted(self._pool.values[place])) if seed is None else seed,
+            seed=seed,
             origin="replay",
             labels=labels,
             metrics={self._pool.cost: Metric(value=float(self._pool.costs[place]), source="predicted")},
@@ -81,17 +83,25 @@ class SearchReplay(_Replay):
             self._searcher.substitute(proposal, observation)
 
 
-class HalvingReplay(_Replay):
-    """A `TrialSource` of random designs, trained to half of the schedule, and the better half of them to the end."""
+class ClimbReplay(_Replay):
+    """A `TrialSource` of random designs, evaluated on a lower rung, and the best of them trained to the end."""
 
-    def __init__(self, pool: Pool, early: Rung, designs: int, random: Random) -> None:
+    def __init__(self, pool: Pool, lower: Rung, wanted: tuple[int, int], random: Random) -> None:
+        """Begin at the foot.
+
+        Args:
+            pool: What is recorded.
+            lower: The first part of the trainings, or another accuracy.
+            wanted: Designs on that rung, and how many of them are trained to the end.
+            random: Draws designs and seeds.
+        """
         super().__init__(pool, random)
-        self._early = early
+        self._lower = lower
         base = pool.space.base.fingerprint
         order = sorted(self._left, key=lambda place: (pool.fingerprints[place] != base, random.random()))
         self._order = iter(order)
-        self._climb = Climb((designs, (designs + 1) // 2), favoured=frozenset({base}))
-        # A design keeps its seed: it goes on from where it was.
+        self._climb = Climb(wanted, favoured=frozenset({base}))
+        # A training keeps its seed: it goes on from where it was.
         self._seeds: dict[str, int] = {}
 
     def next(self) -> Trial | None:
@@ -100,18 +110,19 @@ class HalvingReplay(_Replay):
         if move is None:
             return None
         place = next(self._order) if move.design is None else self._places[move.design]
-        rung = self._early if move.rung == 0 else self._pool.table.truth
+        rung = self._lower if move.rung == 0 else self._pool.table.truth
         trial = self._trial(place, rung, self._seeds.get(self._pool.fingerprints[place]))
         name = trial.candidate.fingerprint
-        self._seeds[name] = trial.seed
+        if rung.source == TRAINED:
+            self._seeds[name] = trial.seed
         strata = tuple(trial.labels.get(axis) for axis in STRATA)
         self._climb.begin(move.rung, name, (strata, strata) if move.rung == 0 else ())
         return trial
 
     def tell(self, record: Record) -> None:
         """The ladder learns."""
-        rung = 0 if record.fidelity == fidelity(self._early) else 1
-        value = record.metrics[self._pool.table.truth.metric].value
+        rung = 0 if record.fidelity == fidelity(self._lower) else 1
+        value = record.metrics[(self._lower if rung == 0 else self._pool.table.truth).metric].value
         self._climb.finish(rung, record.fingerprint, (-value, record.metrics[self._pool.cost].value))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.reports.truth_folder import write_truth
 from analysis.results.ladder import ladder
 from analysis.results.truth_files import truth_table
 from experiments.ladder.make import make_truth, score_designs
@@ -27,6 +28,29 @@ def test_a_table_is_made_continued_and_scored(tmp_path: Path) -> None:
     scored = score_designs(STUDY, tmp_path / "scores", table=table, evaluator=make)
     assert scored.text == "6/6 evaluated"
     assert ladder(table).noise == 0
+
+
+def test_what_a_table_has_is_not_trained_again_and_tables_are_joined(tmp_path: Path) -> None:
+    make = partial(Formula, log=tmp_path / "log")
+    make_truth(replace(STUDY, trials=4), tmp_path / "first", seeds=(0,), evaluator=make)
+    first = truth_table(tmp_path / "first")
+    made = make_truth(STUDY, tmp_path / "second", seeds=(0, 1), table=first, evaluator=make)
+    assert made.text == "8/8 evaluated"
+    assert (tmp_path / "log").read_text().count("begin") == 12
+    write_truth(first, tmp_path / "frozen", first.protocol)
+    both = truth_table(tmp_path / "frozen", tmp_path / "second")
+    assert {len(values) for values in both.by_seed(both.truth).values()} == {2}
+    assert len(both.designs) == 6
+    assert both.protocol["space"] == first.protocol["space"]
+
+
+def test_a_table_of_other_trainings_is_refused(tmp_path: Path) -> None:
+    make = partial(Formula, log=tmp_path / "log")
+    make_truth(replace(STUDY, trials=4), tmp_path / "first", seeds=(0,), evaluator=make)
+    table = truth_table(tmp_path / "first")
+    other = replace(table, truth=replace(table.truth, evaluator="lean:0123"), scores={})
+    with pytest.raises(StudyError, match=r"the trainings of the table are \d+ iterations of lean:0123, those of the"):
+        make_truth(STUDY, tmp_path / "second", seeds=(0,), table=other, evaluator=make)
 
 
 def test_designs_of_another_base_are_refused(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.results.truth_table import Score
 from experiments.ladder.pool import Pool
-from experiments.ladder.replay import HALVING, replay, replayed
+from experiments.ladder.replay import HALVING, LADDER, replay, replayed
 from tests.analysis_tests.truth_tables import TRUTH
 from tests.experiments_tests.ladder.pools import made_up, pool
 from topformer.errors import InputError, StudyError
@@ -57,3 +58,32 @@ def test_scores_that_cost_no_iterations_are_replayed_by_their_number() -> None:
     assert trace.shares.tolist() == sorted(trace.shares.tolist())
     with pytest.raises(StudyError, match="needs learning curves that reach half of the schedule"):
         replayed(HALVING, Pool.of(table), trials=6, seed=0)
+
+
+def scored(designs: int, *, once: float = 0.0) -> Pool:
+    """Scores that rank exactly as the means of the trainings do, at 5 seconds each."""
+    made = made_up(designs)
+    rung = replace(TRUTH, source="supernet", metric="miou@supernet-x", iterations=0, schedule=0)
+    truth = made.by_seed(made.truth)
+    scores = tuple(
+        Score(fingerprint=name, seed=0, value=sum(values.values()) / len(values), seconds=5.0)
+        for name, values in truth.items()
+    )
+    return Pool.of(replace(made, scores={**made.scores, rung: scores}, fixed_seconds={rung.name: once}))
+
+
+def test_the_ladder_pays_for_every_score_and_trains_who_ranks_first() -> None:
+    trace = replayed(LADDER, scored(24, once=600.0), trials=12, seed=0)
+    # 24 scores, with the supernet's training spread over 300 designs, then a training of 100 seconds.
+    assert trace.seconds[0] == pytest.approx(24 * (5 + 600 / 300) + 100)
+    assert trace.seconds[-1] == pytest.approx(24 * 7 + 1200)
+    random, ladder = replay(scored(24), ["random", LADDER], trials=12, seeds=6)
+    assert random.needed_seconds == 100 * (random.needed or 0)
+    assert ladder.needed is not None
+    assert ladder.needed_seconds == 24 * 5 + 100 * ladder.needed
+    assert ladder.needed < (random.needed or 0)
+
+
+def test_a_ladder_without_the_scores_of_all_designs_is_refused() -> None:
+    with pytest.raises(StudyError, match="the score of a supernet for every design, got none"):
+        replayed(LADDER, pool(12), trials=6, seed=0)

@@ -137,28 +137,24 @@ def _places(design: Design) -> Iterator[str]:
 
 
 def _extractor(design: Design) -> _Named:
-    """Weights are of the kind of what is pooled, and how far.
-
-    An extractor that sees all scales is none for the last one alone, and one that serves 4 x 4 tokens none for a single
-    one (docs/supernet.md).
-    """
-    seen, embedding, path = f"{design.pooled.value}.s{design.pool_stride}", design.tap_channels, "backbone.extractor"
-    yield "backbone.widen", Role("widen", seen, embedding, embedding[-1:])
+    """Weights are of the kind of what is pooled: an extractor that sees all scales is none for the last one alone."""
+    pooled, embedding, path = design.pooled.value, design.tap_channels, "backbone.extractor"
+    yield "backbone.widen", Role("widen", pooled, embedding, embedding[-1:])
     if design.extractor is Extractor.PPM:
-        yield from _branches(path, seen, embedding, [f"{i}.reduce" for i in range(len(PPM_BINS))], through=embedding)
+        yield from _branches(path, pooled, embedding, [f"{i}.reduce" for i in range(len(PPM_BINS))], through=embedding)
     elif design.extractor is Extractor.ASPP:
         atrous = len(ASPP_DILATIONS) + 1
-        yield from _branches(path, seen, embedding, [*map(str, range(atrous)), f"{atrous}.reduce"])
+        yield from _branches(path, pooled, embedding, [*map(str, range(atrous)), f"{atrous}.reduce"])
     for i, (block, extra) in enumerate(zip(design.blocks, design.extra_ffns_by_block, strict=True)):
         parts = [f"extra.{j}" for j in range(extra)] if design.extractor is Extractor.FFN else []
         key = f"extractor.{design.extractor.value}.{i}"
         if design.extractor is Extractor.TRANSFORMER:
-            yield from _attention(f"{path}.blocks.{i}.attention", f"{key}.attention", seen, block, embedding)
+            yield from _attention(f"{path}.blocks.{i}.attention", f"{key}.attention", pooled, block, embedding)
         for part in ("ffn", *parts):
             hidden, ffn, role = (block.hidden(design.embedding),), f"{path}.blocks.{i}.{part}", f"{key}.{part}"
-            yield f"{ffn}.expand", Role(f"{role}.expand", seen, hidden, embedding)
-            yield f"{ffn}.depthwise", Role(f"{role}.depthwise", seen, hidden, DEPTHWISE)
-            yield f"{ffn}.project", Role(f"{role}.project", seen, embedding, hidden)
+            yield f"{ffn}.expand", Role(f"{role}.expand", pooled, hidden, embedding)
+            yield f"{ffn}.depthwise", Role(f"{role}.depthwise", pooled, hidden, DEPTHWISE)
+            yield f"{ffn}.project", Role(f"{role}.project", pooled, embedding, hidden)
 
 
 def _branches(path: str, pooled: str, embedding: Segments, names: list[str], through: Segments = ()) -> _Named:

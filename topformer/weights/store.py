@@ -1,8 +1,8 @@
 """A store of parameters: the union of several designs, from which those of any design within it are cut.
 
 A network knows nothing of it: `torch.func.functional_call` runs an ordinary `TopFormer` on what is cut, and gradients
-reach the parts that were taken. Where two kinds of modules can stand in one place (what is pooled and how far, the
-kinds of injection and head), each kind has parameters of its own; the kinds of extractor have them by their roles.
+reach the parts that were taken. Where two kinds of modules can stand in one place (what is pooled, the kinds of
+injection and head), each kind has parameters of its own; the kinds of extractor have them by their roles.
 
 Reference: Cai et al., Once-for-all, ICLR 2020, and Yu et al., BigNAS, ECCV 2020, for networks as slices of one.
 """

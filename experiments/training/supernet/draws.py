@@ -8,12 +8,10 @@ from random import Random
 from typing import Self
 
 from search_space.axes.axis import Axis
-from search_space.candidate import Candidate
 from search_space.cost.closed_form import cost
 from search_space.spaces.space import Space
 from topformer.design import Design
 from topformer.errors import SpaceError
-from topformer.weights.roles import roles
 
 Labels = Mapping[str, str]
 _Pick = Callable[..., str]
@@ -42,8 +40,8 @@ class Drawn:
 class Draws:
     """Designs by seed and iteration.
 
-    An axis whose choices have weights of their own, such as the head's or the pooling stride's, has no largest: every
-    combination of kinds has a largest and a smallest design, by parameters. Axes that change no parameter are drawn.
+    An axis whose choices are kinds of modules, such as the head's, has no largest: every combination of kinds has a
+    largest and a smallest design, by parameters. Axes that change no parameter, such as the pooling stride, are drawn.
 
     Attributes:
         space: The space.
@@ -71,7 +69,7 @@ class Draws:
                     f"a supernet is trained at one input size, but axis {axis.name!r} varies it; keep one of its "
                     f"labels: {', '.join(axis.labels)}"
                 )
-        kinds = [axis for axis in space.axes if axis.applies(space.base) and _is_kind(axis, space.base)]
+        kinds = [axis for axis in space.axes if _is_kind(axis)]
         fixed = [
             dict(zip((axis.name for axis in kinds), labels, strict=True))
             for labels in product(*(axis.labels for axis in kinds))
@@ -99,14 +97,8 @@ class Draws:
         return self.space.suggest(FilledChooser(labels, generator)).design
 
 
-def _is_kind(axis: Axis, base: Candidate) -> bool:
-    """Whether the labels stand for kinds of modules, or one role is of several kinds among them."""
-    if all(isinstance(value, StrEnum) for value in axis.choices.values()):
-        return True
-    kinds: dict[str, str] = {}
-    made = (axis.apply(base, value).design for value in axis.choices.values())
-    found = [role for design in made for role in roles(design).values()]
-    return any(kinds.setdefault(role.key, role.kind) != role.kind for role in found)
+def _is_kind(axis: Axis) -> bool:
+    return all(isinstance(value, StrEnum) for value in axis.choices.values())
 
 
 def _extreme(space: Space, fixed: Labels, pick: _Pick) -> Labels:

@@ -28,7 +28,7 @@ from topformer.weights.store import Store
 
 SUPERNET = "supernet.json"
 """What a run folder of a supernet holds, and by which it is known."""
-VERSION = "2"
+VERSION = "1"
 """Part of the identity of every supernet: it rises when the same settings begin to give other weights."""
 RECIPE = replace(SCRATCH, name="supernet", iterations=1400, learning_rate=5e-3)
 """What a supernet is trained by where nothing says otherwise."""

@@ -137,6 +137,6 @@ def test_where_the_data_lay_is_remembered(run: Path, data: SegmentationFolder) -
 def test_a_supernet_whose_weights_were_shared_otherwise_is_refused(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "old")
     about = json.loads((run / "supernet.json").read_text())
-    (tmp_path / "old" / "supernet.json").write_text(json.dumps({**about, "version": "1"}))
-    with pytest.raises(StudyError, match=r"version must be '2', got '1': .* train it again"):
+    (tmp_path / "old" / "supernet.json").write_text(json.dumps({**about, "version": "0"}))
+    with pytest.raises(StudyError, match=r"version must be '1', got '0': .* train it again"):
         Supernet.read(tmp_path / "old")

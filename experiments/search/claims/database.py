@@ -46,6 +46,11 @@ _CLOCKS = {
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
+_STARTS = {
+    "postgresql": "CAST(extract(epoch FROM pg_postmaster_start_time()) AS DOUBLE PRECISION)",
+    # A file has no server that may have been away.
+    "sqlite": "0.0",
+}
 Insert = postgresql.Insert | sqlite.Insert
 T = TypeVar("T")
 
@@ -56,6 +61,7 @@ class Database:
     Attributes:
         shown: Its address, without what may be secret.
         now: Seconds since 1970 by the clock of the server; those of the drivers may differ.
+        up_since: When the server started, by the same clock.
     """
 
     def __init__(self, url: str, note: Callable[[str], None], *, patience: float = PATIENCE_SECONDS) -> None:
@@ -74,6 +80,7 @@ class Database:
         self.shown = shown_address(parsed)
         self._secret, self._backend = parsed.password or "", parsed.get_backend_name()
         self.now: ColumnElement[float] = literal_column(_CLOCKS[self._backend], Double)
+        self.up_since: ColumnElement[float] = literal_column(_STARTS[self._backend], Double)
         self._note, self._patience = note, 0.0
         with self._sentences():
             self._engine = create_engine(parsed, connect_args=_CONNECTIONS[self._backend])

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -20,28 +21,43 @@ SERVERS = ("raylet", "gcs_server")
 
 
 @contextmanager
-def a_cluster(**node: Any) -> Iterator[Any]:
-    """A head without cores, and one node; a `ray.cluster_utils.Cluster`, which this process is connected to."""
-    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+def machines(**node: Any) -> Iterator[Any]:
+    """A head without cores, and one node; a `ray.cluster_utils.Cluster`, to which nobody is connected."""
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as name:
+        folder = Path(name) / "ray"
+        folder.mkdir()
         patch.setenv(START_WAIT, str(START_SECONDS))
-        import ray
+        # Where `Cluster` notes its address for `auto`: not in the place of this machine's own cluster.
+        patch.setenv("RAY_TMPDIR", name)
         from ray.cluster_utils import Cluster
 
         before = servers()
-        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES, "temp_dir": folder}
+        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES, "temp_dir": str(folder)}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             cluster.add_node(object_store_memory=STORE_BYTES, **node)
             cluster.wait_for_nodes()
+            yield cluster
+        finally:
+            cluster.shutdown()  # type: ignore[no-untyped-call]
+    deadline = time.monotonic() + 20
+    while left := servers() - before:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"processes of Ray are left: {left}")
+        time.sleep(0.1)
+
+
+@contextmanager
+def a_cluster(**node: Any) -> Iterator[Any]:
+    """The same, with this process connected to it."""
+    with machines(**node) as cluster:
+        import ray
+
+        try:
             ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
             yield cluster
         finally:
             ray.shutdown()
-            cluster.shutdown()  # type: ignore[no-untyped-call]
-    deadline = time.monotonic() + 20
-    while left := servers() - before:
-        assert time.monotonic() < deadline, f"processes of Ray are left: {left}"
-        time.sleep(0.1)
 
 
 def servers() -> set[int]:

@@ -34,6 +34,9 @@ class TestRayEngine(EngineConformance):
 def test_two_workers_share_a_gpu_where_they_are_told_to(tmp_path: Path) -> None:
     notes: list[str] = []
     tasks = [task(tmp_path, Seeing, seed=seed) for seed in (0, 1)]
+    (tmp_path / "logs").mkdir()
+    # Left by a driver that was killed.
+    (tmp_path / "logs" / ".shared-old").touch()
     engine = RayEngine(Workers(count=2, gpus=0.5), logs=tmp_path / "logs", note=notes.append)
     assert all(isinstance(event, Done) for event in ended(engine, tasks))
     assert [(one.folder / "gpus").read_text() for one in tasks] == ["0", "0"]

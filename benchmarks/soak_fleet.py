@@ -147,10 +147,11 @@ class Fleet:
 
     def _workers(self, folder: Path) -> list[psutil.Process]:
         """The processes in which a driver's evaluations run; those of Ray's workers are no children of its own."""
-        if folder.name != "driver-ray":
-            return _spawned(psutil.Process(self._running[folder].pid))
-        if self._running[folder].poll() is not None:
+        driver = self._running[folder]
+        if driver.poll() is not None:
             return []
+        if folder.name != "driver-ray":
+            return _spawned(psutil.Process(driver.pid))
         slots = [one for one in psutil.Process().children(recursive=True) if _command(one).startswith("ray::Slot")]
         return [worker for slot in slots for worker in _spawned(slot)]
 

@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -31,7 +32,7 @@ from typing import Any
 from analysis.records.record import JsonlStore, Record, State
 from analysis.records.study import read_study
 from benchmarks.soak_driver import STEPS, Stepping, definition
-from benchmarks.soak_fleet import MARK, NODE, Fleet, marked
+from benchmarks.soak_fleet import MARK, Fleet, marked
 from experiments.search.claims.claims import Claims
 from experiments.search.claims.database import Database
 from experiments.search.sweep import run_sweep
@@ -69,8 +70,8 @@ def soak(kills: int, seconds: float, seed: int) -> dict[str, Any]:
         with ExitStack() as stack:
             server = stack.enter_context(PrivateServer())
             cluster = stack.enter_context(machines(num_cpus=1))
-            cluster.add_node(**NODE)
             fleet = Fleet(root, server, cluster, seconds, Random(seed))
+            fleet.replace_nodes()
             stack.callback(fleet.close)
             has_disk = stack.enter_context(small_disk(fleet.folders[-1]))
             ended = disturb(fleet, kills, has_disk=has_disk, ends=began + LONGEST_SECONDS)
@@ -87,7 +88,7 @@ def soak(kills: int, seconds: float, seed: int) -> dict[str, Any]:
 
 def disturb(fleet: Fleet, kills: int, *, has_disk: bool, ends: float) -> bool:
     """Let the drivers run, hit them so often, and let them come to their end; whether they did."""
-    random = Random(kills)
+    random, began = Random(kills), time.monotonic()
     for folder in fleet.folders:
         fleet.start(folder)
     _until_begun(fleet.log)
@@ -97,6 +98,7 @@ def disturb(fleet: Fleet, kills: int, *, has_disk: bool, ends: float) -> bool:
             fleet.fill_disk(fleet.folders[-1])
         if fleet.wait(random.uniform(0.1, 0.8)):
             raise SystemExit(f"the study ended after {fleet.kills} kills: --seconds must be larger")
+        print(f"{fleet.kills} kills, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         if time.monotonic() > ends:
             return False
     ended = fleet.wait(ends - time.monotonic())

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tests.experiments_tests.engines.ray_cluster import STORE_BYTES
+from tests.experiments_tests.engines.ray_cluster import FOLDER, STORE_BYTES, servers
 from tests.experiments_tests.search.claims.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[1]
@@ -22,8 +22,8 @@ KILLS = ("worker", "driver", "node", "server")
 PRESSURE = {"worker": 12, "driver": 3, "node": 1, "stopped worker": 2, "server": 2}
 """What is hit, and how often in twenty."""
 _DRIVERS = ("driver-0", "driver-ray", "driver-2")
-NODE = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
-"""A machine of the cluster."""
+NODES, NODE = 2, {"num_cpus": 1, "object_store_memory": STORE_BYTES}
+"""Machines of the cluster, and what each has."""
 
 
 class Fleet:
@@ -68,6 +68,7 @@ class Fleet:
         else:
             has_hit = self._hit_worker(signal.SIGKILL if what == "worker" else signal.SIGSTOP)
         self.hits[what] += has_hit
+        self.replace_nodes()
 
     def _hit_server(self) -> bool:
         self._server.stop()
@@ -87,11 +88,24 @@ class Fleet:
         return True
 
     def _hit_node(self) -> bool:
-        """Kill all of a machine at once, and let another one join."""
+        """Kill all of a machine at once; false while there is only one."""
+        if len(self._cluster.worker_nodes) < NODES:
+            return False
         node = self._random.choice(sorted(self._cluster.worker_nodes, key=lambda one: str(one.unique_id)))
         self._cluster.remove_node(node, allow_graceful=False)
-        self._cluster.add_node(**NODE)
         return True
+
+    def replace_nodes(self) -> None:
+        """Let machines join in the place of those that were killed; on a busy machine a start may fail."""
+        while len(self._cluster.worker_nodes) < NODES:
+            before = servers(os.environ[FOLDER])
+            try:
+                self._cluster.add_node(**NODE)
+            except Exception as error:  # of no class of its own
+                print(f"a machine did not join: {error}", file=self._said, flush=True)
+                for number in servers(os.environ[FOLDER]) - before:
+                    os.kill(number, signal.SIGKILL)
+                return
 
     def _hit_worker(self, number: signal.Signals) -> bool:
         workers = [worker for folder in self.folders for worker in self._workers(folder)]

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,8 @@ NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not inst
 """Without an import: Ray reads how long it may wait for its own start when it is loaded."""
 STORE_BYTES = 80 * 2**20
 SERVERS = ("raylet", "gcs_server")
+FOLDER = "RAY_TMPDIR"
+"""Variable in the environment of all that belongs to a cluster: where its files are."""
 
 
 @contextmanager
@@ -28,10 +30,9 @@ def machines(**node: Any) -> Iterator[Any]:
         folder.mkdir()
         patch.setenv(START_WAIT, str(START_SECONDS))
         # Where `Cluster` notes its address for `auto`: not in the place of this machine's own cluster.
-        patch.setenv("RAY_TMPDIR", name)
+        patch.setenv(FOLDER, name)
         from ray.cluster_utils import Cluster
 
-        before = servers()
         head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES, "temp_dir": str(folder)}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
@@ -41,7 +42,7 @@ def machines(**node: Any) -> Iterator[Any]:
         finally:
             cluster.shutdown()  # type: ignore[no-untyped-call]
     deadline = time.monotonic() + 20
-    while left := servers() - before:
+    while left := servers(name):
         if time.monotonic() > deadline:
             raise AssertionError(f"processes of Ray are left: {left}")
         time.sleep(0.1)
@@ -60,7 +61,11 @@ def a_cluster(**node: Any) -> Iterator[Any]:
             ray.shutdown()
 
 
-def servers() -> set[int]:
-    """Processes of Ray's servers that live, this process's descendants among them."""
-    found = psutil.process_iter(["pid", "name", "status"])
-    return {one.info["pid"] for one in found if one.info["name"] in SERVERS and one.info["status"] != "zombie"}
+def servers(folder: str) -> set[int]:
+    """Processes of Ray's servers that live and were started for a cluster in that folder."""
+    found = set()
+    for one in psutil.process_iter(["name", "status"]):
+        if one.info["name"] in SERVERS and one.info["status"] != psutil.STATUS_ZOMBIE:
+            with suppress(psutil.Error):
+                found |= {one.pid} if one.environ().get(FOLDER) == folder else set()
+    return found

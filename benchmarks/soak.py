@@ -88,7 +88,7 @@ def soak(kills: int, seconds: float, seed: int) -> dict[str, Any]:
 
 def disturb(fleet: Fleet, kills: int, *, has_disk: bool, ends: float) -> bool:
     """Let the drivers run, hit them so often, and let them come to their end; whether they did."""
-    random, began = Random(kills), time.monotonic()
+    random, began, said = Random(kills), time.monotonic(), 0
     for folder in fleet.folders:
         fleet.start(folder)
     _until_begun(fleet.log)
@@ -98,7 +98,9 @@ def disturb(fleet: Fleet, kills: int, *, has_disk: bool, ends: float) -> bool:
             fleet.fill_disk(fleet.folders[-1])
         if fleet.wait(random.uniform(0.1, 0.8)):
             raise SystemExit(f"the study ended after {fleet.kills} kills: --seconds must be larger")
-        print(f"{fleet.kills} kills, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        if fleet.kills >= said + 10:
+            said = fleet.kills
+            print(f"{said} kills, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         if time.monotonic() > ends:
             return False
     ended = fleet.wait(ends - time.monotonic())

@@ -17,7 +17,7 @@ from experiments.search.definition import StudyDefinition, from_mapping
 from experiments.search.sweep import run_sweep
 from search_space.candidate import Candidate
 from topformer.errors import ExplorerError
-from topformer.files import write_json
+from topformer.files import replacing
 
 WORKERS, STEPS = 2, 10
 ONLY = {
@@ -51,12 +51,12 @@ class Stepping:
         done = json.loads(checkpoint.read_text())["step"] if checkpoint.exists() else 0
         for step in range(done, STEPS):
             time.sleep(self.seconds / STEPS)
-            write_json(checkpoint, {"step": step + 1, "weights": "x" * 20_000})
+            _write(checkpoint, {"step": step + 1, "weights": "x" * 20_000})
             self._say("step", candidate)
             if progress is not None:
                 progress(budget * (step + 1) // STEPS, budget)
         if not result.exists():
-            write_json(result, {"value": score(candidate, seed)})
+            _write(result, {"value": score(candidate, seed)})
             self._say("end", candidate)
         value = json.loads(result.read_text())["value"]
         return Accuracy(metric=self.metric, value=value, source="trained", budget=budget, seed=seed, seconds=0.0)
@@ -65,6 +65,12 @@ class Stepping:
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(descriptor, f"{what} {candidate.fingerprint}\n".encode())
         os.close(descriptor)
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    """In whole or not at all, as checkpoints are; no power cut is played, so that the disk need not be waited for."""
+    with replacing(path, durable=False) as fresh:
+        fresh.write_text(json.dumps(content), encoding="utf-8")
 
 
 def score(candidate: Candidate, seed: int) -> float:

@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -32,11 +32,11 @@ from typing import Any
 from analysis.records.record import JsonlStore, Record, State
 from analysis.records.study import read_study
 from benchmarks.soak_driver import STEPS, Stepping, definition
-from benchmarks.soak_fleet import MARK, Fleet, marked
+from benchmarks.soak_fleet import Fleet
+from benchmarks.soak_machines import MARK, Machines, left
 from experiments.search.claims.claims import Claims
 from experiments.search.claims.database import Database
 from experiments.search.sweep import run_sweep
-from tests.experiments_tests.engines.ray_cluster import machines
 from tests.experiments_tests.search.claims.private_server import PrivateServer
 from topformer.errors import StorageError
 
@@ -69,9 +69,8 @@ def soak(kills: int, seconds: float, seed: int) -> dict[str, Any]:
         os.environ[MARK] = name
         with ExitStack() as stack:
             server = stack.enter_context(PrivateServer())
-            cluster = stack.enter_context(machines(num_cpus=1))
-            fleet = Fleet(root, server, cluster, seconds, Random(seed))
-            fleet.replace_nodes()
+            machines = stack.enter_context(closing(Machines(root / "ray", Random(seed))))
+            fleet = Fleet(root, server, machines, seconds, Random(seed))
             stack.callback(fleet.close)
             has_disk = stack.enter_context(small_disk(fleet.folders[-1]))
             ended = disturb(fleet, kills, has_disk=has_disk, ends=began + LONGEST_SECONDS)
@@ -165,7 +164,7 @@ def _open_claims(server: PrivateServer, folder: Path) -> int:
 def _left(root: Path) -> list[str]:
     """Processes that have not ended some seconds after all was closed."""
     ends = time.monotonic() + _GRACE_SECONDS
-    while (found := marked(root)) and time.monotonic() < ends:
+    while (found := left(root)) and time.monotonic() < ends:
         time.sleep(0.5)
     return found
 
@@ -174,7 +173,7 @@ def main() -> int:
     """Soak, and print what became of it; status 1 where anything was lost, repeated or left."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of one evaluation")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of one evaluation")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()

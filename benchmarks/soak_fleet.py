@@ -1,6 +1,5 @@
 """The drivers of a soak, and what is done to them."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,22 +7,17 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import psutil
 
-from tests.experiments_tests.engines.ray_cluster import FOLDER, STORE_BYTES, servers
+from benchmarks.soak_machines import Machines, command
 from tests.experiments_tests.search.claims.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[1]
-MARK = "TOPFORMER_SOAK"
-"""Variable in the environment of every process of a soak: its folder."""
 KILLS = ("worker", "driver", "node", "server")
 PRESSURE = {"worker": 12, "driver": 3, "node": 1, "stopped worker": 2, "server": 2}
 """What is hit, and how often in twenty."""
 _DRIVERS = ("driver-0", "driver-ray", "driver-2")
-NODES, NODE = 2, {"num_cpus": 1, "object_store_memory": STORE_BYTES}
-"""Machines of the cluster, and what each has."""
 
 
 class Fleet:
@@ -36,11 +30,11 @@ class Fleet:
         hits: What was done so far, and how often.
     """
 
-    def __init__(self, root: Path, server: PrivateServer, cluster: Any, seconds: float, random: Random) -> None:
+    def __init__(self, root: Path, server: PrivateServer, machines: Machines, seconds: float, random: Random) -> None:
         self.folders = [root / name for name in _DRIVERS]
         self.log, self.errors, self.hits = root / "log", root / "errors", Counter[str]()
         self._said = self.errors.open("a")
-        self._server, self._cluster, self._seconds, self._random = server, cluster, seconds, random
+        self._server, self._machines, self._seconds, self._random = server, machines, seconds, random
         self._url = server.url()
         self._running: dict[Path, subprocess.Popen[bytes]] = {}
 
@@ -54,7 +48,7 @@ class Fleet:
         process = self._running.get(folder)
         if process is not None and process.poll() is None:
             return
-        cluster = [self._cluster.address] if folder.name == "driver-ray" else []
+        cluster = [self._machines.address] if folder.name == "driver-ray" else []
         arguments = [folder, self.log, self._seconds, self._url, *cluster]
         program = [sys.executable, "-m", "benchmarks.soak_driver", *map(str, arguments)]
         self._running[folder] = subprocess.Popen(program, cwd=ROOT, stderr=self._said)
@@ -62,13 +56,13 @@ class Fleet:
     def hit(self) -> None:
         """One misfortune."""
         (what,) = self._random.choices(list(PRESSURE), list(PRESSURE.values()))
-        deeds = {"server": self._hit_server, "driver": self._hit_driver, "node": self._hit_node}
+        deeds = {"server": self._hit_server, "driver": self._hit_driver, "node": self._machines.kill_one}
         if what in deeds:
             has_hit = deeds[what]()
         else:
             has_hit = self._hit_worker(signal.SIGKILL if what == "worker" else signal.SIGSTOP)
         self.hits[what] += has_hit
-        self.replace_nodes()
+        self._machines.join()
 
     def _hit_server(self) -> bool:
         self._server.stop()
@@ -86,26 +80,6 @@ class Fleet:
         self._running[folder].wait()
         self.start(folder)
         return True
-
-    def _hit_node(self) -> bool:
-        """Kill all of a machine at once; false while there is only one."""
-        if len(self._cluster.worker_nodes) < NODES:
-            return False
-        node = self._random.choice(sorted(self._cluster.worker_nodes, key=lambda one: str(one.unique_id)))
-        self._cluster.remove_node(node, allow_graceful=False)
-        return True
-
-    def replace_nodes(self) -> None:
-        """Let machines join in the place of those that were killed; on a busy machine a start may fail."""
-        while len(self._cluster.worker_nodes) < NODES:
-            before = servers(os.environ[FOLDER])
-            try:
-                self._cluster.add_node(**NODE)
-            except Exception as error:  # of no class of its own
-                print(f"a machine did not join: {error}", file=self._said, flush=True)
-                for number in servers(os.environ[FOLDER]) - before:
-                    os.kill(number, signal.SIGKILL)
-                return
 
     def _hit_worker(self, number: signal.Signals) -> bool:
         workers = [worker for folder in self.folders for worker in self._workers(folder)]
@@ -166,34 +140,12 @@ class Fleet:
             return []
         if folder.name != "driver-ray":
             return _spawned(psutil.Process(driver.pid))
-        slots = [one for one in psutil.Process().children(recursive=True) if _command(one).startswith("ray::Slot")]
+        slots = [one for one in self._machines.processes() if command(one).startswith("ray::Slot")]
         return [worker for slot in slots for worker in _spawned(slot)]
 
 
 def _spawned(parent: psutil.Process) -> list[psutil.Process]:
     try:
-        return [child for child in parent.children() if "spawn_main" in _command(child)]
+        return [child for child in parent.children() if "spawn_main" in command(child)]
     except psutil.Error:
         return []
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-
-
-def marked(root: Path) -> list[str]:
-    """Processes of a soak that still run, but this one, and children of this one that nobody asked about."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            is_ours = process.environ().get(MARK) == str(root) and process.pid != os.getpid()
-        except psutil.ZombieProcess:
-            is_ours = process.ppid() == os.getpid()
-        except psutil.Error:
-            continue
-        if is_ours:
-            found.append(f"{process.pid} {_command(process)[:80]}")
-    return found

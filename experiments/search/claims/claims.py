@@ -146,7 +146,9 @@ class Claims:
 
     def _has_room(self, connection: Connection, place: Place, most: int) -> bool:
         # Two drivers that each see one free place would take two.
-        self._lock(connection)
+        if self._lock(connection) <= most:
+            # To count takes the longer, the more there are.
+            return True
         if connection.execute(select(CLAIMS.c.trial).where(*self._at(place))).first() is not None:
             return True
         begun = select(func.count()).where(
@@ -284,9 +286,13 @@ class Claims:
         now, least = self._database.now, self._database.up_since + self._lease
         return or_(CLAIMS.c.owner == NOBODY, and_(CLAIMS.c.expires < now, least < now))
 
-    def _lock(self, connection: Connection) -> None:
-        """Lock the study's row, before any other: transactions that lock in one order never wait for each other."""
-        connection.execute(self._of_study().values(drivers=STUDIES.c.drivers))
+    def _lock(self, connection: Connection) -> int:
+        """Lock the study's row, before any other: transactions that lock in one order never wait for each other.
+
+        Gives how many numbers of trials were given out, at least as many as evaluations were begun.
+        """
+        statement = self._of_study().values(drivers=STUDIES.c.drivers).returning(STUDIES.c.trials)
+        return int(connection.execute(statement).scalar_one())
 
     def _of_study(self) -> Update:
         return update(STUDIES).where(STUDIES.c.study == self._study)

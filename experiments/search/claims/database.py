@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Double, Table, create_engine, event, inspect, literal_column, select
+from sqlalchemy import URL, Connection, Double, Table, create_engine, event, inspect, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -21,7 +21,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from experiments.search.claims.tables import METADATA, SCHEMA, VERSION
 from experiments.search.definition import JOURNAL
 from experiments.search.storage import read_url, shown_address
-from topformer.errors import StorageError
+from topformer.errors import StorageError, StudyError
 from topformer.optional_packages import command
 
 PATIENCE_SECONDS = 60.0
@@ -73,10 +73,12 @@ class Database:
             patience: Seconds for which a lost connection is tried again.
 
         Raises:
-            StudyError: The URL is none.
+            StudyError: The URL is none, or that of a database in memory.
             StorageError: No answer, no package for it, no right to make tables, or tables of another version.
         """
         parsed = read_url(url)
+        if _is_in_memory(parsed):
+            raise StudyError(f"storage {shown_address(parsed)} is gone with its process: name a file, sqlite:///FILE")
         self.shown = shown_address(parsed)
         self._secret, self._backend = parsed.password or "", parsed.get_backend_name()
         self.now: ColumnElement[float] = literal_column(_CLOCKS[self._backend], Double)
@@ -174,6 +176,11 @@ class Database:
     def _reason(self, error: BaseException) -> str:
         text = " ".join(str(getattr(error, "orig", None) or error).split())
         return text.replace(self._secret, "***") if self._secret else text
+
+
+def _is_in_memory(url: URL) -> bool:
+    is_named = url.database not in (None, "", ":memory:") and url.query.get("mode") != "memory"
+    return url.get_backend_name() == "sqlite" and not is_named
 
 
 class _MadeByAnother(Exception):

@@ -1,19 +1,16 @@
 """A cluster that asks for a token: who has another one, or another version of Ray, gets one sentence."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from experiments.engines.connection import MODE, START_SECONDS, START_WAIT, TOKEN, TOKEN_PATH
+from experiments.engines.connection import MODE, TOKEN, TOKEN_PATH
 from tests import ROOT
-from tests.experiments_tests.engines.ray_cluster import FOLDER, NEEDS_RAY, STORE_BYTES
+from tests.experiments_tests.engines.ray_cluster import FOLDER, NEEDS_RAY, end, free_port, has_started, ray_start
 
 pytestmark = [pytest.mark.slow, NEEDS_RAY]
 TRIES = 3
@@ -29,47 +26,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a head alone, started as on a cluster of several machines."""
     for _ in range(TRIES):
         # Short, because Ray's sockets are below it.
-        folder = tmp_path_factory.mktemp("r")
-        port = free_port()
-        head = start(folder, port)
+        folder, port = tmp_path_factory.mktemp("r"), free_port()
+        options = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false"]
+        environment = {MODE: "token", TOKEN: RIGHT, FOLDER: str(folder)}
+        head = ray_start(folder / "said", *options, environment=environment)
         try:
             if has_started(head, folder / "said"):
                 yield f"127.0.0.1:{port}"
                 return
         finally:
-            os.killpg(head.pid, signal.SIGTERM)
-            try:
-                head.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                os.killpg(head.pid, signal.SIGKILL)
-                head.wait()
+            end(head)
     pytest.skip(f"Ray did not start here in {TRIES} tries, which a busy machine does to it")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
-
-
-def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":
-    program = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=0"]
-    options = [f"--port={port}", f"--object-store-memory={STORE_BYTES}", "--include-dashboard=false"]
-    environment = {**os.environ, MODE: "token", TOKEN: RIGHT, START_WAIT: str(START_SECONDS), FOLDER: str(folder)}
-    with (folder / "said").open("w") as said:
-        return subprocess.Popen(
-            [*program, *options], env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
-        )
-
-
-def has_started(head: "subprocess.Popen[bytes]", said: Path) -> bool:
-    deadline = time.monotonic() + START_SECONDS / 3
-    while "Ray runtime started" not in said.read_text():
-        if head.poll() is not None or time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def doctor(address: str, home: Path, token: str, prelude: str = "") -> tuple[int, str]:

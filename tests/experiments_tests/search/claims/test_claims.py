@@ -176,6 +176,8 @@ def test_no_more_are_begun_than_are_asked_for_but_what_was_begun_goes_on(url: st
     def claim(of: Claims, number: int) -> Claim | None:
         return of.claim(trial(number).key, trial=number, labels={}, origin="sampler", most=2)
 
+    # Numbers are given out before what they are for is claimed.
+    one.numbers(3)
     assert claim(one, 0) == Claim(1, 0)
     assert claim(other, 1) == Claim(1, 1)
     assert claim(one, 2) is None

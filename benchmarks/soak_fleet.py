@@ -1,6 +1,5 @@
 """The drivers of a soak, and what is done to them."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,60 +10,79 @@ from random import Random
 
 import psutil
 
+from benchmarks.soak_machines import Machines, command
 from tests.experiments_tests.search.claims.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[1]
-DRIVERS = 3
-MARK = "TOPFORMER_SOAK"
-"""Variable in the environment of every process of a soak: its folder."""
-PRESSURE = {"worker": 13, "driver": 3, "stopped worker": 2, "server": 2}
+KILLS = ("worker", "driver", "node", "server")
+PRESSURE = {"worker": 12, "driver": 3, "node": 1, "stopped worker": 2, "server": 2}
 """What is hit, and how often in twenty."""
+_DRIVERS = ("driver-0", "driver-ray", "driver-2")
 
 
 class Fleet:
-    """The drivers, and what is done to them."""
+    """The drivers, one of them with a Ray cluster, and what is done to them.
 
-    def __init__(self, root: Path, server: PrivateServer, seconds: float, random: Random) -> None:
-        self.folders = [root / f"driver-{number}" for number in range(DRIVERS)]
-        self.log, self.hits = root / "log", Counter[str]()
-        self._errors = (root / "errors").open("a")
-        self._server, self._seconds, self._random = server, seconds, random
+    Attributes:
+        folders: The run folders.
+        log: What the evaluations note.
+        errors: What the drivers said when they ended.
+        hits: What was done so far, and how often.
+    """
+
+    def __init__(self, root: Path, server: PrivateServer, machines: Machines, seconds: float, random: Random) -> None:
+        self.folders = [root / name for name in _DRIVERS]
+        self.log, self.errors, self.hits = root / "log", root / "errors", Counter[str]()
+        self._said = self.errors.open("a")
+        self._server, self._machines, self._seconds, self._random = server, machines, seconds, random
         self._url = server.url()
         self._running: dict[Path, subprocess.Popen[bytes]] = {}
+
+    @property
+    def kills(self) -> int:
+        """Processes, machines and servers that were killed."""
+        return sum(self.hits[what] for what in KILLS)
 
     def start(self, folder: Path) -> None:
         """Start the driver of a folder, if it does not run."""
         process = self._running.get(folder)
         if process is not None and process.poll() is None:
             return
-        arguments = [folder, self.log, self._seconds, self._url]
-        program = [sys.executable, "-m", "benchmarks.soak", "--drive", *map(str, arguments)]
-        # By which what it starts is known.
-        marked = {**os.environ, MARK: str(folder.parent)}
-        self._running[folder] = subprocess.Popen(program, cwd=ROOT, stderr=self._errors, env=marked)
+        cluster = [self._machines.address] if folder.name == "driver-ray" else []
+        arguments = [folder, self.log, self._seconds, self._url, *cluster]
+        program = [sys.executable, "-m", "benchmarks.soak_driver", *map(str, arguments)]
+        self._running[folder] = subprocess.Popen(program, cwd=ROOT, stderr=self._said)
 
     def hit(self) -> None:
         """One misfortune."""
         (what,) = self._random.choices(list(PRESSURE), list(PRESSURE.values()))
-        if what == "server":
-            self._server.stop()
-            time.sleep(self._random.uniform(0, 1))
-            self._server.start()
-        elif what == "driver":
-            # One that is only starting would be an easy prey.
-            busy = [folder for folder, process in self._running.items() if _workers(process.pid)]
-            if not busy:
-                return
-            folder = self._random.choice(busy)
-            self._running[folder].kill()
-            self._running[folder].wait()
-            self.start(folder)
-        elif not self._hit_worker(signal.SIGKILL if what == "worker" else signal.SIGSTOP):
-            return
-        self.hits[what] += 1
+        deeds = {"server": self._hit_server, "driver": self._hit_driver, "node": self._machines.kill_one}
+        if what in deeds:
+            has_hit = deeds[what]()
+        else:
+            has_hit = self._hit_worker(signal.SIGKILL if what == "worker" else signal.SIGSTOP)
+        self.hits[what] += has_hit
+        self._machines.join()
+
+    def _hit_server(self) -> bool:
+        self._server.stop()
+        time.sleep(self._random.uniform(0, 1))
+        self._server.start()
+        return True
+
+    def _hit_driver(self) -> bool:
+        # One that is only starting would be an easy prey.
+        busy = [folder for folder in self.folders if self._workers(folder)]
+        if not busy:
+            return False
+        folder = self._random.choice(busy)
+        self._running[folder].kill()
+        self._running[folder].wait()
+        self.start(folder)
+        return True
 
     def _hit_worker(self, number: signal.Signals) -> bool:
-        workers = [child for process in self._running.values() for child in _workers(process.pid)]
+        workers = [worker for folder in self.folders for worker in self._workers(folder)]
         if not workers:
             return False
         victim = self._random.choice(workers)
@@ -113,12 +131,21 @@ class Fleet:
         for process in self._running.values():
             process.kill()
             process.wait()
-        self._errors.close()
+        self._said.close()
+
+    def _workers(self, folder: Path) -> list[psutil.Process]:
+        """The processes in which a driver's evaluations run; those of Ray's workers are no children of its own."""
+        driver = self._running[folder]
+        if driver.poll() is not None:
+            return []
+        if folder.name != "driver-ray":
+            return _spawned(psutil.Process(driver.pid))
+        slots = [one for one in self._machines.processes() if command(one).startswith("ray::Slot")]
+        return [worker for slot in slots for worker in _spawned(slot)]
 
 
-def _workers(driver: int) -> list[psutil.Process]:
+def _spawned(parent: psutil.Process) -> list[psutil.Process]:
     try:
-        children = psutil.Process(driver).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        return [child for child in parent.children() if "spawn_main" in command(child)]
     except psutil.Error:
         return []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from experiments.cli.arguments import add_json
-from experiments.engines.connection import Token, problems_here, start_wait
+from experiments.engines.connection import Reach, Token, problems_here, start_wait
 from topformer.optional_packages import EXTRAS, command, missing
 
 EXAMPLE = "topformer doctor"
@@ -34,14 +34,20 @@ original OpenMMLab packages have the import names of the maintained ones."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    parser.add_argument(
+        "--address",
+        default=None,
+        metavar="HOST:PORT",
+        help="also join this Ray cluster, or auto for one that runs here",
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was found; status 1 if a required package is missing."""
-    facts = Facts.gather()
+    """Print what was found; status 1 if a required package is missing, or the cluster that was named cannot be used."""
+    facts = Facts.gather(args.address)
     print(json.dumps(asdict(facts), indent=2) if args.json else "\n".join(facts.lines()))
-    return 1 if facts.missing else 0
+    return 1 if facts.missing or (args.address is not None and not facts.is_let_in) else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,25 +59,34 @@ class RayFacts:
         token: Where the token of a cluster is found; what it is, is not said.
         start_seconds: How long Ray waits for its own processes.
         problems: What is in the way, each with what mends it.
+        reach: What was found at the address of a cluster; None where none was named.
     """
 
     version: str
     token: str
     start_seconds: str
     problems: list[str]
+    reach: Reach | None
 
     @classmethod
-    def gather(cls) -> Self | None:
-        """Look at this machine; Ray itself is not loaded."""
+    def gather(cls, address: str | None) -> Self | None:
+        """Look at this machine; Ray itself is loaded only to join a cluster."""
         number = _version("ray")
         if number is None:
             return None
-        return cls(version=number, token=str(Token.here()), start_seconds=start_wait(), problems=problems_here())
+        return cls(
+            version=number,
+            token=str(Token.here()),
+            start_seconds=start_wait(),
+            problems=problems_here(),
+            reach=None if address is None else Reach.of(address),
+        )
 
     def lines(self) -> list[str]:
         """As text."""
         first = f"Ray {self.version:<18} {self.token}; waits {self.start_seconds} s for its own processes"
-        return [first, *(f"Ray: {problem}" for problem in self.problems)]
+        reached = [] if self.reach is None else [f"Ray: {self.reach}"]
+        return [first, *(f"Ray: {problem}" for problem in self.problems), *reached]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +116,8 @@ class Facts:
     ray: RayFacts | None
 
     @classmethod
-    def gather(cls) -> Self:
-        """Look at this machine."""
+    def gather(cls, address: str | None = None) -> Self:
+        """Look at this machine, and join the Ray cluster of that address if there is one."""
         packages = {name: _version(name) for name in PACKAGES}
         return cls(
             python=platform.python_version(),
@@ -113,8 +128,13 @@ class Facts:
             extras={name: missing(name) for name in EXTRAS},
             cuda=_cuda() if packages["torch"] else [],
             adb=shutil.which("adb"),
-            ray=RayFacts.gather(),
+            ray=RayFacts.gather(address),
         )
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether the cluster that was named can be used."""
+        return self.ray is not None and self.ray.reach is not None and not self.ray.reach.problem
 
     @property
     def missing(self) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.cli.arguments import add_engine, engine
 from experiments.cli.parsing import of, place
 from experiments.cli.terminal import console
 from topformer.bounds import COUNT, WORKERS
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--designs", type=of(COUNT), default=None, help="how many; the study's trials by default")
     make.add_argument("--table", default=None, help="a truth table whose trainings are not made again")
     make.add_argument("--workers", type=of(WORKERS), default=None, help="trainings that run beside each other")
+    add_engine(make)
     make.set_defaults(act=_make)
     score = actions.add_parser(
         "score",
@@ -42,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     score.add_argument("--table", required=True, help="a truth table, or the run folder of one")
     score.add_argument("--out", type=place, default=None, help="run folder; runs/NAME by default")
     score.add_argument("--workers", type=of(WORKERS), default=None, help="evaluations that run beside each other")
+    add_engine(score)
     score.set_defaults(act=_score)
     freeze = actions.add_parser(
         "freeze",
@@ -76,7 +79,14 @@ def _make(args: argparse.Namespace) -> int:
     definition = replace(definition, trials=args.designs or definition.trials)
     table = None if args.table is None else truth_table(args.table)
     with TrialProgress(console()) as progress:
-        made = make_truth(definition, _place(args, definition), seeds=range(args.seeds), table=table, callback=progress)
+        made = make_truth(
+            definition,
+            _place(args, definition),
+            seeds=range(args.seeds),
+            table=table,
+            callback=progress,
+            engine=engine(args),
+        )
     return _report(made)
 
 
@@ -87,7 +97,7 @@ def _score(args: argparse.Namespace) -> int:
 
     definition, table = _definition(args), truth_table(args.table)
     with TrialProgress(console()) as progress:
-        made = score_designs(definition, _place(args, definition), table=table, callback=progress)
+        made = score_designs(definition, _place(args, definition), table=table, callback=progress, engine=engine(args))
     return _report(made)
 
 

@@ -29,6 +29,8 @@ _DEFAULT_TOKEN = Path(".ray") / "auth_token"
 _PROBE_SECONDS = 5.0
 _STORE_BYTES = 100 * 2**20
 """Of the memory that Ray shares between processes: tasks and results are kilobytes."""
+_VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
+"""In Ray's error where they differ: those of the cluster, then those of this process."""
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
 
 
@@ -161,7 +163,20 @@ def _join(ray: Any, address: str) -> None:
                 raise _Refused from error
             raise InputError(_unanswered(address, Token.here(), refused=False)) from error
         except (ray.exceptions.RayError, RuntimeError) as error:
-            raise InputError(f"the Ray cluster at {address} cannot be used: {_reason(error, said)}") from error
+            raise InputError(f"the Ray cluster at {address} {_unusable(error, said)}") from error
+
+
+def _unusable(error: BaseException, said: IO[bytes]) -> str:
+    """Why a cluster that answers cannot be used, and what mends it where that is another version."""
+    versions = _VERSIONS.findall(str(error))
+    if len(versions) != 2:
+        return f"cannot be used: {_reason(error, said)}"
+    (ray_there, python_there), (ray_here, python_here) = versions
+    mends = f"python -m pip install ray=={ray_there}" if ray_there != ray_here else f"run Python {python_there} here"
+    return (
+        f"has Ray {ray_there} with Python {python_there}, and this machine Ray {ray_here} with Python {python_here}; "
+        f"all machines need the same: {mends}"
+    )
 
 
 def _probe(address: str) -> None:
@@ -218,6 +233,44 @@ def _reason(error: BaseException, said: IO[bytes]) -> str:
     """An error's first lines, or the last of what was printed where it says nothing."""
     lines = str(error).strip() or _text(said).strip()[-300:] or type(error).__name__
     return " ".join(lines.split())[:400]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What was found at the address of a cluster.
+
+    Attributes:
+        address: The address.
+        machines: Machines that it has, this one's driver not counted; 0 where it cannot be used.
+        cores: Of all of them.
+        gpus: Of all of them.
+        problem: Why it cannot be used, and what mends that; empty where it can.
+    """
+
+    address: str
+    machines: int = 0
+    cores: float = 0.0
+    gpus: float = 0.0
+    problem: str = ""
+
+    @classmethod
+    def of(cls, address: str) -> "Reach":
+        """Try to join it."""
+        try:
+            with connected(address, Workers()) as ray:
+                found = ray.cluster_resources()
+                alive = sum(bool(node["Alive"]) for node in ray.nodes())
+                return cls(address, alive, found.get("CPU", 0.0), found.get("GPU", 0.0))
+        except (InputError, MachineError) as error:
+            return cls(address, problem=str(error))
+
+    def __str__(self) -> str:
+        if self.problem:
+            return self.problem
+        machines = "1 machine" if self.machines == 1 else f"{self.machines:,} machines"
+        return (
+            f"the cluster at {self.address} lets this machine in: {machines}, {self.cores:g} cores, {self.gpus:g} GPUs"
+        )
 
 
 def start_wait() -> str:

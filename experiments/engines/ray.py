@@ -30,6 +30,8 @@ _LOOK_SECONDS = 0.2
 _LOST_SECONDS = 1.0
 """Between two questions to a worker that cannot be reached, and is not known to be dead."""
 _STOP_SECONDS = 15
+_SHARED = ".shared-"
+"""Start of the name of the file by which a worker sees that the folder is shared."""
 _NEWS_SECONDS, _NEWS_RATE = 0.5, 200
 """A worker tells its iterations this often, all of them together at most 200 times a second."""
 
@@ -87,7 +89,7 @@ class RayEngine:
         """
         self._workers, self._uses_gpu, self._note, self._address = workers, uses_gpu, note, address
         logs.mkdir(parents=True, exist_ok=True)
-        self._place = Place(folder=Path.cwd(), logs=logs, token=logs / f".shared-{uuid.uuid4().hex}")
+        self._place = Place(folder=Path.cwd(), logs=logs, token=logs / f"{_SHARED}{uuid.uuid4().hex}")
         self._seats: list[_Seat] = []
         self._orphans: list[_Running] = []
         self._numbers = 0
@@ -110,6 +112,9 @@ class RayEngine:
             room = room_for(self._workers, [one["Resources"] for one in self._ray.nodes() if one["Alive"]])
             if room < self._workers.count:
                 self._note(f"{room} of {self._workers.count} workers have room; the others start when machines join")
+            # That of a driver which was killed is left; nobody else runs here.
+            for old in self._place.logs.glob(f"{_SHARED}*"):
+                old.unlink(missing_ok=True)
             self._place.token.write_text(__version__, encoding="ascii")
             stack.callback(self._place.token.unlink, missing_ok=True)
             self._seats = [_Seat(number, *self._start(number)) for number in range(self._workers.count)]

@@ -1,14 +1,13 @@
 """The truth: designs drawn in strata, each trained from nothing with several seeds; it may be killed and continued."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from analysis.records.record import Key
 from analysis.records.study import read_study
 from analysis.results.truth_table import TableDesign, TruthTable
-from experiments.engines.engine import INTERRUPTED, Interruption
+from experiments.engines.engine import INTERRUPTED, EngineMaker, Interruption
 from experiments.engines.local import LocalEngine
 from experiments.evaluators.base import EvaluatorMaker
 from experiments.evaluators.definition import study_evaluator
@@ -56,6 +55,7 @@ def make_truth(
     evaluator: EvaluatorMaker | None = None,
     callback: TrialCallback | None = None,
     data: Path = Path("data"),
+    engine: EngineMaker = LocalEngine,
 ) -> Truth:
     """Train the designs of a table, or go on with it.
 
@@ -68,6 +68,7 @@ def make_truth(
         evaluator: Makes the evaluator, here and in every worker; must be picklable. By default that of the study.
         callback: Who is told how it goes.
         data: Where the embedded data set is kept, if the study uses it.
+        engine: Where the evaluations run; one of `experiments.engines.ENGINES`, by default this machine.
 
     Raises:
         SpaceError: The space has no such axis, or not so many designs.
@@ -76,13 +77,15 @@ def make_truth(
         RecordError: The folder's records cannot be those of the study.
         StorageError: The disk does not take or give what it should.
         EvaluationError: Every training fails.
+        InputError: The workers do not fit the machine, or no cluster can be used.
     """
     callback = callback or NullCallback()
     study = _study(definition, evaluator, callback, data)
     known = frozenset() if table is None else _trained_in(table, study)
     designs = stratified(study.space, strata, definition.trials, definition.seed)
     # More designs and seeds continue a table; other strata begin another one.
-    return _train(study, designs, seeds, folder, {**study.description, "strata": list(strata)}, callback, known)
+    description = {**study.description, "strata": list(strata)}
+    return _train(study, designs, seeds, RunFolder(folder, description), callback, engine, known)
 
 
 def score_designs(
@@ -93,6 +96,7 @@ def score_designs(
     evaluator: EvaluatorMaker | None = None,
     callback: TrialCallback | None = None,
     data: Path = Path("data"),
+    engine: EngineMaker = LocalEngine,
 ) -> Truth:
     """Let the evaluator of a study score the designs of a table, with the study's seed, or go on with it.
 
@@ -103,6 +107,7 @@ def score_designs(
         evaluator: As in `make_truth`.
         callback: Who is told how it goes.
         data: Where the embedded data set is kept, if the study uses it.
+        engine: Where the evaluations run; one of `experiments.engines.ENGINES`, by default this machine.
 
     Raises:
         SpaceError: The study's space does not hold a design of the table.
@@ -111,7 +116,7 @@ def score_designs(
     callback = callback or NullCallback()
     study = _study(definition, evaluator, callback, data)
     designs = [_of_table(study, one) for one in table.designs.values()]
-    return _train(study, designs, (definition.seed,), folder, study.description, callback)
+    return _train(study, designs, (definition.seed,), RunFolder(folder, study.description), callback, engine)
 
 
 def _study(definition: StudyDefinition, evaluator: EvaluatorMaker | None, callback: TrialCallback, data: Path) -> Study:
@@ -146,18 +151,18 @@ def _train(
     study: Study,
     designs: Sequence[Candidate],
     seeds: Sequence[int],
-    folder: Path,
-    description: Mapping[str, Any],
+    folder: RunFolder,
     callback: TrialCallback,
+    engine: EngineMaker,
     known: frozenset[Key] = frozenset(),
 ) -> Truth:
-    with RunFolder(folder, description) as run:
+    with folder as run:
         earlier = read_study(run.records, study=study.identity, fidelity=study.fidelity).records
         source = TruthSource(study, designs, seeds, earlier=earlier, known=known)
         definition = study.definition
-        where = LocalEngine(
+        where = engine(
             definition.workers, logs=run.path / LOGS, uses_gpu=definition.evaluator.uses_gpu, note=callback.note
         )
-        with Interruption() as interruption, where as engine:
-            Loop(source, run, callback).run(engine, interruption)
+        with Interruption() as interruption, where as workers:
+            Loop(source, run, callback).run(workers, interruption)
         return Truth(text=source.standing.text, interrupted=interruption.requested, folder=run.path)

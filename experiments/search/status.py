@@ -64,7 +64,8 @@ class Results:
         self._trials = trials
         self._keys: set[Key] = set()
         self._failed: set[Key] = set()
-        self._complete: list[Record] = []
+        self._complete: dict[str, list[Record]] = {}
+        self._places: dict[str, int] = {}
         self._counts: Counter[State] = Counter()
         self._front: tuple[Record, ...] = ()
         self._volume = 0.0
@@ -79,8 +80,7 @@ class Results:
         self._counts.update(record.state for record in fresh)
         complete = [record for record in fresh if record.state is State.COMPLETE]
         if complete:
-            self._complete += complete
-            self._rank()
+            self._rank(complete)
 
     def reopen(self, key: Key) -> None:
         """Forget that an evaluation failed, if it did: it is tried again."""
@@ -116,18 +116,26 @@ class Results:
             hypervolume=self._volume,
         )
 
-    def _rank(self) -> None:
-        # Several seeds of a design are one point, their mean.
-        designs: dict[str, list[Record]] = {}
-        for record in self._complete:
-            designs.setdefault(record.fingerprint, []).append(record)
-        groups = list(designs.values())
-        points = np.array([np.mean([values(one, self._objectives) for one in group], axis=0) for group in groups])
-        points = points * [goal.sign for goal in self._objectives]
+    def _rank(self, fresh: Sequence[Record]) -> None:
+        """Let complete records join the others; several seeds of a design are one point, their mean."""
+        has_moved = any(record.fingerprint in self._complete for record in fresh)
+        for record in fresh:
+            self._places.setdefault(record.fingerprint, len(self._places))
+            self._complete.setdefault(record.fingerprint, []).append(record)
+        names = set(self._complete)
+        if not has_moved:
+            # What the front dominates stays dominated: to look at all again would make each record dearer.
+            names = {record.fingerprint for record in (*self._front, *fresh)}
+        groups = [self._complete[name] for name in sorted(names, key=self._places.__getitem__)]
+        points = np.array([self._point(group) for group in groups]) * [goal.sign for goal in self._objectives]
         members = np.flatnonzero(non_dominated(points))
         order = members[np.argsort(points[members, 0], kind="stable")]
         self._front = tuple(groups[i][0] for i in order)
-        self._volume = hypervolume(points, self._corner)
+        self._volume = hypervolume(points[members], self._corner)
+
+    def _point(self, group: Sequence[Record]) -> tuple[float, ...]:
+        found = [values(one, self._objectives) for one in group]
+        return found[0] if len(found) == 1 else tuple(np.mean(found, axis=0))
 
 
 def values(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...]:

@@ -260,11 +260,15 @@ def read_url(url: str) -> URL:
         StudyError: It is none; what may be a password is not shown.
     """
     try:
-        return make_url(url)
+        found = make_url(url)
     except (SQLAlchemyError, ValueError):
         raise StudyError(
             f"storage must be 'journal' or a URL that SQLAlchemy reads, not this {len(url)}-letter one"
         ) from None
+    if "@" in (found.host or ""):
+        # Else what follows the first @ of a password would be taken for the host, and shown.
+        raise StudyError("storage must have one @ before its host: in a user name or password it is written %40")
+    return found
 
 
 def shown_address(url: URL) -> str:

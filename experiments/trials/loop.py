@@ -54,6 +54,9 @@ class Loop:
                     return
                 for event in engine.wait(interruption):
                     self._handle(event)
+            # What has ended meanwhile need not be evaluated again.
+            for event in engine.wait(interruption) if engine.busy else ():
+                self._handle(event)
         finally:
             self._save()
 
@@ -81,8 +84,8 @@ class Loop:
                 self._successes += 1
                 self._finish(key, State.COMPLETE, accuracy=accuracy)
             case Failed(key, reason, is_machines):
-                self._failures += 1
-                self._finish(key, State.FAILED, reason=reason, is_machines=is_machines)
+                # What another driver has taken over is not counted.
+                self._failures += self._finish(key, State.FAILED, reason=reason, is_machines=is_machines)
                 if self._failures >= FAILURES and not self._successes:
                     raise EvaluationError(
                         f"the first {self._failures} evaluations failed, the last one because: {reason}"
@@ -92,15 +95,18 @@ class Loop:
 
     def _finish(
         self, key: Key, state: State, *, accuracy: Accuracy | None = None, reason: str = "", is_machines: bool = False
-    ) -> None:
+    ) -> bool:
+        """Record an evaluation that has ended; whether that counts."""
         running = self._running.pop(key)
         seconds = time.monotonic() - running.started
         record = running.trial.record(state, seconds=seconds, accuracy=accuracy, reason=reason, is_machines=is_machines)
         self._unsaved.append(record)
-        if key in self._save():
+        counts = key in self._save()
+        if counts:
             self._callback.recorded(record)
         else:
             self._callback.dropped(running.trial)
+        return counts
 
     def _save(self) -> Collection[Key]:
         """Make the records durable, and only then tell the source: it never knows more than the disk.

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from analysis.records.record import RECORDS, JsonlStore, Key, Record
-from experiments.engines.fence import current_attempt, raise_attempt
+from experiments.engines.fence import begin_attempt, current_attempt, raise_attempt
 from experiments.files import claim, held, make_folder
 from experiments.training.claim import CHECKPOINT
 from experiments.trials.trial import EnqueuedTrial, Trial
@@ -136,6 +136,15 @@ class RunFolder:
     def attempt(self, key: Key) -> int:
         """How often an evaluation was taken up in this folder by one of several drivers."""
         return current_attempt(self._folder(key))
+
+    def withdraw(self, key: Key) -> None:
+        """End what a worker does in the folder of an evaluation, as soon as it gives news: another driver has it.
+
+        Raises:
+            StorageError: The disk does not take the note.
+        """
+        if (folder := self._folder(key)).exists():
+            begin_attempt(folder)
 
     def _folder(self, key: Key) -> Path:
         # Begun by version 0.1, where a run folder knew one fidelity and one seed.

@@ -2,7 +2,8 @@
 
 Every claim is one row, given by one statement: the database decides between two drivers that want it at once. A claim
 is a lease: who gives no news until it expires has lost it to whoever comes next, whose attempt is one higher; finishing
-asks for owner and attempt, so that a driver that was only asleep changes nothing any more.
+asks for owner and attempt, so that a driver that was only asleep changes nothing any more. While the server is away
+nobody can renew: no lease is over before the server has been there again for as long as one lasts.
 
 A record gets its number and becomes visible under the lock of the study's row. Without that, a transaction with a lower
 number could become visible after one with a higher number, and who reads "all above the last one" would never see it.
@@ -111,6 +112,11 @@ class Claims:
             mine = (*self._at(place), CLAIMS.c.owner == self._owner)
             self._database.run(partial(_execute, update(CLAIMS).where(*mine).values(owner=NOBODY, expires=0.0)))
 
+    def time(self) -> float:
+        """What the clock of the server says, in seconds since 1970."""
+        statement = select(self._database.now)
+        return self._database.run(lambda connection: float(connection.execute(statement).scalar_one()))
+
     def _claim(self, place: Place, first: int, most: int | None, **values: Any) -> Claim | None:
         row = {"study": self._study, **place._asdict(), **values, "owner": self._owner, "state": RUNNING}
         now = self._database.now
@@ -124,7 +130,7 @@ class Claims:
                 "expires": now + self._lease,
             },
             # One's own: the database had given it, and only its answer was lost.
-            where=and_(CLAIMS.c.state == RUNNING, or_(CLAIMS.c.expires < now, CLAIMS.c.owner == self._owner)),
+            where=and_(CLAIMS.c.state == RUNNING, or_(self._is_over(), CLAIMS.c.owner == self._owner)),
         ).returning(CLAIMS.c.attempt, CLAIMS.c.trial)
 
         def work(connection: Connection) -> Claim | None:
@@ -140,7 +146,9 @@ class Claims:
 
     def _has_room(self, connection: Connection, place: Place, most: int) -> bool:
         # Two drivers that each see one free place would take two.
-        self._lock(connection)
+        if self._lock(connection) <= most:
+            # To count takes the longer, the more there are.
+            return True
         if connection.execute(select(CLAIMS.c.trial).where(*self._at(place))).first() is not None:
             return True
         begun = select(func.count()).where(
@@ -241,7 +249,7 @@ class Claims:
 
     def others(self) -> list[OpenClaim]:
         """The evaluations without a record that this driver does not hold; what its last process held is abandoned."""
-        abandoned = or_(CLAIMS.c.expires < self._database.now, CLAIMS.c.owner == self._owner).label("abandoned")
+        abandoned = or_(self._is_over(), CLAIMS.c.owner == self._owner).label("abandoned")
         statement = select(*_PLACE, CLAIMS.c.labels, CLAIMS.c.origin, CLAIMS.c.trial, abandoned).where(
             CLAIMS.c.study == self._study, CLAIMS.c.state == RUNNING, CLAIMS.c.fingerprint != ""
         )
@@ -273,9 +281,18 @@ class Claims:
     def _at(self, place: Place) -> tuple[ColumnElement[bool], ...]:
         return (CLAIMS.c.study == self._study, *(CLAIMS.c[name] == value for name, value in place._asdict().items()))
 
-    def _lock(self, connection: Connection) -> None:
-        """Lock the study's row, before any other: transactions that lock in one order never wait for each other."""
-        connection.execute(self._of_study().values(drivers=STUDIES.c.drivers))
+    def _is_over(self) -> ColumnElement[bool]:
+        """Nobody holds a claim: it was let go, or its driver had the chance to renew it and did not."""
+        now, least = self._database.now, self._database.up_since + self._lease
+        return or_(CLAIMS.c.owner == NOBODY, and_(CLAIMS.c.expires < now, least < now))
+
+    def _lock(self, connection: Connection) -> int:
+        """Lock the study's row, before any other: transactions that lock in one order never wait for each other.
+
+        Gives how many numbers of trials were given out, at least as many as evaluations were begun.
+        """
+        statement = self._of_study().values(drivers=STUDIES.c.drivers).returning(STUDIES.c.trials)
+        return int(connection.execute(statement).scalar_one())
 
     def _of_study(self) -> Update:
         return update(STUDIES).where(STUDIES.c.study == self._study)

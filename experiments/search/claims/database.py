@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Double, Table, create_engine, event, inspect, literal_column, select
+from sqlalchemy import URL, Connection, Double, Table, create_engine, event, inspect, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -21,7 +21,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from experiments.search.claims.tables import METADATA, SCHEMA, VERSION
 from experiments.search.definition import JOURNAL
 from experiments.search.storage import read_url, shown_address
-from topformer.errors import StorageError
+from topformer.errors import StorageError, StudyError
 from topformer.optional_packages import command
 
 PATIENCE_SECONDS = 60.0
@@ -46,6 +46,11 @@ _CLOCKS = {
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
+_STARTS = {
+    "postgresql": "CAST(extract(epoch FROM pg_postmaster_start_time()) AS DOUBLE PRECISION)",
+    # A file has no server that may have been away.
+    "sqlite": "0.0",
+}
 Insert = postgresql.Insert | sqlite.Insert
 T = TypeVar("T")
 
@@ -56,6 +61,7 @@ class Database:
     Attributes:
         shown: Its address, without what may be secret.
         now: Seconds since 1970 by the clock of the server; those of the drivers may differ.
+        up_since: When the server started, by the same clock.
     """
 
     def __init__(self, url: str, note: Callable[[str], None], *, patience: float = PATIENCE_SECONDS) -> None:
@@ -67,13 +73,16 @@ class Database:
             patience: Seconds for which a lost connection is tried again.
 
         Raises:
-            StudyError: The URL is none.
+            StudyError: The URL is none, or that of a database in memory.
             StorageError: No answer, no package for it, no right to make tables, or tables of another version.
         """
         parsed = read_url(url)
+        if _is_in_memory(parsed):
+            raise StudyError(f"storage {shown_address(parsed)} is gone with its process: name a file, sqlite:///FILE")
         self.shown = shown_address(parsed)
         self._secret, self._backend = parsed.password or "", parsed.get_backend_name()
         self.now: ColumnElement[float] = literal_column(_CLOCKS[self._backend], Double)
+        self.up_since: ColumnElement[float] = literal_column(_STARTS[self._backend], Double)
         self._note, self._patience = note, 0.0
         with self._sentences():
             self._engine = create_engine(parsed, connect_args=_CONNECTIONS[self._backend])
@@ -167,6 +176,11 @@ class Database:
     def _reason(self, error: BaseException) -> str:
         text = " ".join(str(getattr(error, "orig", None) or error).split())
         return text.replace(self._secret, "***") if self._secret else text
+
+
+def _is_in_memory(url: URL) -> bool:
+    is_named = url.database not in (None, "", ":memory:") and url.query.get("mode") != "memory"
+    return url.get_backend_name() == "sqlite" and not is_named
 
 
 class _MadeByAnother(Exception):

@@ -12,6 +12,7 @@ from analysis.records.fidelity import Fidelity
 from analysis.records.record import Key, Record, State
 from analysis.records.study import read_study
 from experiments.search.claims.claims import Claims
+from experiments.search.claims.clock import ServerClock
 from experiments.search.claims.database import Database
 from experiments.search.claims.rows import OpenClaim
 from experiments.trials.run_folder import RunFolder
@@ -70,6 +71,7 @@ class Driver:
         """Take part in the study; see `joined`."""
         self._claims, self._folder, self._note = claims, folder, note
         self._between_renewals = lease / RENEWALS
+        self._clock = ServerClock(note, tolerance=lease / 2)
         self._listener: Listener | None = None
         self._numbers: deque[int] = deque()
         self._mine: set[tuple[Key, State, str]] = set()
@@ -154,12 +156,14 @@ class Driver:
         return self._listener.learn(news)
 
     def renew(self) -> None:
-        """Renew what is held, if it is time."""
+        """Renew what is held, if it is time; what others have taken meanwhile is evaluated here no longer."""
         if time.monotonic() < self._renew_at:
             return
         self._renew_at = time.monotonic() + self._between_renewals
+        self._clock.saw(self._claims.time())
         for key in self._claims.renew():
             self._note(f"{key.fingerprint} was taken up by another driver: this one gave no news for too long")
+            self._folder.withdraw(key)
 
     def _fresh(self) -> list[Record]:
         """Records that others wrote since the last look, once they are in the run folder."""
@@ -203,6 +207,9 @@ def joined(
 ) -> Iterator[tuple[Driver, Claims]]:
     """Take part in a study that drivers share in a database, while the block runs.
 
+    At its end, others may take up at once what is held; not where an error ends it: until the lease is over it may
+    come back to its checkpoints, and to results that it could not write.
+
     Args:
         url: The database.
         folder: The driver's run folder, which is entered.
@@ -221,10 +228,10 @@ def joined(
         driver = Driver(claims, folder, note, lease=lease)
         driver.exchange(study, fidelity)
         yield driver, claims
-    finally:
         database.hurry()
         with suppress(StorageError):
             claims.leave()
+    finally:
         database.close()
 
 

@@ -85,3 +85,33 @@ def test_doctor_says_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     printed += capsys.readouterr().out
     assert json.loads(printed[printed.index("{") :])["ray"]["problems"]
     assert "very-secret" not in printed
+
+
+@pytest.mark.parametrize(
+    ("ray_there", "python_there", "mends"),
+    [("2.1.0", "", "python -m pip install ray==2.1.0"), ("", "3.9.9", "run Python 3.9.9 here")],
+)
+def test_a_cluster_of_another_version_is_one_sentence_with_the_line_that_mends_it(
+    ray_there: str, python_there: str, mends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+    from ray._private.utils import check_version_info, compute_version_info
+
+    ray_here, python_here = compute_version_info()  # type: ignore[no-untyped-call]
+    other = {"ray_version": ray_there or ray_here, "python_version": python_there or python_here}
+    # What Ray itself says of the two, without the cluster.
+    monkeypatch.setattr(ray, "init", lambda **_options: check_version_info(other, "node 10.0.0.1"))
+    monkeypatch.setattr("experiments.engines.connection._probe", lambda _address: None)
+    message = (
+        f"the Ray cluster at 10.0.0.1:6379 has Ray {other['ray_version']} with Python {other['python_version']}, and "
+        f"this machine Ray {ray_here} with Python {python_here}; all machines need the same: {mends}"
+    )
+    with pytest.raises(InputError) as caught, connected("10.0.0.1:6379", Workers()):
+        pass
+    assert str(caught.value) == message
+
+
+def test_doctor_says_why_a_cluster_cannot_be_used(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
+    assert main(["doctor", "--address", f"127.0.0.1:{closed_port}"]) == 1
+    printed = capsys.readouterr().out
+    assert f"Ray: no Ray cluster answers at 127.0.0.1:{closed_port}: Connection refused; ray status" in printed

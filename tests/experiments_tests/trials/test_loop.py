@@ -148,6 +148,32 @@ def test_what_another_driver_has_taken_over_is_dropped_and_told_to_nobody(tmp_pa
     assert [line for line in diary.lines if "dropped" in line or "complete" in line] == ["0 dropped", "1 complete"]
 
 
+def test_what_another_driver_has_taken_over_is_no_failure_of_the_run(tmp_path: Path) -> None:
+    class Lost(Contested):
+        def append(self, records: Collection[Record]) -> frozenset[Key]:
+            return frozenset()
+
+    diary = Diary()
+    with Lost(tmp_path, {"name": "test"}) as ledger:
+        source = Listed([trial(number, "fail") for number in range(FAILURES + 1)], tmp_path)
+        Loop(source, ledger, diary).run(Immediate(), Interruption())
+    assert [line for line in diary.lines if "dropped" in line] == [f"{number} dropped" for number in range(6)]
+
+
+def test_what_has_ended_when_the_user_stops_is_recorded(tmp_path: Path) -> None:
+    interruption = Interruption()
+
+    class Impatient(NullCallback):
+        def iterations(self, trial: Trial, done: int, total: int) -> None:
+            if trial.number == 1 and not interruption.requested:
+                interruption.request()
+
+    source = Listed([trial(0), trial(1), trial(2)], tmp_path)
+    with RunFolder(tmp_path, {"name": "test"}) as folder:
+        Loop(source, folder, Impatient()).run(Immediate(), interruption)
+    assert [number for number, _, _ in source.told] == [0, 1]
+
+
 def test_a_run_stays_while_others_evaluate_what_it_waits_for(tmp_path: Path) -> None:
     diary = Diary()
     with Contested(tmp_path, {"name": "test"}) as ledger:

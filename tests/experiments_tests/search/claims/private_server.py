@@ -5,11 +5,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 
 def binaries() -> Path | None:
@@ -59,10 +62,27 @@ class PrivateServer:
     def url(self, user: str = "postgres") -> str:
         return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/postgres"
 
+    @contextmanager
+    def asking_for_passwords(self, user: str, password: str) -> Iterator[None]:
+        """A user who may make tables, and is let in by a password alone."""
+        rules = self._folder / "data" / "pg_hba.conf"
+        before = rules.read_text()
+        quoted = password.replace("'", "''").replace("%", "%%")
+        self.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{quoted}'; GRANT ALL ON SCHEMA public TO {user}")
+        try:
+            rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{before}")
+            self.execute("SELECT pg_reload_conf()")
+            time.sleep(0.2)
+            yield
+        finally:
+            rules.write_text(before)
+            self.execute(f"SELECT pg_reload_conf(); DROP OWNED BY {user}; DROP ROLE {user}")
+
     def execute(self, statement: str) -> None:
         engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(statement))
+            # As it stands: a colon names no parameter.
+            connection.exec_driver_sql(statement)
         engine.dispose()
 
     def _run(self, command: str) -> None:

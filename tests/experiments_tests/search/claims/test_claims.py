@@ -10,6 +10,7 @@ from analysis.records.record import Record
 from experiments.search.claims.claims import Claims
 from experiments.search.claims.rows import Claim
 from tests.experiments_tests.search.claims.examples import claimed, claims, done, failed, pruned
+from tests.experiments_tests.search.claims.private_server import PrivateServer
 from tests.experiments_tests.trials.test_loop import trial
 
 
@@ -32,7 +33,7 @@ def test_of_many_drivers_one_has_each_evaluation(url: str) -> None:
 
 
 def test_a_lease_that_is_over_goes_to_the_next_with_a_higher_attempt(url: str) -> None:
-    asleep, awake = claims(url, "asleep", lease=0.3), claims(url, "awake")
+    asleep, awake = claims(url, "asleep", lease=0.3), claims(url, "awake", lease=0.3)
     assert claimed(asleep) == Claim(attempt=1, trial=0)
     assert claimed(awake) is None
     time.sleep(0.5)
@@ -41,6 +42,21 @@ def test_a_lease_that_is_over_goes_to_the_next_with_a_higher_attempt(url: str) -
     assert not asleep.finish(done(0, 1.0))
     assert awake.finish(done(0, 2.0))
     assert [record.metrics["miou@scripted"].value for record in records(asleep)] == [2.0]
+
+
+def test_no_lease_is_over_while_the_server_was_away_and_nobody_could_renew(server: PrivateServer) -> None:
+    url = server.database()
+    asleep, other = claims(url, "asleep", lease=1.5), claims(url, "other", lease=1.5)
+    claimed(asleep)
+    time.sleep(1.7)
+    assert [claim.is_abandoned for claim in other.others()] == [True]
+    server.stop()
+    server.start()
+    assert [claim.is_abandoned for claim in other.others()] == [False]
+    assert claimed(other) is None
+    # What was let go is free all the same.
+    asleep.leave()
+    assert claimed(other) == Claim(attempt=2, trial=0)
 
 
 def test_a_renewed_lease_is_not_over(url: str) -> None:
@@ -79,7 +95,7 @@ def test_the_attempt_is_higher_than_what_the_folder_notes(url: str) -> None:
     one = claims(url, lease=0.1)
     assert claimed(one, first=4) == Claim(4, 0)
     time.sleep(0.3)
-    assert claimed(claims(url, "other"), first=9) == Claim(9, 0)
+    assert claimed(claims(url, "other", lease=0.1), first=9) == Claim(9, 0)
 
 
 def test_what_a_driver_lets_go_is_there_for_the_others_at_once(url: str) -> None:
@@ -94,7 +110,7 @@ def test_what_a_driver_lets_go_is_there_for_the_others_at_once(url: str) -> None
 
 def test_a_driver_that_comes_back_finds_what_its_last_process_held(url: str) -> None:
     claimed(claims(url, "one", lease=0.3))
-    back, other = claims(url, "one"), claims(url, "other")
+    back, other = claims(url, "one"), claims(url, "other", lease=0.3)
     time.sleep(0.5)
     # It has the checkpoints: to the others it runs, for another lease.
     assert [claim.is_abandoned for claim in other.others()] == [False]
@@ -160,6 +176,8 @@ def test_no_more_are_begun_than_are_asked_for_but_what_was_begun_goes_on(url: st
     def claim(of: Claims, number: int) -> Claim | None:
         return of.claim(trial(number).key, trial=number, labels={}, origin="sampler", most=2)
 
+    # Numbers are given out before what they are for is claimed.
+    one.numbers(3)
     assert claim(one, 0) == Claim(1, 0)
     assert claim(other, 1) == Claim(1, 1)
     assert claim(one, 2) is None
@@ -175,7 +193,7 @@ def test_numbers_are_given_once(url: str) -> None:
 
 
 def test_a_task_has_one_keeper_at_a_time(url: str) -> None:
-    one, other = claims(url, "one", lease=0.2), claims(url, "other")
+    one, other = claims(url, "one", lease=0.2), claims(url, "other", lease=0.2)
     assert one.hold("copy")
     assert not other.hold("copy")
     assert other.others() == []

@@ -3,10 +3,11 @@
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import URL, Connection, select, text, update
 
 from experiments.search.claims.database import Database, is_shared
 from experiments.search.claims.tables import SCHEMA, VERSION
@@ -81,6 +82,31 @@ def test_an_address_that_does_not_answer_is_one_sentence_without_the_password(ad
     assert time.monotonic() - began < 15
     assert "cret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["p@ss:w/rd", "50%25 off?#&=", "quo'te\"; DROP TABLE x; --", "grüße \\ \t"])
+def test_a_password_of_any_letters_lets_in_and_a_wrong_one_is_never_shown(server: PrivateServer, password: str) -> None:
+    server.database()
+    with server.asking_for_passwords("guest", password):
+        right = URL.create("postgresql+psycopg", "guest", password, "127.0.0.1", server.port, "postgres")
+        reach(right.render_as_string(hide_password=False)).close()
+        wrong = right.set(password=password + "-wrong-secret").render_as_string(hide_password=False)
+        with pytest.raises(StorageError, match='password authentication failed for user "guest"') as caught:
+            Database(wrong, print)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///x.db?mode=memory"])
+def test_a_database_in_memory_is_refused(address: str) -> None:
+    with pytest.raises(StudyError, match="is gone with its process: name a file, sqlite:///FILE"):
+        Database(address, print)
+
+
+def test_an_at_sign_in_a_password_is_asked_for_in_its_code_and_nothing_of_it_shown() -> None:
+    with pytest.raises(StudyError, match="in a user name or password it is written %40") as caught:
+        Database("postgresql+psycopg://me:half@secret@db/study", print)
+    assert "secret" not in str(caught.value)
 
 
 def test_without_rights_it_is_said(server: PrivateServer) -> None:

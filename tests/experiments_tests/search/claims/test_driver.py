@@ -1,5 +1,6 @@
 """One of several drivers: what it exchanges with the database, and in which order things become safe."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from analysis.records.record import JsonlStore, Key, State
-from experiments.engines.fence import current_attempt
+from experiments.engines.fence import check_attempt, current_attempt
 from experiments.search.claims.claims import Claims
 from experiments.search.claims.driver import Driver, News, joined
 from experiments.trials.run_folder import RunFolder
 from tests.experiments_tests.search.claims.examples import done, failed, pruned
 from tests.experiments_tests.trials.test_loop import trial
-from topformer.errors import StudyError
+from topformer.errors import MachineError, StorageError, StudyError
 
 IDENTITY, FIDELITY = "study", trial(0).fidelity
 
@@ -135,7 +136,7 @@ def test_a_folder_whose_numbers_others_have_is_refused_and_stays(
 
 def test_what_was_taken_over_does_not_count_and_is_dropped(both: Both, folders: tuple[RunFolder, RunFolder]) -> None:
     one, other = folders
-    with both.join(one, lease=0.0) as (asleep, _, ear), both.join(other) as (awake, _, _):
+    with both.join(one, lease=0.0) as (asleep, _, ear), both.join(other, lease=0.0) as (awake, _, _):
         asleep.claim(trial(0))
         taken = awake.claim(trial(0))
         assert taken is not None
@@ -144,6 +145,56 @@ def test_what_was_taken_over_does_not_count_and_is_dropped(both: Both, folders: 
         assert ear.dropped == [trial(0).key]
         assert awake.append([done(0)]) == {trial(0).key}
     assert trials(one) == []
+
+
+def test_what_was_taken_over_is_evaluated_here_no_longer(both: Both, folders: tuple[RunFolder, RunFolder]) -> None:
+    one, other = folders
+    with both.join(one, lease=0.0) as (asleep, _, _), both.join(other, lease=0.0) as (awake, _, _):
+        claimed = asleep.claim(trial(0))
+        assert claimed is not None
+        folder = asleep.begin(claimed)
+        asleep.renew()
+        check_attempt(folder, 1)
+        awake.claim(trial(0))
+        asleep.renew()
+        with pytest.raises(MachineError, match="so that attempt 1 stops"):
+            check_attempt(folder, 1)
+
+
+def test_who_ends_by_an_error_keeps_what_it_holds_until_the_lease_is_over(
+    both: Both, folders: tuple[RunFolder, RunFolder]
+) -> None:
+    one, other = folders
+
+    def fail() -> None:
+        with both.join(one) as (driver, _, _):
+            driver.claim(trial(0))
+            raise StorageError("the disk is full")
+
+    with both.join(other) as (_, claims, _):
+        with pytest.raises(StorageError, match="the disk is full"):
+            fail()
+        assert [claim.is_abandoned for claim in claims.others()] == [False]
+        with both.join(one) as (driver, _, _):
+            assert driver.claim(trial(0)) is not None
+        assert [claim.is_abandoned for claim in claims.others()] == [True]
+
+
+def test_a_clock_that_jumps_is_said_once(
+    both: Both,
+    folders: tuple[RunFolder, RunFolder],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with both.join(folders[0], lease=0.5) as (driver, _, _):
+        driver.renew()
+        monkeypatch.setattr(Claims, "time", lambda of: time.time() + 3_600)
+        for _ in range(2):
+            time.sleep(0.2)
+            driver.renew()
+    said = capsys.readouterr().out
+    assert said.count("the clock of the storage has jumped by +3,6") == 1
+    assert "none of them counts twice" in said
 
 
 def test_the_attempt_stands_in_the_note_of_the_folder_and_never_falls(

@@ -5,10 +5,12 @@ from itertools import islice
 from pathlib import Path
 
 from analysis.records.record import RECORDS, JsonlStore, Record
+from analysis.records.study import other_design
 from topformer.codec import fingerprint, from_json
 from topformer.design import Design
 from topformer.design_file import SizedDesign, read_sized
-from topformer.errors import DesignError, nearest, shown
+from topformer.errors import DesignError, RecordError, nearest, shown
+from topformer.files import check_regular
 
 FORMS = "a preset, a JSON file of a design or of a record, or RUN:FINGERPRINT"
 """What `named_design` accepts, for messages and help."""
@@ -55,15 +57,24 @@ def run_folder(text: str) -> Path:
     Raises:
         DesignError: There is none with records in it.
     """
-    # A name that is empty is not the current folder.
-    places = [Path(text), RUNS / text] if text else []
+    if not text.strip() or not text.isprintable():
+        raise DesignError(f"a run must be named, a folder or one under {RUNS}/, got {shown(text)}")
+    places = [Path(text), RUNS / text]
     for folder in places:
-        if (folder / RECORDS).is_file():
+        if _is_there(folder / RECORDS):
+            check_regular(folder / RECORDS, what="records", error=DesignError)
             return folder
     known = sorted(path.parent.name for path in RUNS.glob(f"*/{RECORDS}"))
     near = nearest(text, known)
     hint = f"; did you mean {near!r}?" if near else ""
     raise DesignError(f"there is no run {shown(text)}: no {RECORDS} in {' or '.join(map(str, places))}{hint}")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise DesignError(f"cannot read {shown(str(path))}: {error.strerror or error}") from None
 
 
 def _recorded(folder: Path, prefix: str) -> SizedDesign:
@@ -73,6 +84,9 @@ def _recorded(folder: Path, prefix: str) -> SizedDesign:
     designs = {_of_design(record): record for record in found}
     if not prefix or len(designs) != 1:
         raise DesignError(_no_single(folder, prefix, designs or map(_of_design, records), is_found=bool(designs)))
+    for record in found:
+        if fault := other_design(record):
+            raise RecordError(f"{folder / RECORDS}: {fault}")
     sizes = {(record.height, record.width) for record in found}
     design = from_json(dict(next(iter(designs.values())).design))
     return SizedDesign(design, sizes.pop() if len(sizes) == 1 else None)
@@ -85,6 +99,8 @@ def _of_design(record: Record) -> str:
 
 def _no_single(folder: Path, prefix: str, fingerprints: Iterable[str], *, is_found: bool) -> str:
     listed = sorted(set(fingerprints))
+    if not listed:
+        return f"no design is recorded in {folder} yet"
     some = ", ".join(islice(listed, _LISTED)) + (", ..." if len(listed) > _LISTED else "")
     if is_found:
         return (

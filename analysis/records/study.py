@@ -62,8 +62,8 @@ def _fault(record: Record, study: str) -> str:
     """What a record of the study cannot be, in words; empty where it may be one."""
     if record.study != study:
         return f"the record is of study {record.study}, the others are of {study}"
-    if not _fits_design(record):
-        return f"fingerprint {record.fingerprint} is not that of the record's design and size"
+    if fault := other_design(record):
+        return fault
     for name, metric in record.metrics.items():
         if metric.low is not None and metric.high is not None and metric.low > metric.high:
             return f"the interval of {name} ends below its start: low {metric.low:g}, high {metric.high:g}"
@@ -74,8 +74,16 @@ def _fault(record: Record, study: str) -> str:
     return ""
 
 
+def other_design(record: Record) -> str:
+    """That the fingerprint is not that of design and size, in words; empty where it is.
+
+    A design of another version cannot be checked.
+    """
+    fits = _fits_design(record)
+    return "" if fits else f"fingerprint {record.fingerprint} is not that of the record's design and size"
+
+
 def _fits_design(record: Record) -> bool:
-    """Whether the fingerprint is that of design and size; a design of another version cannot be checked."""
     size = f"@{record.height}x{record.width}"
     # A record's design is canonical: its digest is found without making the design, ten times faster.
     text = design_text(record.design, ordered=True)

@@ -205,7 +205,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             _sync(path.parent)
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error}") from error
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
     except RuntimeError as error:
         if not _is_of_the_disk(error):
             raise

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from analysis.records.record import RECORDS, JsonlStore, Record
-from analysis.records.study import other_design
+from analysis.records.record import RECORDS, Record
+from analysis.records.soundness import sound_records
 from topformer.codec import fingerprint, from_json
 from topformer.design import Design
 from topformer.design_file import SizedDesign, read_sized
-from topformer.errors import DesignError, RecordError, nearest, shown
+from topformer.errors import DesignError, nearest, shown
 from topformer.files import check_regular
 
 FORMS = "a preset, a JSON file of a design or of a record, or RUN:FINGERPRINT"
@@ -79,14 +79,11 @@ def _is_there(path: Path) -> bool:
 
 def _recorded(folder: Path, prefix: str) -> SizedDesign:
     """The design of a run whose fingerprint begins so."""
-    records = JsonlStore(folder / RECORDS).read().records
+    records = sound_records(folder / RECORDS)
     found = [record for record in records if record.fingerprint.startswith(prefix.lower())]
     designs = {_of_design(record): record for record in found}
     if not prefix or len(designs) != 1:
         raise DesignError(_no_single(folder, prefix, designs or map(_of_design, records), is_found=bool(designs)))
-    for record in found:
-        if fault := other_design(record):
-            raise RecordError(f"{folder / RECORDS}: {fault}")
     sizes = {(record.height, record.width) for record in found}
     design = from_json(dict(next(iter(designs.values())).design))
     return SizedDesign(design, sizes.pop() if len(sizes) == 1 else None)

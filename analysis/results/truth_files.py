@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from analysis.records.record import JsonlStore
+from analysis.records.soundness import sound_records
 from analysis.results.truth_table import COSTS, Rung, Score, TableDesign, TruthTable
 from topformer.bounds import NATURAL
 from topformer.csv_file import whole_lines
@@ -54,7 +54,7 @@ def truth_table(*places: str | Path) -> TruthTable:
 def _of_run(folder: Path) -> TruthTable:
     if not (folder / _RECORDS).is_file():
         raise StudyError(f"{folder} must be the folder of a truth table or of a run, got one without {_RECORDS}")
-    table = TruthTable.of_records(JsonlStore(folder / _RECORDS).read().records)
+    table = TruthTable.of_records(sound_records(folder / _RECORDS))
     return replace(table, protocol=protocol_of(folder))
 
 
@@ -151,7 +151,7 @@ def protocol_of(folder: Path) -> dict[str, Any]:
     """
     study = read_object(folder / "study.json", error=RecordError)
     versions: dict[str, set[str]] = defaultdict(set)
-    for record in JsonlStore(folder / _RECORDS).read().records:
+    for record in sound_records(folder / _RECORDS):
         for name, version in record.versions.items():
             versions[name].add(version)
     kept = ("name", "space", "budget", "device", "evaluator", "strata", "seed")

@@ -44,10 +44,15 @@ def run(args: argparse.Namespace) -> int:
     """Print, and perhaps draw, what each sampler reached."""
     from analysis.results.truth_files import truth_table
     from experiments.ladder.pool import Pool
-    from experiments.ladder.replay import replay
+    from experiments.ladder.replay import check_names, replay
 
-    pool = Pool.of(truth_table(args.table))
     names = [name.strip() for name in args.samplers.split(",") if name.strip()]
+    check_names(names)
+    if args.plot is not None:
+        from analysis.plots.style import check_figure
+
+        check_figure(args.plot)
+    pool = Pool.of(truth_table(args.table))
     trials = args.trials or min(MOST, (len(pool) + 1) // 2)
     found = replay(pool, names, trials=trials, seeds=args.seeds)
     if args.json:

@@ -110,7 +110,7 @@ def test_a_record_without_one_of_its_sides_has_no_size_of_its_own() -> None:
 
 def test_a_record_of_a_run_that_is_not_its_fingerprints_is_not_taken_for_it(tmp_path: Path) -> None:
     JsonlStore(tmp_path / "records.jsonl").append(replace(with_own_design(record(0)), fingerprint="d86f00000000@64x64"))
-    with pytest.raises(RecordError, match=r"records\.jsonl: fingerprint d86f00000000@64x64 is not that of"):
+    with pytest.raises(RecordError, match=r"records\.jsonl, line 1: fingerprint d86f00000000@64x64 is not that of"):
         named_design(f"{tmp_path}:d86f")
 
 

@@ -64,7 +64,12 @@ _REBUILT: Mapping[str, str] = {"concat": "concat, each scale reduced"}
 
 def fingerprint(design: Design) -> str:
     """Twelve hexadecimal digits that equal networks share and, but for a hash collision, no others."""
-    return fingerprints_of_text(json.dumps(to_json(canonical(design)), sort_keys=True, separators=(",", ":")))[0]
+    return fingerprints(design)[0]
+
+
+def fingerprints(design: Design) -> tuple[str, str]:
+    """The fingerprint of a design, and the one it had in 0.1."""
+    return fingerprints_of_text(json.dumps(to_json(canonical(design)), sort_keys=True, separators=(",", ":")))
 
 
 def fingerprints_of_text(text: str) -> tuple[str, str]:

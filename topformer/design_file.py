@@ -1,12 +1,13 @@
 """Designs as users name them: a preset, or JSON in a file or as it is."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from topformer.codec import from_json, to_json
+from topformer.codec import fingerprint, fingerprints, from_json, to_json
 from topformer.design import Design
-from topformer.errors import DesignError
+from topformer.errors import DesignError, shown
 from topformer.files import MIB, parse_json, read_json, write_text
 from topformer.kinds import is_integer
 from topformer.presets import preset
@@ -43,15 +44,27 @@ def read_sized(text: str) -> SizedDesign:
     path = Path(text)
     if text.lstrip().startswith("{"):
         value = parse_json(text, "the design", DesignError)
-    elif path.suffix == ".json":
+    elif path.suffix.lower() == ".json":
         value = read_json(path, what="design file", error=DesignError, most=LARGEST)
     else:
         return SizedDesign(preset(text), None)
     if not isinstance(value, dict) or "design" not in value:
         return SizedDesign(from_json(value), None)
-    height, width = value.get("height"), value.get("width")
-    size = (height, width) if is_integer(height) and is_integer(width) else None
-    return SizedDesign(from_json(value["design"]), size)
+    design, size = from_json(value["design"]), _size(value)
+    named = value.get("fingerprint")
+    if named is not None and str(named).partition("@")[0] not in fingerprints(design):
+        raise DesignError(f"fingerprint {shown(named)} of the record is not that of its design, {fingerprint(design)}")
+    return SizedDesign(design, size)
+
+
+def _size(record: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Height and width of a record, where it has them."""
+    sides = [record[name] for name in ("height", "width") if name in record]
+    if not sides:
+        return None
+    if len(sides) == 1 or not all(map(is_integer, sides)):
+        raise DesignError(f"height and width of a record must both be integers, got {shown(sides)}")
+    return sides[0], sides[1]
 
 
 def parse_design(text: str) -> Design:

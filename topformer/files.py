@@ -5,8 +5,10 @@ import os
 import re
 import stat
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +52,8 @@ def read_bytes(path: Path, *, what: str = "file", error: type[ExplorerError] = I
     except ValueError as cause:  # a name with a zero byte, or of no encoding
         raise error(f"cannot read the {what} {str(path)!r}: {cause}") from None
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise error(f"cannot read the {what} {path}: {_KINDS.get(stat.S_IFMT(mode), 'it is no regular file')}")
+        if irregular := _irregular(os.fstat(descriptor).st_mode):
+            raise error(f"cannot read the {what} {path}: {irregular}")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(most + 1)
     except OSError as cause:
@@ -62,6 +63,24 @@ def read_bytes(path: Path, *, what: str = "file", error: type[ExplorerError] = I
     if len(content) > most:
         raise error(f"cannot read the {what} {path}: it is larger than {_size(most)}, the most that is read")
     return content
+
+
+def check_regular(path: Path, *, what: str = "file", error: type[ExplorerError] = InputError) -> None:
+    """What lies there, if anything does, is a regular file, and can be opened by whatever reads its form.
+
+    Raises:
+        error: It is a folder, a pipe, which would wait, or a device, which would never end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # whoever opens it says why it cannot
+    if irregular := _irregular(mode):
+        raise error(f"cannot read the {what} {path}: {irregular}")
+
+
+def _irregular(mode: int) -> str:
+    return "" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "it is no regular file")
 
 
 def read_text(path: Path, *, what: str = "file", error: type[ExplorerError] = InputError, most: int) -> str:
@@ -95,7 +114,20 @@ def read_json(
 
 def parse_json(text: str | bytes, name: str, error: type[ExplorerError]) -> Any:
     """The value of a JSON text that goes by that name in messages; an error where it is none."""
-    return _parsed(json.loads, text, name, "JSON", error)
+    return _parsed(partial(json.loads, object_pairs_hook=_once), text, name, "JSON", error)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of whose keys each stands there once, as TOML asks too: of two values, one would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise _TwiceError(twice)
+    return found
+
+
+class _TwiceError(Exception):
+    """A key stands twice in an object."""
 
 
 def read_object(
@@ -113,6 +145,8 @@ def _parsed(parse: Callable[[Any], Any], text: object, name: str, form: str, err
         return parse(text)
     except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as cause:
         raise error(f"{name} is not {form}: {cause}") from None
+    except _TwiceError as cause:
+        raise error(f"{name} has the key {shown(str(cause))} twice in one object") from None
     except RecursionError:
         raise error(f"{name} is nested too deeply to be read") from None
     except ValueError:
@@ -171,7 +205,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             _sync(path.parent)
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error}") from error
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
     except RuntimeError as error:
         if not _is_of_the_disk(error):
             raise

@@ -31,6 +31,17 @@ def is_number(value: object) -> TypeGuard[float]:
     return is_integer(value) or (isinstance(value, float) and isfinite(value))
 
 
+def number_in(text: str, number: type[int] | type[float] = float) -> float:
+    """The number that a text is, in plain digits: Python's own reading also takes `1_000` and digits of other scripts.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{shown(text)} is no number")
+    return number(text)
+
+
 class Kind(ABC):
     """What a value may be."""
 

@@ -9,7 +9,8 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from topformer.errors import StorageError
+from topformer.errors import InputError, StorageError
+from topformer.files import MIB, check_place
 
 # Okabe and Ito's colours (2008), told apart by readers with any colour vision.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -26,8 +27,11 @@ STYLE: Mapping[Any, Any] = MappingProxyType(
 )
 """Settings under which every figure is drawn; the size of the text is the figure's own."""
 
+_MAKER = "TopFormer Explorer"
 # The time of writing and the version of matplotlib would make two files of one figure differ.
-_METADATA: Mapping[str, Mapping[str, None]] = MappingProxyType({".svg": {"Date": None}, ".png": {"Software": None}})
+_METADATA: Mapping[str, Mapping[str, str | None]] = MappingProxyType(
+    {".svg": {"Date": None, "Creator": _MAKER}, ".png": {"Software": _MAKER}}
+)
 
 
 def style(font_size: float) -> Any:
@@ -36,6 +40,22 @@ def style(font_size: float) -> Any:
     The SVG backend reads its settings nowhere else than in matplotlib's global ones: they are put back at the end.
     """
     return matplotlib.rc_context({**STYLE, "font.size": font_size})
+
+
+def check_figure(path: Path) -> None:
+    """A figure that a user asks for may be written here; to be asked before what it shows is worked out.
+
+    Raises:
+        InputError: Its ending is of no format, or something else than a figure of this project is there.
+    """
+    if path.suffix.lower() not in _METADATA:
+        raise InputError(f"a figure must be a file that ends in {' or '.join(_METADATA)}, got {path}")
+    check_place(path, _is_figure, (), made="figure of topformer")
+
+
+def _is_figure(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _MAKER.encode() in file.read(MIB)
 
 
 def save(figure: Figure, path: Path, **options: Any) -> Path:
@@ -51,7 +71,7 @@ def save(figure: Figure, path: Path, **options: Any) -> Path:
     """
     FigureCanvasAgg(figure)
     try:
-        figure.savefig(path, metadata=_METADATA.get(path.suffix), **options)
+        figure.savefig(path, metadata=_METADATA.get(path.suffix.lower()), **options)
     except OSError as error:
         raise StorageError(f"cannot write the figure {error.filename or path}: {error.strerror or error}") from error
     except ValueError as error:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from topformer.errors import StorageError
+from topformer.files import check_regular
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class LineFile:
         Raises:
             StorageError: The file cannot be read.
         """
+        check_regular(self.path, what="records", error=StorageError)
         try:
             with self.path.open("rb") as file:
                 # A writer holds the lock until its line is whole: what is torn then, nobody is about to finish.

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from analysis.records.record import RECORDS, JsonlStore, Record
+from analysis.records.record import RECORDS, Record
+from analysis.records.soundness import sound_records
 from topformer.codec import fingerprint, from_json
 from topformer.design import Design
 from topformer.design_file import SizedDesign, read_sized
 from topformer.errors import DesignError, nearest, shown
+from topformer.files import check_regular
 
 FORMS = "a preset, a JSON file of a design or of a record, or RUN:FINGERPRINT"
 """What `named_design` accepts, for messages and help."""
@@ -55,10 +57,12 @@ def run_folder(text: str) -> Path:
     Raises:
         DesignError: There is none with records in it.
     """
-    # A name that is empty is not the current folder.
-    places = [Path(text), RUNS / text] if text else []
+    if not text.strip() or not text.isprintable():
+        raise DesignError(f"a run must be named, a folder or one under {RUNS}/, got {shown(text)}")
+    places = [Path(text), RUNS / text]
     for folder in places:
-        if (folder / RECORDS).is_file():
+        if _is_there(folder / RECORDS):
+            check_regular(folder / RECORDS, what="records", error=DesignError)
             return folder
     known = sorted(path.parent.name for path in RUNS.glob(f"*/{RECORDS}"))
     near = nearest(text, known)
@@ -66,9 +70,16 @@ def run_folder(text: str) -> Path:
     raise DesignError(f"there is no run {shown(text)}: no {RECORDS} in {' or '.join(map(str, places))}{hint}")
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise DesignError(f"cannot read {shown(str(path))}: {error.strerror or error}") from None
+
+
 def _recorded(folder: Path, prefix: str) -> SizedDesign:
     """The design of a run whose fingerprint begins so."""
-    records = JsonlStore(folder / RECORDS).read().records
+    records = sound_records(folder / RECORDS)
     found = [record for record in records if record.fingerprint.startswith(prefix.lower())]
     designs = {_of_design(record): record for record in found}
     if not prefix or len(designs) != 1:
@@ -85,6 +96,8 @@ def _of_design(record: Record) -> str:
 
 def _no_single(folder: Path, prefix: str, fingerprints: Iterable[str], *, is_found: bool) -> str:
     listed = sorted(set(fingerprints))
+    if not listed:
+        return f"no design is recorded in {folder} yet"
     some = ", ".join(islice(listed, _LISTED)) + (", ..." if len(listed) > _LISTED else "")
     if is_found:
         return (

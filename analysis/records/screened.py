@@ -1,11 +1,14 @@
 """The designs whose costs were looked at before the first trial of a study, as `screened.csv` keeps them."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
+from topformer.csv_file import LARGEST, whole_lines
 from topformer.errors import RecordError, StorageError
+from topformer.files import check_regular, read_text
+from topformer.kinds import number_in
 
 SCREENED = "screened.csv"
 OLD_NAME = "considered.csv"
@@ -41,24 +44,25 @@ def read_screened(folder: Path) -> Screened | None:
     path = next((folder / name for name in (SCREENED, OLD_NAME) if (folder / name).exists()), None)
     if path is None:
         return None
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{path} is not UTF-8 text: {error}") from None
-    rows = list(csv.DictReader(text.splitlines()))
-    if not rows or not text.endswith("\n"):
+    check_regular(path, what="list of screened designs", error=StorageError)
+    lines = whole_lines(path, (*COSTS, "verdict"), error=RecordError)
+    if not lines or not read_text(path, error=RecordError, most=LARGEST).endswith("\n"):
         raise RecordError(f"{path} is empty or cut")
     try:
-        return _summary(rows)
-    except (TypeError, ValueError, KeyError) as error:
-        raise RecordError(f"{path}: a row does not fit its header or holds no number ({error})") from None
+        return _summary(lines)
+    except ValueError as error:
+        raise RecordError(f"{path}: {error}") from None
 
 
 def _summary(rows: Sequence[Mapping[str, str]]) -> Screened:
-    names = [name for name in COSTS if name in rows[0]]
-    costs = {name: tuple(float(row[name]) for row in rows if row[name] != "") for name in names}
+    costs = {name: tuple(_cost(name, row[name]) for row in rows if row[name] != "") for name in COSTS}
     within = [row for row in rows if row["verdict"] == WITHIN]
-    worst = {name: max((float(row.get(name) or 0) for row in within), default=0.0) for name in COSTS}
+    worst = {name: max((_cost(name, row[name] or "0") for row in within), default=0.0) for name in COSTS}
     return Screened(len(rows), len(within), worst, costs)
+
+
+def _cost(name: str, text: str) -> float:
+    value = number_in(text)
+    if not 0 <= value < inf:
+        raise ValueError(f"{name} must be a finite number of at least 0, got {text!r}")
+    return value

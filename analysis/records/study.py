@@ -2,13 +2,10 @@
 
 from dataclasses import replace
 
-from analysis.records.design_text import design_text
 from analysis.records.fidelity import Fidelity
 from analysis.records.record import JsonlStore, Key, Reading, Record, State
-from topformer import codec
-from topformer.errors import DesignError, RecordError
-
-_COSTS = ("latency_ms", "macs", "parameters", "peak_activation_bytes")
+from analysis.records.soundness import fault
+from topformer.errors import RecordError
 
 
 def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelity | None = None) -> Reading:
@@ -24,7 +21,7 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
 
     Raises:
         RecordError: A line is broken, of another study, gives a trial's number to another design, or holds what
-            cannot be: a fingerprint that is not its design's, an interval upside down, a cost below 0.
+            cannot be (`analysis.records.soundness`).
         StorageError: The file cannot be read.
     """
     reading = store.read()
@@ -33,9 +30,9 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
     for number, record in enumerate(reading.records, start=1):
         study = record.study if study is None else study
         first, other = by_trial.setdefault(record.trial, (number, record.fingerprint))
-        fault = _fault(record, study) or _two_designs(record, first, other)
-        if fault:
-            raise RecordError(f"{store.path}, line {number}: {fault}")
+        found = _of_another(record, study) or fault(record) or _two_designs(record, first, other)
+        if found:
+            raise RecordError(f"{store.path}, line {number}: {found}")
         whole = record
         if fidelity is not None and record.fidelity != fidelity:
             whole = replace(record, fidelity=record.fidelity.completed(fidelity))
@@ -52,36 +49,11 @@ def _was_tried_again(earlier: Record, later: Record) -> bool:
     return earlier.state is State.FAILED and (later.state is not State.FAILED or later.finished > earlier.finished)
 
 
+def _of_another(record: Record, study: str) -> str:
+    return "" if record.study == study else f"the record is of study {record.study}, the others are of {study}"
+
+
 def _two_designs(record: Record, first: int, other: str) -> str:
     if other == record.fingerprint:
         return ""
     return f"trial {record.trial} is {record.fingerprint} here and {other} on line {first}"
-
-
-def _fault(record: Record, study: str) -> str:
-    """What a record of the study cannot be, in words; empty where it may be one."""
-    if record.study != study:
-        return f"the record is of study {record.study}, the others are of {study}"
-    if not _fits_design(record):
-        return f"fingerprint {record.fingerprint} is not that of the record's design and size"
-    for name, metric in record.metrics.items():
-        if metric.low is not None and metric.high is not None and metric.low > metric.high:
-            return f"the interval of {name} ends below its start: low {metric.low:g}, high {metric.high:g}"
-        if min(metric.shared_sd or 0.0, metric.own_sd or 0.0) < 0:
-            return f"a standard deviation of {name} is below 0: {metric.shared_sd} shared, {metric.own_sd} of its own"
-        if metric.value < 0 and name.partition("@")[0] in _COSTS:
-            return f"{name} must not be negative, got {metric.value:g}"
-    return ""
-
-
-def _fits_design(record: Record) -> bool:
-    """Whether the fingerprint is that of design and size; a design of another version cannot be checked."""
-    size = f"@{record.height}x{record.width}"
-    # A record's design is canonical: its digest is found without making the design, ten times faster.
-    text = design_text(record.design, ordered=True)
-    if record.fingerprint.removesuffix(size) in codec.fingerprints_of_text(text):
-        return True
-    try:
-        return record.fingerprint == codec.fingerprint(codec.from_json(dict(record.design))) + size
-    except DesignError:
-        return True

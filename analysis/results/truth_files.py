@@ -1,6 +1,5 @@
 """Truth tables on disk: the folders that come with the project, others of the same form, and run folders."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -8,11 +7,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from analysis.records.record import JsonlStore
+from analysis.records.soundness import sound_records
 from analysis.results.truth_table import COSTS, Rung, Score, TableDesign, TruthTable
 from topformer.bounds import NATURAL
+from topformer.csv_file import whole_lines
 from topformer.errors import RecordError, StudyError, unknown_name
-from topformer.files import read_object, read_text
+from topformer.files import read_object
+from topformer.kinds import number_in
 
 SCHEMA = 1
 """Version of the form of a table; any other is refused."""
@@ -23,7 +24,6 @@ AXIS, GROUP = "axis:", "group:"
 """How the columns of labels, and of values of groups of classes, begin."""
 _FOLDER = Path(__file__).parent.parent / "truth"
 _RECORDS = "records.jsonl"
-_LARGEST = 64 * 2**20
 
 
 def names() -> list[str]:
@@ -54,7 +54,7 @@ def truth_table(*places: str | Path) -> TruthTable:
 def _of_run(folder: Path) -> TruthTable:
     if not (folder / _RECORDS).is_file():
         raise StudyError(f"{folder} must be the folder of a truth table or of a run, got one without {_RECORDS}")
-    table = TruthTable.of_records(JsonlStore(folder / _RECORDS).read().records)
+    table = TruthTable.of_records(sound_records(folder / _RECORDS))
     return replace(table, protocol=protocol_of(folder))
 
 
@@ -98,12 +98,7 @@ def _names(rungs: Iterable[Rung]) -> list[str]:
 
 
 def _lines(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    text = read_text(path, what="table", error=RecordError, most=_LARGEST)
-    lines = list(csv.DictReader(text.splitlines()))
-    missing = [name for name in needed if not lines or name not in lines[0]]
-    if missing or any(None in line or None in line.values() for line in lines):
-        raise RecordError(f"{path} must have the columns {', '.join(needed)} and as many cells in every line")
-    return lines
+    return whole_lines(path, needed, error=RecordError)
 
 
 def _design(line: Mapping[str, str]) -> TableDesign:
@@ -139,7 +134,7 @@ def _score(where: str, line: Mapping[str, str]) -> tuple[Rung, Score]:
 
 def _number(where: str, text: str) -> float:
     try:
-        value = float(text)
+        value = number_in(text)
     except ValueError:
         value = float("nan")
     if not isfinite(value):
@@ -156,7 +151,7 @@ def protocol_of(folder: Path) -> dict[str, Any]:
     """
     study = read_object(folder / "study.json", error=RecordError)
     versions: dict[str, set[str]] = defaultdict(set)
-    for record in JsonlStore(folder / _RECORDS).read().records:
+    for record in sound_records(folder / _RECORDS):
         for name, version in record.versions.items():
             versions[name].add(version)
     kept = ("name", "space", "budget", "device", "evaluator", "strata", "seed")

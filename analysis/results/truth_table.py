@@ -121,7 +121,7 @@ class TruthTable:
         records. Learning curves become rungs of their own, at their share of the time.
 
         Raises:
-            StudyError: No record has an accuracy.
+            StudyError: No record has an accuracy, or they are of several input sizes.
         """
         designs: dict[str, TableDesign] = {}
         scores: dict[Rung, dict[tuple[str, int], Score]] = defaultdict(dict)
@@ -139,7 +139,7 @@ class TruthTable:
         """The designs and scores of several tables; of two scores of one rung, design and seed the later counts.
 
         Raises:
-            StudyError: None has a whole training or score.
+            StudyError: None has a whole training or score, or they are of several input sizes.
         """
         designs: dict[str, TableDesign] = {}
         scores: dict[Rung, dict[tuple[str, int], Score]] = defaultdict(dict)
@@ -155,6 +155,9 @@ class TruthTable:
     def _of(
         cls, designs: Mapping[str, TableDesign], scores: Mapping[Rung, Mapping[tuple[str, int], Score]]
     ) -> "TruthTable":
+        sizes = sorted({name.partition("@")[2] for name in designs})
+        if len(sizes) > 1:
+            raise StudyError(f"what is ranked together must have one input size, got {', '.join(sizes)}")
         full = [rung for rung in scores if rung.iterations == rung.schedule]
         if not full:
             raise StudyError("a truth table needs records with an accuracy, got none that are complete")

@@ -13,8 +13,8 @@ from search_space.latency.calibration.devices_left_out import (
     NewDevicePrediction,
     leave_devices_out,
 )
-from search_space.latency.calibration.kernel_files import read_csv
 from search_space.latency.calibration.known_devices import DEVICE, FOLDER, published_devices
+from topformer.csv_file import whole_lines
 
 PAGE = Path(__file__).parent.parent / "devices" / "new-device.md"
 
@@ -77,7 +77,7 @@ def device_table(predictions: Found) -> TextTable:
     """Errors by device."""
     cells = [
         (one["device"], one["chip"], one["core"], *device_cells(one["device"], predictions))
-        for one in read_csv(FOLDER / "devices.csv", DEVICE)
+        for one in whole_lines(FOLDER / "devices.csv", DEVICE, ())
     ]
     header = ("device", "chip", "cores", "timed elsewhere", "in the interval", "new", "in the interval")
     return TextTable.of("By device", header, cells, left=["chip", "cores"])

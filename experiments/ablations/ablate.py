@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.records.record import RECORDS, JsonlStore, Record
+from analysis.records.record import RECORDS, Record
+from analysis.records.soundness import sound_records
 from analysis.results.ablation import Ablation
 from analysis.results.power import Noise
 from experiments.ablations.definition import TableDefinition
@@ -125,7 +126,7 @@ def run_ablations(
     make = evaluator or _evaluator(asked, data, callback)
     identity, budget = Identity.of(make()), asked.evaluator.budget
     with RunFolder(folder, FOLDER) as run:
-        earlier = list(run.records)
+        earlier = sound_records(run.records.path)
         paid = paid_runs(earlier, identity, budget)
         wanted = plan(tables, asked.base, asked.seeds, classes=identity.classes, paid=paid)
         source = JobSource(
@@ -161,7 +162,7 @@ def outlook(
         metric: Name of the accuracy where no record says it.
         data: As for `run_ablations`.
     """
-    records = list(JsonlStore(Path(folder) / RECORDS)) if (Path(folder) / RECORDS).exists() else []
+    records = sound_records(Path(folder) / RECORDS)
     if not records:
         return Outlook(plan=plan(tables, asked.base, asked.seeds), seconds=None, noise=noise(metric, ()))
     identity = Identity.of((evaluator or _evaluator(asked, data, NullCallback()))())

@@ -83,7 +83,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detect", type=of(POSITIVE), default=2.0, help="points of mIoU whose price in seeds is stated"
     )
-    parser.add_argument("--from", dest="source", type=place, default=None, metavar="FILE", help="only read records")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=place,
+        default=None,
+        metavar="FILE",
+        help="only read these records, of a file or a run",
+    )
     parser.add_argument("--study", default=None, help="with --from: which evaluator's records")
     parser.add_argument("--space", default=None, help="make the table from this search space instead")
     parser.add_argument("--one-factor", action="store_true", help="with --space: every label around --base")
@@ -285,12 +292,15 @@ def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition
 
 
 def _remake(args: argparse.Namespace, base: "Base", tables: "list[TableDefinition]") -> int:
-    from analysis.records.record import JsonlStore
+    from analysis.records.record import RECORDS, JsonlStore
     from experiments.ablations.ablate import remake
+    from topformer.files import check_regular
 
     if not args.source.exists():
         raise InputError(f"records file {args.source}: no such file")
-    records = list(JsonlStore(args.source))
+    source = args.source / RECORDS if args.source.is_dir() else args.source
+    check_regular(source, what="records")
+    records = list(JsonlStore(source))
     made, files = remake(tables, records, base, args.out, study=args.study, budget=args.budget, detect=args.detect)
     _show(args, made, files)
     return 0

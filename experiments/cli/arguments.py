@@ -148,12 +148,12 @@ def common_size(given: str | None, *designs: str) -> tuple[int, int]:
     Raises:
         DesignError: The text has another form, or the designs were recorded at several sizes.
     """
-    recorded = {} if given else {text: sized_design(text).size for text in designs}
+    recorded = {} if given is not None else {text: sized_design(text).size for text in designs}
     sizes = {found: text for text, found in recorded.items() if found is not None}
     if len(sizes) > 1:
         several = ", ".join(f"{text} at {height}x{width}" for (height, width), text in sizes.items())
         raise DesignError(f"--size must say one size, as the designs were recorded at {len(sizes)}: {several}")
-    return next(iter(sizes), size(given or SIZE))
+    return next(iter(sizes)) if sizes else size(SIZE if given is None else given)
 
 
 def size(text: str) -> tuple[int, int]:

@@ -6,12 +6,13 @@ parameters or MACs in the place of the accuracy, or over the evaluated designs o
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.records.named_design import FORMS
-from experiments.cli.arguments import add_device, add_json, common_size, sized
-from experiments.cli.parsing import place
+from experiments.cli.arguments import add_device, add_json, common_size, found_run, sized
+from experiments.cli.parsing import Parser, place
 from experiments.cli.space_arguments import add_consider, add_space, chosen_space, space_help
 from experiments.cli.terminal import announce
 from search_space.latency.devices import devices
@@ -63,6 +64,7 @@ def _designs(args: argparse.Namespace) -> int:
     from analysis.results.design_comparison import compare_designs
     from search_space.latency.calibration.devices import device
 
+    _refuse_others(args, "two designs", ("run", "space", "base", "by", "consider", "seed"))
     pixels = common_size(args.size, args.first, args.second)
     first, second = ((name, sized(name, pixels)) for name in (args.first, args.second))
     found = compare_designs(first, second, device(args.device))
@@ -79,10 +81,28 @@ def _devices(args: argparse.Namespace) -> int:
 
     if args.drawing is not None:
         raise InputError(f"--drawing draws two designs, got the devices {args.first} and {args.second}")
+    _refuse_others(args, "two devices", ("device",))
+    if args.run is not None:
+        _refuse_others(args, "a run", ("space", "base", "size", "by", "consider", "seed"))
     first, second = device(args.first), device(args.second)
     card = _of_space(args, first, second) if args.run is None else _of_run(args.run, first, second)
     print(json.dumps(card.to_json(), indent=2) if args.json else card.render())
     return 0
+
+
+def _refuse_others(args: argparse.Namespace, asked: str, names: Iterable[str]) -> None:
+    """No option is given that says nothing of what is compared; which is told by its default, given or not.
+
+    Raises:
+        InputError: One is.
+    """
+    defaults = Parser()
+    add_arguments(defaults)
+    for name in names:
+        if getattr(args, name) != defaults.get_default(name):
+            raise InputError(
+                f"--{name} says nothing of {asked}, got {getattr(args, name)} for {args.first}, {args.second}"
+            )
 
 
 def _of_space(args: argparse.Namespace, first: "DeviceModel", second: "DeviceModel") -> "TransferCard":
@@ -98,5 +118,5 @@ def _of_run(folder: Path, first: "DeviceModel", second: "DeviceModel") -> "Trans
     from analysis.reports.run_report import read_run
     from analysis.results.comparison import compare_records
 
-    run = read_run(folder)
+    run = read_run(found_run(folder))
     return compare_records(first, second, run.records, plot_axes(run.objectives)[1])

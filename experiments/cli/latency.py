@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="show every boundary, and where the milliseconds go by part and kernel"
     )
-    parser.add_argument("--figure", type=place, default=None, metavar="FILE.png", help="draw the shares of the parts")
+    parser.add_argument(
+        "--figure", type=place, default=None, metavar="FILE", help="draw the shares of the parts into a PNG or SVG"
+    )
     add_json(parser)
 
 
@@ -68,6 +70,10 @@ def _design(args: argparse.Namespace, model: "DeviceModel", chosen: "Candidate")
     """Print the estimate of a design."""
     from search_space.latency.explain import explain
 
+    if args.figure is not None:
+        from analysis.plots.style import check_figure
+
+        check_figure(args.figure)
     told = explain(model, chosen) if args.explain or args.figure else None
     found = told if told is not None and args.explain else model.estimate(chosen, boundary=args.boundary)
     if args.json:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from topformer.errors import nearest, printable, shown, unknown_name
-from topformer.kinds import Between, Choice, Integer, Kind, Number
+from topformer.kinds import Between, Choice, Integer, Kind, Number, number_in
 
 _NEGATIVE = re.compile(r"-\d*\.?\d+")
 
@@ -88,6 +88,14 @@ class Parser(argparse.ArgumentParser):
         size = "; did you mean --size?" if "--size" in self.options() and re.fullmatch(r"\d+(x\d+)?", value) else ""
         return f"unexpected value {shown(value)}, as {self.prog} takes {takes} beside its options{size}"
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """As in argparse, but nothing is no value: a shell's empty variable would become a default, unsaid."""
+        value = super()._get_value(action, arg_string)
+        # The words behind a command are for its own parser to judge.
+        if not arg_string.strip() and action.nargs != argparse.PARSER:
+            raise argparse.ArgumentError(action, f"must not be empty, got {arg_string!r}")
+        return value
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """As in argparse, with an offer of the nearest name."""
         if action.choices is not None and value not in action.choices:
@@ -138,7 +146,7 @@ def of(kind: Kind) -> Callable[[str], Any]:
 def _number(text: str, number: type[int] | type[float]) -> Any:
     """The number that a text is, or the text, which no kind of number accepts."""
     try:
-        return number(text)
+        return number_in(text, number)
     except ValueError:
         return text
 

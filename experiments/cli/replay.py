@@ -48,10 +48,17 @@ def run(args: argparse.Namespace) -> int:
     """Print, and perhaps draw, what each sampler reached."""
     from analysis.results.truth_files import truth_table
     from experiments.ladder.pool import Pool
-    from experiments.ladder.replay import replay
+    from experiments.ladder.replay import check_names, replay
 
+    named = None if args.samplers is None else [name.strip() for name in args.samplers.split(",") if name.strip()]
+    if named is not None:
+        check_names(named)
+    if args.plot is not None:
+        from analysis.plots.style import check_figure
+
+        check_figure(args.plot)
     pool = Pool.of(truth_table(args.table))
-    names = _names(args.samplers, pool)
+    names = _possible(pool) if named is None else named
     trials = args.trials or min(MOST, (len(pool) + 1) // 2)
     found = replay(pool, names, trials=trials, seeds=args.seeds)
     if args.json:
@@ -69,11 +76,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _names(text: str | None, pool: "Pool") -> list[str]:
+def _possible(pool: "Pool") -> list[str]:
     from experiments.ladder.replay import HALVING, LADDER
 
-    if text is not None:
-        return [name.strip() for name in text.split(",") if name.strip()]
     climbs = {HALVING: pool.early, LADDER: pool.scored}
     return [*DEFAULT, *(name for name, lower in climbs.items() if lower is not None)]
 

@@ -10,10 +10,13 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from topformer.errors import DataError
+from topformer.files import MIB, read_text
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 LABEL_SUFFIXES = (".png",)
 
+LARGEST_LIST = 256 * MIB
+"""Bytes of a list of names: a million long paths."""
 LEFT_BEHIND = frozenset({"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"})
 """What macOS, Synology's servers and Windows add to folders."""
 
@@ -86,9 +89,9 @@ def names_listed(path: Path, cure: str = "") -> list[str]:
         DataError: The file cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}{cure}") from None
+        lines = read_text(path, what="list of names", error=DataError, most=LARGEST_LIST).splitlines()
+    except DataError as error:
+        raise DataError(f"{error}{cure}") from None
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 
 from experiments.emulate.folder import CPU, counting, emulator
 from experiments.emulate.setup import EmulationError, carry_out, check_ready
+from topformer.csv_file import read_csv
 from topformer.deployment.export import Exported
 from topformer.errors import InputError
-from topformer.files import read_text
+from topformer.kinds import number_in
 
 KINDS = ("fma", "neon", "loads", "stores", "branches", "other")
 """Kinds of instructions; together they are all."""
@@ -82,10 +83,6 @@ class CountRow:
 _TEXTS = ("network", "design", "height", "width", "runtime", "emulator", "cpu", "model_sha256")
 COLUMNS = (*_TEXTS, *_NUMBERS)
 """Columns of a file of counts."""
-
-
-LARGEST = 64 * 2**20
-"""Bytes of a file that are read at most: a row takes about 1,300."""
 
 
 def count(exported: Exported, folder: Path, *, network: str, design: str, forwards: int = 1) -> CountRow:
@@ -215,22 +212,24 @@ def read(path: Path) -> Iterator[CountRow]:
     Raises:
         InputError: It cannot be read, misses a column, or has a value that is none; the message has the line.
     """
-    text = read_text(path, what="counts", most=LARGEST)
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    if text and tuple(reader.fieldnames or ()) != COLUMNS:
+    found = read_csv(path, what="counts")
+    if found.columns and found.columns != COLUMNS:
         raise InputError(f"{path} must have the columns {', '.join(COLUMNS)}")
-    for values in reader:
-        yield _row(values, f"{path}, line {reader.line_num}")
+    for where, cells in found.lines:
+        yield _row(cells, where)
 
 
-def _row(values: dict[str, str], where: str) -> CountRow:
+def _row(values: Mapping[str, str | None], where: str) -> CountRow:
     try:
-        numbers = {name: float(values[name]) for name in _NUMBERS}
+        numbers = {name: number_in(values[name] or "") for name in _NUMBERS}
         if not all(isfinite(number) and number >= 0 for number in numbers.values()):
             raise ValueError("counts must be finite and not negative")
         texts = {
-            field.name: values[field.name] for field in fields(CountRow) if field.type is str or field.type == "str"
+            field.name: values[field.name] or ""
+            for field in fields(CountRow)
+            if field.type is str or field.type == "str"
         }
-        return CountRow(**texts, height=int(values["height"]), width=int(values["width"]), counts=Counts(**numbers))
+        height, width = (int(number_in(values[name] or "", int)) for name in ("height", "width"))
+        return CountRow(**texts, height=height, width=width, counts=Counts(**numbers))
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}") from None

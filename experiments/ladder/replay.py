@@ -70,11 +70,13 @@ def replayed(name: str, pool: Pool, *, trials: int, seed: int) -> Trace:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Every name is a sampler, `HALVING` or `LADDER`.
+    """Every name is a sampler, `HALVING` or `LADDER`, and there is one.
 
     Raises:
-        InputError: One is none; the message offers the nearest.
+        InputError: One is none; the message offers the nearest. Or there is none.
     """
+    if not names:
+        raise StudyError("a replay needs the name of at least one sampler, got none")
     known = {**SAMPLERS, **dict.fromkeys((HALVING, LADDER), SAMPLERS["random"])}
     for name in names:
         canonical("sampler", name, known)

@@ -13,11 +13,12 @@ from typing import Any
 from analysis.records.lines import LineFile
 from search_space.candidate import Candidate
 from topformer.codec import fingerprint, to_json
+from topformer.csv_file import read_csv
 from topformer.deployment.boundary import Boundary
 from topformer.design import Design
 from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError, unknown_name
-from topformer.files import read_text
+from topformer.kinds import number_in
 from topformer.presets import PRESETS
 
 
@@ -112,9 +113,6 @@ class MeasuredRow:
 COLUMNS = tuple(item.name for item in fields(MeasuredRow))
 """Columns of the file, in order."""
 
-LARGEST = 64 * 2**20
-"""Bytes of a file that are read at most: a row takes about 1,300."""
-
 _KINDS = {item.name: item.type for item in fields(MeasuredRow)}
 ROUNDED = 1e-3
 """Share by which a stored ratio may differ from that of the stored times, which are rounded."""
@@ -191,20 +189,13 @@ def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
         InputError: There is no such file, or a column is missing, or a value is of the wrong kind or impossible; the
             message has the line.
     """
-    text = read_text(path, what="rows", most=LARGEST)
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
-    try:
-        numbered = [(reader.line_num, values) for values in reader]
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
+    found = read_csv(path, what="rows", delimiters=",;\t")
+    if missing := [name for name in COLUMNS if name not in found.columns]:
         raise InputError(f"{path} misses the columns {', '.join(missing)}")
     return tuple(
-        _row(values if delimiter == "," else _with_points(values), f"{path}, line {line}")
-        for line, values in numbered
-        if any(values[name] for name in COLUMNS)
+        _row(cells if found.delimiter == "," else _with_points(cells), where)
+        for where, cells in found.lines
+        if any(cells[name] for name in COLUMNS)
     )
 
 
@@ -249,9 +240,11 @@ def _value(name: str, text: str | None, where: str) -> object:
             return parse_design(text)
         if kind is bool:
             return {"true": True, "false": False}[text.lower()]
-        if kind is str or kind is int or kind is float:
-            return kind(text)
-        return float(text) if text else None
+        if kind is str:
+            return text
+        if kind is int or kind is float:
+            return number_in(text, kind)
+        return number_in(text) if text else None
     except (ValueError, KeyError) as error:
         reason = f": {error}" if isinstance(error, DesignError) else "; accepted: true, false" if kind is bool else ""
         raise InputError(f"{where}: {name} cannot be {text!r}{reason}") from None

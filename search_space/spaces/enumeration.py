@@ -81,6 +81,18 @@ class Enumeration:
         within: NDArray[np.bool_] = self.latency.milliseconds <= max_ms
         return within
 
+    def check_feasible(self, max_ms: float) -> None:
+        """Some design is predicted to take at most `max_ms`.
+
+        Raises:
+            SpaceError: None is; the message says how fast the fastest is.
+        """
+        fastest = float(self.latency.milliseconds.min())
+        if fastest > max_ms:
+            raise SpaceError(
+                f"no design takes at most {max_ms:g} ms; the fastest is predicted to take {fastest:.2f} ms"
+            )
+
     def summary(self, max_ms: float | None = None) -> "Summary":
         """The feasible designs in numbers; without a limit all are feasible.
 
@@ -88,10 +100,8 @@ class Enumeration:
             SpaceError: None is feasible; the message says how fast the fastest is.
         """
         limit = float("inf") if max_ms is None else max_ms
+        self.check_feasible(limit)
         chosen = np.flatnonzero(self.feasible(limit))
-        if not len(chosen):
-            fastest = float(self.latency.milliseconds.min())
-            raise SpaceError(f"no design takes at most {limit:g} ms; the fastest is predicted to take {fastest:.2f} ms")
         columns: dict[str, Floats | Integers] = {
             "latency_ms": self.latency.milliseconds,
             "macs": self.macs,

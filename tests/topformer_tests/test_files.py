@@ -13,6 +13,7 @@ import torch
 from topformer.errors import InputError, StorageError
 from topformer.files import (
     MIB,
+    check_regular,
     read_bytes,
     read_json,
     read_object,
@@ -154,3 +155,19 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
         (tmp_path / name).write_text("x")
     remove_unfinished(tmp_path)
     assert {item.name for item in tmp_path.iterdir()} == set(kept)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"b": [{"c": {"a": null, "a": null}}]}'])
+def test_a_key_that_stands_twice_in_an_object_is_named(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"a\.file has the key 'a' twice in one object"):
+        read_json(path, error=InputError)
+
+
+def test_what_is_no_regular_file_is_named_before_it_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for name, said in (("pipe", "it is a pipe"), ("zero", "it is a device"), (".", "Is a directory")):
+        with pytest.raises(StorageError, match=f"cannot read the checkpoint .*: {said}"):
+            check_regular(tmp_path / name, what="checkpoint", error=StorageError)
+    check_regular(tmp_path / "none")

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from topformer.errors import CheckpointError, shown
+from topformer.files import check_regular
 
 STATES = ("state_dict_ema", "state_dict", "model")
 """Where a checkpoint keeps its tensors, the averaged weights first; a bare one holds them itself."""
@@ -65,6 +66,7 @@ def load_plain(filename: str | PathLike[str], map_location: Any = None, *, histo
         CheckpointError: The file is missing, damaged, something else, or holds anything else.
     """
     path = Path(filename).expanduser()
+    check_regular(path, what="checkpoint", error=CheckpointError)
     try:
         if (found := damage(path)) or (found := something_else(path)):
             raise CheckpointError(f"{filename} {found}")

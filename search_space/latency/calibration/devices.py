@@ -15,13 +15,14 @@ from search_space.latency.calibration.fitting import (
     shape_for,
     with_constructions,
 )
-from search_space.latency.calibration.kernel_files import number, read_csv, read_kernels, shared_kernels
+from search_space.latency.calibration.kernel_files import DEVICE_FILE, number, read_kernels, shared_kernels
 from search_space.latency.calibration.known_devices import KnownDevice, digest, published_devices
 from search_space.latency.calibration.lean import KNOWN_DEVICES, leaned_model
 from search_space.latency.calibration.transfer import transfer
 from search_space.latency.devices import devices, folder_of
 from search_space.latency.kernels import Kernel
 from search_space.latency.model import DeviceModel, Setup
+from topformer.csv_file import whole_lines
 from topformer.design import Design
 from topformer.design_file import parse_design
 from topformer.errors import DesignError, InputError, unknown_name
@@ -154,7 +155,7 @@ def read_rows(folder: Path, role: str) -> list[MeasuredNetwork]:
         InputError: A file is missing or broken; the message names it.
     """
     path = folder / "measured.csv"
-    rows = read_csv(path, ROW, ("family", "noise"))
+    rows = whole_lines(path, ROW, ("family", "noise"), what=DEVICE_FILE)
     _check_distinct(rows, path)
     # A device's own kernels win over the shared ones of the same network.
     own = folder / "kernels.csv"

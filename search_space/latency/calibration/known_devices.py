@@ -11,10 +11,11 @@ from types import MappingProxyType
 import numpy as np
 
 from search_space.latency.calibration.fitting import MeasuredNetwork
-from search_space.latency.calibration.kernel_files import number, read_csv, shared_kernels
+from search_space.latency.calibration.kernel_files import number, shared_kernels
 from search_space.latency.coefficients import FEATURE_COUNT, SHAPE, Coefficients, solve
 from search_space.latency.features import FeatureExtractor
 from search_space.latency.predictive_spread import Floats
+from topformer.csv_file import whole_lines
 
 FOLDER = Path(__file__).parent.parent / "known_devices"
 """`devices.csv` says what was timed and where it was published, `times.csv` is one line per device and network."""
@@ -80,11 +81,11 @@ def amounts(rows: Sequence[MeasuredNetwork]) -> Floats:
 def published_devices() -> tuple[KnownDevice, ...]:
     """The devices of `FOLDER`, each fitted to all of its networks; takes a second."""
     rows = defaultdict[str, list[MeasuredNetwork]](list)
-    for time in read_csv(FOLDER / "times.csv", TIME):
+    for time in whole_lines(FOLDER / "times.csv", TIME, ()):
         kernels = tuple(shared_kernels()[time["network"]])
         timed = MeasuredNetwork(name=time["network"], latency_ms=number(time, "latency_ms"), kernels=kernels)
         rows[time["device"]].append(timed)
-    described = read_csv(FOLDER / "devices.csv", DEVICE)
+    described = whole_lines(FOLDER / "devices.csv", DEVICE, ())
     return tuple(KnownDevice.of(one["device"], one["engine"], rows[one["device"]]) for one in described)
 
 

@@ -1,6 +1,7 @@
 """Designs by their names: presets, files, and those of runs."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from analysis.records.named_design import file_stem, named_design, run_folder, s
 from analysis.records.record import JsonlStore, to_json
 from tests.analysis_tests.examples import record, with_own_design
 from topformer import codec
-from topformer.errors import DesignError
+from topformer.errors import DesignError, RecordError
 from topformer.presets import NANO, TINY
 
 SIZED = {"height": 96, "width": 128}
@@ -83,6 +84,60 @@ def test_a_record_is_a_design_as_a_file_and_as_it_is(tmp_path: Path) -> None:
 def test_a_colon_in_the_name_of_a_file_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "a:b.json").write_text(json.dumps(codec.to_json(NANO)))
     assert named_design(str(tmp_path / "a:b.json")) == NANO
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"height": "96"}, "height and width of a record must both be integers, got .'96', 128"),
+        ({"width": 128.0}, "height and width of a record must both be integers, got .96, 128.0"),
+        ({"height": True}, "height and width of a record must both be integers"),
+        ({"fingerprint": "000000000000@96x128"}, "fingerprint '000000000000@96x128' of the record is not that of its"),
+        ({"fingerprint": 3}, "fingerprint 3 of the record is not that of its design"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_no_design(change: dict[str, object], said: str) -> None:
+    with pytest.raises(DesignError, match=said):
+        sized_design(json.dumps(to_json(with_own_design(record(4, **SIZED))) | change))
+
+
+def test_a_record_without_one_of_its_sides_has_no_size_of_its_own() -> None:
+    value = to_json(with_own_design(record(4, **SIZED)))
+    del value["width"]
+    with pytest.raises(DesignError, match="height and width of a record must both be integers"):
+        sized_design(json.dumps(value))
+
+
+def test_a_record_of_a_run_that_is_not_its_fingerprints_is_not_taken_for_it(tmp_path: Path) -> None:
+    JsonlStore(tmp_path / "records.jsonl").append(replace(with_own_design(record(0)), fingerprint="d86f00000000@64x64"))
+    with pytest.raises(RecordError, match=r"records\.jsonl, line 1: fingerprint d86f00000000@64x64 is not that of"):
+        named_design(f"{tmp_path}:d86f")
+
+
+def test_records_that_are_no_file_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "records.jsonl")
+    with pytest.raises(DesignError, match=r"cannot read the records .*records\.jsonl: it is a pipe"):
+        run_folder(str(tmp_path))
+
+
+def test_a_run_without_a_record_yet_says_so(tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").touch()
+    with pytest.raises(DesignError, match=r"no design is recorded in .* yet"):
+        named_design(f"{tmp_path}:d86f")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (":d86f", "a run must be named, a folder or one under runs/, got ''"),
+        (" :d86f", "a run must be named, a folder or one under runs/, got ' '"),
+        ("a\0b:d86f", "a run must be named"),
+        ("x" * 300 + ":d86f", "File name too long"),
+    ],
+)
+def test_what_can_be_no_folder_is_named(text: str, said: str) -> None:
+    with pytest.raises(DesignError, match=said):
+        named_design(text)
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"design": 3}', "[1]", ":", "x:", ":d86f"])

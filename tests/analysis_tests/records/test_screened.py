@@ -1,5 +1,6 @@
 """The list of screened designs, whole, old and damaged."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,4 +48,21 @@ def test_a_cut_or_empty_file_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / SCREENED).mkdir()
     with pytest.raises(StorageError, match=r"cannot read .*screened\.csv: Is a directory"):
+        read_screened(tmp_path)
+
+
+def test_a_pipe_and_a_device_without_end_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / SCREENED)
+    with pytest.raises(StorageError, match=r"screened\.csv: it is a pipe"):
+        read_screened(tmp_path)
+    (tmp_path / SCREENED).unlink()
+    (tmp_path / SCREENED).symlink_to("/dev/zero")
+    with pytest.raises(StorageError, match=r"screened\.csv: it is a device"):
+        read_screened(tmp_path)
+
+
+@pytest.mark.parametrize("cost", ["nan", "inf", "-1", "1_000", "much"])
+def test_a_cost_that_none_can_be_is_refused(cost: str, tmp_path: Path) -> None:
+    (tmp_path / SCREENED).write_text(TEXT.replace("100", cost))
+    with pytest.raises(RecordError, match=f"{cost}'"):
         read_screened(tmp_path)

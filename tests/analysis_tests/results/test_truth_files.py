@@ -57,7 +57,7 @@ def test_what_is_no_table_is_refused_in_one_line(folder: Path, tmp_path: Path) -
         ("d3,0,3,100", "d3,0,much,100", "value must be a number, got 'much'"),
         ("d3,0,3,100", "d9,0,3,100", "d9 stands not in designs.csv"),
         ("d3,0,3,100", "d3,-1,3,100", "seed must be a whole number of at least 0, got '-1'"),
-        ("d3,0,3,100", "d3,0", "as many cells in every line"),
+        ("d3,0,3,100", "d3,0", "line 8: there must be 9 values, as in the first line"),
         ("metric,", "meter,", "must have the columns metric"),
         ("trained,1200,1200", "trained,1100,1200", "unknown .* truth 'trained 1200'"),
     ],

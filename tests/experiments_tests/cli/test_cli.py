@@ -294,3 +294,21 @@ def test_a_negative_number_of_rows_is_refused(capsys: pytest.CaptureFixture[str]
         main(["enumerate", "paper", "--limit", "-3"])
     assert stop.value.code == 2
     assert "--limit: must be an integer of at least 0, got '-3'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["cost", "tiny", "--size", ""],
+        ["cost", "tiny", "--size="],
+        ["cost", " "],
+        ["enumerate", "paper", "--base", ""],
+        ["sweep", "nano-tokenworld", "--data=", "--dry-run"],
+        ["ablate", "list", "--evaluator", "  "],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_value_does_not_become_a_default(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(line)
+    assert "must not be empty, got '" in capsys.readouterr().err

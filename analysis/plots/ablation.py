@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from analysis.plots.inline import inline_svg
 from analysis.plots.labels import Name, annotate
-from analysis.plots.style import BLUE, GREEN, MUTED, TEXT, VERMILION, save, style
+from analysis.plots.style import BLUE, GREEN, GRID, MUTED, TEXT, VERMILION, save, style
 from analysis.plots.words import metric_words
 from analysis.results.ablation import COLUMNS, Ablation, AblationRow, Evaluation
 
@@ -35,9 +36,21 @@ def save_figure(table: Ablation, png: Path, svg: Path) -> None:
             save(figure, path, bbox_inches="tight")
 
 
+def figure_svg(table: Ablation) -> str:
+    """The figure as an element of a page; every seed says its number when it is pointed at."""
+    tips = {
+        _seeds_id(place): [f"{row.label}, seed {seed}: {score:.2f}" for seed, score in row.measured.scores.items()]
+        for place, row in enumerate(_drawn(table))
+        if row.measured is not None and row.measured.summary is not None
+    }
+    with style(9.5):
+        figure = draw(table)
+        return inline_svg(figure, table.id, {} if table.evaluation is None or _is_over_latency(table) else tips)
+
+
 def draw(table: Ablation) -> Figure:
     """The figure: points over latency for `latency`, else one panel per kind of number, the rows below each other."""
-    if table.figure == "latency" and {"miou", "latency_ms"} <= set(table.printed):
+    if _is_over_latency(table):
         figure = Figure(figsize=(9.5, 6.4), dpi=DPI, facecolor="white")
         ax = figure.add_axes((0.08, 0.11, 0.89, 0.72))
         _draw_latency(table, ax)
@@ -56,6 +69,15 @@ def draw(table: Ablation) -> Figure:
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
     _title(figure, table, 0.0, 1.0)
     return figure
+
+
+def _is_over_latency(table: Ablation) -> bool:
+    return table.figure == "latency" and {"miou", "latency_ms"} <= set(table.printed)
+
+
+def _seeds_id(place: int) -> str:
+    """What the dots of a row are called in an SVG."""
+    return f"seeds-{place}"
 
 
 def _title(figure: Figure, table: Ablation, left: float, top: float) -> None:
@@ -103,7 +125,7 @@ def _frame(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(MUTED)
     ax.tick_params(colors=TEXT, color=MUTED)
-    ax.grid(axis="x", color="#EEEEEE", linewidth=0.8)
+    ax.grid(axis="x", color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
 
 
@@ -117,7 +139,10 @@ def _draw_measured(ax: Axes, *, rows: Sequence[AblationRow], source: Evaluation)
             continue
         if runs.summary.low is not None and runs.summary.high is not None:
             ax.hlines(place, runs.summary.low, runs.summary.high, color=BLUE, linewidth=1.2, alpha=0.6)
-        ax.scatter(list(runs.scores.values()), [place] * len(runs.scores), s=16, color=BLUE, alpha=0.6, linewidths=0)
+        dots = ax.scatter(
+            list(runs.scores.values()), [place] * len(runs.scores), s=16, color=BLUE, alpha=0.6, linewidths=0
+        )
+        dots.set_gid(_seeds_id(place))
         ax.scatter(runs.summary.mean, place, s=130, marker="|", color=BLUE, linewidths=2.2)
         ax.annotate(
             runs.group,
@@ -169,7 +194,7 @@ def _draw_costs(ax: Axes, *, rows: Sequence[AblationRow], name: str) -> None:
 def _draw_latency(table: Ablation, ax: Axes) -> None:
     """Printed accuracy over printed latency, as large as the network, and our prediction of the latency as a line."""
     _frame(ax)
-    ax.grid(axis="y", color="#EEEEEE", linewidth=0.8)
+    ax.grid(axis="y", color=GRID, linewidth=0.8)
     rows = [row for row in table.rows if _printed(row, "miou") and _printed(row, "latency_ms")]
     names, times, lines = [], [], []
     for row in rows:

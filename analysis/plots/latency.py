@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from analysis.plots.style import BLUE, GREEN, PURPLE, TEXT, VERMILION, save, style
+from analysis.plots.inline import inline_svg
+from analysis.plots.style import BLUE, GREEN, GRID, MUTED, PURPLE, TEXT, VERMILION, save, style
 from analysis.reference import number, paper_table
+from search_space.latency.calibration.left_out import DeviceReport, HeldOutPrediction
 from search_space.latency.explain import Explanation
-from search_space.latency.model import DeviceModel
 
 SIZE_INCHES, DPI = (8.0, 4.0), 150
 _COLOURS: Mapping[str, str] = {"pyramid": BLUE, "extractor": VERMILION, "injection": GREEN, "head": PURPLE}
@@ -66,41 +67,65 @@ def _printed() -> dict[str, float]:
     return {quantity: share for quantity, share in shares.items() if share is not None}
 
 
-def save_device(model: DeviceModel, path: Path) -> Path:
+def save_device(report: DeviceReport, path: Path) -> Path:
     """Draws what was measured against what was predicted without it, and writes it to `path`.
 
     Raises:
         StorageError: The file cannot be written.
     """
     with style(10):
-        figure = Figure(figsize=(6.0, 5.0), dpi=DPI, layout="constrained")
-        draw_device(model, figure.add_subplot())
-        return save(figure, path)
+        return save(_device_figure(report), path)
 
 
-def draw_device(model: DeviceModel, ax: Axes) -> None:
-    """Both on log scales, one marker per family, a band of 10 % around the diagonal."""
-    rows = [*model.rows, *model.others]
-    times = [time for row in rows for time in (row.measured_ms, row.family_out_ms or row.left_out_ms)]
-    ends = [min(times) / 1.3, max(times) * 1.3]
-    ax.fill_between(
-        ends, [0.9 * end for end in ends], [1.1 * end for end in ends], color="#EEEEEE", label="within 10 %"
+def device_svg(report: DeviceReport) -> str:
+    """The same as an element of a page; every mark says its network when it is pointed at."""
+    tips = {
+        f"networks-{place}": [_told(one) for one in found] for place, (_, found) in enumerate(_kinds(report)) if found
+    }
+    with style(10):
+        return inline_svg(_device_figure(report), "device", tips)
+
+
+def _device_figure(report: DeviceReport) -> Figure:
+    figure = Figure(figsize=(7.2, 5.6), dpi=DPI, layout="constrained", facecolor="white")
+    draw_device(report, figure.add_subplot())
+    return figure
+
+
+def _kinds(report: DeviceReport) -> tuple[tuple[str, Sequence[HeldOutPrediction]], ...]:
+    """What the networks are to the fit, and the predictions for them."""
+    # Those beside the fit come last; of few rows the fitted ones are missing.
+    last = len(report.predictions) - len(report.model.others)
+    fitted, beside = report.predictions[:last], report.predictions[last:]
+    return (("fitted, each left out", fitted), ("beside the fit", beside), ("in no fit at all", report.held_out))
+
+
+def _told(one: HeldOutPrediction) -> str:
+    return (
+        f"{one.row.name} ({one.row.family}): measured {one.row.latency_ms:g} ms, predicted {one.milliseconds:.4g} "
+        f"[{one.low:.4g}, {one.high:.4g}] ms, {one.error:+.1%}"
     )
+
+
+def draw_device(report: DeviceReport, ax: Axes) -> None:
+    """Both on log scales, the 95 % interval of every prediction as a line, a band of 10 % around the diagonal."""
+    everything = [one for _, found in _kinds(report) for one in found]
+    times = [time for one in everything for time in (one.row.latency_ms, one.milliseconds)]
+    ends = [min(times, default=1.0) / 1.5, max(times, default=1.0) * 1.5]
+    ax.fill_between(ends, [0.9 * end for end in ends], [1.1 * end for end in ends], color=GRID, label="within 10 %")
     ax.plot(ends, ends, color=TEXT, linewidth=0.8)
-    for family, marker in zip(dict.fromkeys(row.family for row in rows), _markers(), strict=False):
-        own = [row for row in rows if row.family == family]
-        fitted = own[0] in model.rows
-        predicted = [row.family_out_ms or row.left_out_ms for row in own]
-        colour = BLUE if fitted else VERMILION
-        ax.scatter(
-            [row.measured_ms for row in own],
-            predicted,
-            s=28,
-            marker=marker,
-            facecolors="none",
-            edgecolors=colour,
-            label=family if fitted else f"{family} (beside the fit)",
-        )
+    colours, marks = (BLUE, GREEN, VERMILION), "osD"
+    for place, ((kind, found), colour, mark) in enumerate(zip(_kinds(report), colours, marks, strict=True)):
+        if found:
+            measured = [one.row.latency_ms for one in found]
+            lows, highs = [one.low for one in found], [one.high for one in found]
+            ax.vlines(measured, lows, highs, color=colour, linewidth=1.2, alpha=0.45)
+            points = ax.scatter(
+                measured, [one.milliseconds for one in found], s=26, marker=mark, color=colour, linewidths=0, zorder=3,
+                label=f"{kind} ({len(found)})",
+            )  # fmt: skip
+            points.set_gid(f"networks-{place}")
+    ax.plot([], [], color=MUTED, linewidth=1.2, label="its 95 % interval")
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -108,9 +133,17 @@ def draw_device(model: DeviceModel, ax: Axes) -> None:
         axis.set_minor_locator(NullLocator())
     ax.set_xlabel("latency as measured (ms)")
     ax.set_ylabel("latency predicted without the network or its family (ms)")
-    ax.set_title(f"{model.name}: how far predictions are from measured latencies", fontsize=10.5)
-    ax.legend(fontsize=8, frameon=False)
+    ax.set_title(f"{report.model.name}: how far predictions are from measured latencies", fontsize=10.5)
+    _name_worst(ax, everything)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(fontsize=8, frameon=False, loc="upper left")
 
 
-def _markers() -> Sequence[str]:
-    return tuple("os^vDP*X<>ph8d")
+def _name_worst(ax: Axes, found: Sequence[HeldOutPrediction], count: int = 3) -> None:
+    """Names of the networks that are off most."""
+    for one in sorted(found, key=lambda one: -abs(one.error))[:count]:
+        left = one.milliseconds > one.row.latency_ms
+        ax.annotate(
+            f"{one.row.name} {one.error:+.0%}", (one.row.latency_ms, one.milliseconds), xytext=(-6 if left else 6, 0),
+            textcoords="offset points", ha="right" if left else "left", va="center", fontsize=7.5, color=TEXT,
+        )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.plots.style import BLUE, GREEN, MUTED, PURPLE, TEXT, VERMILION, save, style
+from analysis.plots.style import BLUE, GREEN, GRID, MUTED, PURPLE, TEXT, VERMILION, save, style
 
 SIZE_INCHES, DPI = (10.0, 4.4), 150
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, "#E69F00", "#56B4E9", "#000000")
@@ -75,7 +75,7 @@ def draw_replay(curves: Sequence[Curve], left: Axes, right: Axes) -> None:
     for ax, label in ((left, "trainings' worth of iterations"), (right, "processor minutes of training")):
         ax.set_xlabel(label, color=TEXT)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.grid(color="#EEEEEE", linewidth=0.8)
+        ax.grid(color=GRID, linewidth=0.8)
         ax.set_axisbelow(True)
     left.set_ylabel("share of the pool's hypervolume", color=TEXT)
     left.legend(frameon=False, fontsize=9, loc="lower right", title="median, 5 to 95 %", title_fontsize=8.5)

@@ -14,7 +14,7 @@ from topformer.files import MIB, check_place
 
 # Okabe and Ito's colours (2008), told apart by readers with any colour vision.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-MUTED, FAINT, TEXT = "#9A9A9A", "#DADADA", "#333333"
+MUTED, FAINT, TEXT, GRID = "#9A9A9A", "#DADADA", "#333333", "#EEEEEE"
 
 STYLE: Mapping[Any, Any] = MappingProxyType(
     {

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 _FAMILIES: Mapping[str, str] = MappingProxyType(
-    {"miou": "mIoU", "latency_ms": "latency", "macs": "MACs", "parameters": "parameters"}
+    {
+        "miou": "mIoU",
+        "latency_ms": "latency",
+        "macs": "MACs",
+        "parameters": "parameters",
+        "peak_activation_bytes": "peak of the activations",
+    }
 )
 _ENDS: Mapping[str, str] = MappingProxyType(
     {

@@ -122,11 +122,11 @@ def _score_cells(row: MeasuredRow) -> list[str]:
 
 
 def _gap_cells(row: AblationRow, measured: MeasuredRow, *, has_claims: bool) -> list[str]:
-    cells = _difference_cells(measured.difference)
-    return [*cells, _paper_words(row), _verdict(measured)] if has_claims else cells
+    cells = difference_cells(measured.difference)
+    return [*cells, paper_words(row), verdict(measured)] if has_claims else cells
 
 
-def _verdict(row: MeasuredRow) -> str:
+def verdict(row: MeasuredRow) -> str:
     """The verdict; where there is none, the number of seeds that one would need."""
     if row.agreement is not Agreement.CANNOT_TELL or row.difference is None or row.difference.error is None:
         return str(row.agreement or "")
@@ -139,7 +139,8 @@ def _mean_cells(scores: Summary) -> list[str]:
     return [f"{scores.mean:.2f}{interval}", "" if scores.sd is None else f"{scores.sd:.2f}"]
 
 
-def _difference_cells(gap: Difference | None) -> list[str]:
+def difference_cells(gap: Difference | None) -> list[str]:
+    """A difference with its interval, and its p-value corrected by Holm; empty texts where there is none."""
     if gap is None:
         return ["", ""]
     interval = f" [{gap.low:+.2f}, {gap.high:+.2f}]" if gap.low is not None else ""
@@ -150,7 +151,7 @@ def _chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _paper_words(row: AblationRow) -> str:
+def paper_words(row: AblationRow) -> str:
     """What the paper says of a row, by its number, by its words, or by both."""
     cell = row.published.get("miou")
     number = "" if cell is None or cell.value is None else f"{cell} printed"

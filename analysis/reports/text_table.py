@@ -1,11 +1,10 @@
-"""One table in every form: CSV for programs; Markdown, LaTeX and HTML for people."""
+"""One table in every form: CSV for programs; Markdown and LaTeX for people."""
 
 import csv
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from io import StringIO
 from itertools import zip_longest
 from math import isfinite
@@ -269,22 +268,3 @@ def _block(columns: Sequence[_TextColumn]) -> str:
         if number == 0:
             lines.append("  ".join("-" * column.width for column in columns))
     return "\n".join([*lines, ""])
-
-
-def html(table: TextTable, links: Sequence[str] = ()) -> str:
-    """The table as HTML with its title as caption.
-
-    Args:
-        table: The table.
-        links: Where the first cell of each row leads; nowhere without.
-    """
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in table.header)
-    rows = []
-    for index, (label, *cells) in enumerate(table.rows):
-        first = f'<a href="{escape(links[index])}">{escape(label)}</a>' if links else escape(label)
-        rows.append(f"<tr><td>{first}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
-    body = "\n".join(rows)
-    return (
-        f'<div class="scroll"><table><caption>{escape(table.title)}</caption>\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )

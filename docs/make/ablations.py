@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from analysis.records.record import JsonlStore
-from experiments.ablations.ablate import remake
 from experiments.ablations.definition import table, table_names
 from experiments.ablations.plan import Base
+from experiments.ablations.report import remake
 from search_space.candidate import Candidate
 from topformer.presets import preset
 

@@ -1,7 +1,7 @@
 """An ablation: tables, each row with its exact cost and the scores of several seeds; it may be killed and continued."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from analysis.records.soundness import sound_records
 from analysis.results.ablation import Ablation
 from analysis.results.power import Noise
 from experiments.ablations.definition import TableDefinition
-from experiments.ablations.plan import Base, Identity, Plan, noise, paid_runs, plan, seconds_per_iteration
+from experiments.ablations.plan import DETECT, Base, Identity, Plan, noise, paid_runs, plan, seconds_per_iteration
 from experiments.ablations.results import results
 from experiments.ablations.source import JobSource
 from experiments.engines.engine import INTERRUPTED, EngineMaker, Interruption
@@ -24,12 +24,10 @@ from experiments.trials.run_folder import LOGS, RunFolder
 from topformer.errors import StudyError
 
 if TYPE_CHECKING:
-    from analysis.reports.ablation_page import AblationFiles
+    from experiments.ablations.report import AblationFiles
 
 FOLDER: Mapping[str, Any] = {"name": "ablations"}
 """Description of the run folder: one for all ablations, so that tables share their runs."""
-DETECT = 2.0
-"""Percentage points of mIoU whose cost in seeds is stated by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +136,13 @@ def run_ablations(
         ablations = results(
             tables, asked.base, run.records, identity=identity, budget=budget, seeds=asked.seeds, detect=asked.detect
         )
+        # Records of others in the folder are in its own page, see `topformer report`.
+        records = [record for record in run.records if identity.has_made(record, budget)]
     return AblationSummary(
-        tables=ablations, plan=wanted, interrupted=interruption.requested, files=_write(ablations, Path(folder))
+        tables=ablations,
+        plan=wanted,
+        interrupted=interruption.requested,
+        files=_write(Path(folder), ablations, records),
     )
 
 
@@ -174,59 +177,6 @@ def outlook(
     return Outlook(plan=wanted, seconds=seconds, noise=noise(identity.metric, paid.values()))
 
 
-def remake(
-    tables: Sequence[TableDefinition],
-    records: Sequence[Record],
-    base: Base,
-    folder: Path,
-    *,
-    study: str | None = None,
-    budget: int | None = None,
-    detect: float = DETECT,
-) -> tuple[tuple[Ablation, ...], "AblationFiles"]:
-    """The tables from records alone: nothing is run, and torch is not needed.
-
-    Args:
-        tables: In order.
-        records: Of one or several ablations.
-        base: What the rows' edits were applied to; a candidate is taken at the size of the records.
-        folder: Where the files go.
-        study: Which evaluator's records, where there are several.
-        budget: Which budget's records, where there are several.
-        detect: A difference of interest for the power statement, in percentage points.
-
-    Raises:
-        StudyError: There are no such records, or those of several evaluators, budgets or sizes.
-    """
-    chosen = [
-        r for r in records if study in (None, r.study) and budget in (None, r.budget) and "evaluator" in r.details
-    ]
-    kinds = sorted({(record.study, record.budget) for record in chosen})
-    if len(kinds) != 1:
-        listed = ", ".join(f"study {kind} with budget {iterations}" for kind, iterations in kinds) or "none"
-        raise StudyError(f"records must be of one evaluator and budget, got {listed}; name one of them")
-    seeds = tuple(sorted({record.seed for record in chosen}))
-    ablations = results(
-        tables,
-        _sized(base, chosen),
-        chosen,
-        identity=Identity.of_record(chosen[0]),
-        budget=kinds[0][1],
-        seeds=seeds,
-        detect=detect,
-    )
-    return ablations, _write(ablations, folder)
-
-
-def _sized(base: Base, records: Sequence[Record]) -> Base:
-    if base.candidate is None:
-        return base
-    sizes = sorted({(record.height, record.width) for record in records})
-    if len(sizes) != 1:
-        raise StudyError(f"records must be of one input size on base {base.name}, got {sizes}")
-    return Base(name=base.name, candidate=replace(base.candidate, height=sizes[0][0], width=sizes[0][1]))
-
-
 def _evaluator(asked: Asked, data: Path, callback: TrialCallback) -> EvaluatorMaker:
     """What makes the evaluator that is asked for; the embedded data set is written where it is not there yet."""
     candidate = asked.base.candidate
@@ -238,7 +188,9 @@ def _evaluator(asked: Asked, data: Path, callback: TrialCallback) -> EvaluatorMa
     return study_evaluator(asked.evaluator, height=height, width=width, data=data, note=callback.note)
 
 
-def _write(tables: Sequence[Ablation], folder: Path) -> "AblationFiles":
-    from analysis.reports.ablation_page import write_ablations
+def _write(folder: Path, tables: Sequence[Ablation], records: Sequence[Record]) -> "AblationFiles":
+    # Only here: pandas and matplotlib take longer to import than a plan to be made.
+    from analysis.reports.pages.ablation.facts import AblationFacts
+    from experiments.ablations.report import write_ablation
 
-    return write_ablations(tables, folder)
+    return write_ablation(AblationFacts(name=str(folder), tables=tuple(tables), records=tuple(records)), folder)

@@ -24,11 +24,11 @@ from topformer.bounds import COUNT, POSITIVE
 from topformer.errors import InputError
 
 if TYPE_CHECKING:
-    from analysis.reports.ablation_page import AblationFiles
     from analysis.results.ablation import Ablation
     from experiments.ablations.ablate import Asked, Outlook
     from experiments.ablations.definition import TableDefinition
     from experiments.ablations.plan import Base
+    from experiments.ablations.report import AblationFiles
 
 EXAMPLE = "topformer ablate all --quick --out runs/ablations"
 
@@ -143,7 +143,7 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
     """What the accuracy is measured on, and the tables."""
     from experiments.ablations.definition import table, table_names
     from experiments.ablations.generate import leave_one_out, one_factor
-    from experiments.ablations.plan import Base
+    from experiments.ablations.plan import OWN, Base
     from search_space.spaces.space import space
 
     height, width = _size(args)
@@ -159,7 +159,7 @@ def _tables(args: argparse.Namespace) -> "tuple[Base, list[TableDefinition]]":
     if len({one.id for one in tables}) < len(tables):
         raise InputError(f"tables must have different ids, got {', '.join(one.id for one in tables)}")
     if args.base == PAPER:
-        return Base(name="the table's own", candidate=None), tables
+        return Base(name=OWN, candidate=None), tables
     return Base(name=args.base, candidate=sized(args.base, (height, width))), tables
 
 
@@ -293,7 +293,7 @@ def _run(args: argparse.Namespace, asked: "Asked", tables: "list[TableDefinition
 
 def _remake(args: argparse.Namespace, base: "Base", tables: "list[TableDefinition]") -> int:
     from analysis.records.record import RECORDS, JsonlStore
-    from experiments.ablations.ablate import remake
+    from experiments.ablations.report import remake
     from topformer.files import check_regular
 
     if not args.source.exists():

@@ -20,14 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, with --watch until nobody writes into the run any more."""
-    from analysis.reports.run_page.page import write_page
+    from analysis.reports.pages.run.run_page import write_run_page
     from experiments.files import is_held
 
     folder = found_run(args.run)
     is_running = is_held(folder)
-    print(write_page(folder, args.out, name=str(args.run), is_running=is_running), flush=True)
+    print(write_run_page(folder, args.out, name=str(args.run), is_running=is_running), flush=True)
     while args.watch and is_running:
         time.sleep(args.every)
         is_running = is_held(folder)
-        write_page(folder, args.out, name=str(args.run), is_running=is_running)
+        write_run_page(folder, args.out, name=str(args.run), is_running=is_running)
     return 0

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis.plots.design_drawing import draw_design
 from analysis.records.record import Key, Record, State
-from analysis.reports.run_page.facts import Facts
+from analysis.reports.pages.run.facts import Facts
 from analysis.reports.run_report import Run, read_begun
 from experiments.search.searcher import DIRECTIONS, STATES, distributions, without_experimental_warnings
 from topformer.codec import from_json

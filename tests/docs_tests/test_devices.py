@@ -27,6 +27,7 @@ def test_errors_are_mean_and_largest_size() -> None:
 def test_macs_alone_are_as_far_off_as_known() -> None:
     # Leave-one-out over the four TopFormer rows of Table 1, by hand: 13.6 % on average, 18.0 % at most.
     found = device_report("snapdragon-865")
+    assert found.macs_out is not None
     assert (found.macs_out.mean, found.macs_out.largest) == pytest.approx((0.136, 0.180), abs=0.001)
     assert found.row_out.mean < 0.03
     assert found.row_out.largest < 0.05
@@ -36,9 +37,10 @@ def test_macs_alone_are_as_far_off_as_known() -> None:
 def test_the_model_beats_macs_and_its_intervals_hold(name: str) -> None:
     found = device_report(name)
     stricter = found.family_out or found.row_out
+    assert found.macs_out is not None
     assert stricter.mean < 0.3 * found.macs_out.mean
-    assert found.kendall >= found.kendall_macs
-    assert found.inside >= 0.9
+    assert (found.kendall or 0) >= (found.kendall_macs or 1)
+    assert (found.inside or 0) >= 0.9
 
 
 def test_whole_families_are_predicted_on_a_snapdragon_855() -> None:
@@ -46,7 +48,7 @@ def test_whole_families_are_predicted_on_a_snapdragon_855() -> None:
     assert found.family_out is not None
     assert found.family_out.mean < 0.03
     assert found.family_out.largest < 0.13
-    assert found.kendall > 0.97
+    assert (found.kendall or 0) > 0.97
 
 
 @pytest.mark.parametrize("name", devices())
@@ -69,7 +71,7 @@ def test_shares_fill_their_bars() -> None:
 def test_figures_are_written_and_a_bad_path_is_named(tmp_path: Path) -> None:
     told = explain(device("snapdragon-865"), Candidate(design=TINY, height=512, width=512))
     first = save_shares(told, tmp_path / "shares.png", title="Tiny", printed=True)
-    second = save_device(device("raspberry-pi-5"), tmp_path / "device.png")
+    second = save_device(device_report("raspberry-pi-5"), tmp_path / "device.png")
     for path in (first, second):
         assert matplotlib.image.imread(path).shape[0] > 500
     with pytest.raises(StorageError, match="cannot write the figure"):

@@ -45,9 +45,21 @@ def device(name: str) -> DeviceModel:
     Raises:
         InputError: There is no such device; the message offers the nearest name. Or its folder is broken.
     """
-    if "/" in name or (Path(name) / "device.toml").is_file():
-        return read_device(Path(name))
-    return shipped(name)
+    return read_device(Path(name)) if _is_folder(name) else shipped(name)
+
+
+def device_folder(name: str) -> Path:
+    """Where the data of a device stand that `device` names; errors as there, but that the folder is not read."""
+    return Path(name) if _is_folder(name) else folder_of(shipped(name).name)
+
+
+def _is_folder(name: str) -> bool:
+    return "/" in name or (Path(name) / "device.toml").is_file()
+
+
+def has_prior(folder: Path) -> bool:
+    """Whether the coefficients of a device's folder are those of other devices, which few rows scale or weigh."""
+    return _setup(folder)[1] is not None
 
 
 def shipped(name: str) -> DeviceModel:

@@ -1,13 +1,23 @@
 """How well a device's model predicts networks that no fit saw: each network, or each family, left out in turn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from scipy import stats
 
-from search_space.latency.calibration.devices import CHECKED, FITTED, HELD_OUT, device, known_devices, read_rows
+from search_space.latency.calibration.devices import (
+    CHECKED,
+    FITTED,
+    HELD_OUT,
+    device,
+    device_folder,
+    has_prior,
+    known_devices,
+    read_rows,
+)
 from search_space.latency.calibration.fitting import (
     EFFECTIVE_PARAMETERS,
     LEAST_FAMILIES,
@@ -17,9 +27,11 @@ from search_space.latency.calibration.fitting import (
     with_constructions,
 )
 from search_space.latency.calibration.lean import TIMED_SD, lean, of_engine, predicted_ms, spread_of
-from search_space.latency.devices import folder_of
 from search_space.latency.model import DeviceModel, LeftOutRow
 from search_space.latency.predictive_spread import Floats, interval
+
+LEAST_RANKED = 3
+"""Networks below which no rank correlation is stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +79,14 @@ class DeviceReport:
         model: The device.
         row_out: Errors of the fitted networks, each left out alone.
         family_out: Errors where the whole family was left out; None where there are too few families.
-        macs_out: Errors of a rate per MAC alone, left out in the same way as the last of the above.
-        inside: Of all networks, the share whose measured time lies in the 95 % interval of a fit without them.
-        kendall: Rank correlation of measured and left-out predicted times.
+        macs_out: Errors of a rate per MAC alone, left out as in the last of the above; None of a single network.
+        inside: Of all networks, the share whose measured time lies in the 95 % interval of a fit without them; None
+            where there are too few to leave one out.
+        kendall: Rank correlation of measured and left-out predicted times; None of two networks or fewer, as below.
         spearman: The same by ranks.
         kendall_macs: Of measured times and MACs.
         spearman_macs: The same by ranks.
+        predictions: What a fit without it says of each fitted or checked network, see `left_out`.
         held_out: Networks that are in no fit of the device, and what is predicted for them.
         held_out_summary: The same in numbers; None where there are none.
         carried: What known devices of the same engine say of those held-out networks that were timed on them.
@@ -82,12 +96,13 @@ class DeviceReport:
     model: DeviceModel
     row_out: Errors
     family_out: Errors | None
-    macs_out: Errors
-    inside: float
-    kendall: float
-    spearman: float
-    kendall_macs: float
-    spearman_macs: float
+    macs_out: Errors | None
+    inside: float | None
+    kendall: float | None
+    spearman: float | None
+    kendall_macs: float | None
+    spearman_macs: float | None
+    predictions: tuple[HeldOutPrediction, ...] = ()
     held_out: tuple[HeldOutPrediction, ...] = ()
     carried: tuple[HeldOutPrediction, ...] = ()
 
@@ -110,15 +125,15 @@ class HeldOutSummary:
         errors: Of the model.
         macs_errors: Of the rate per MAC of least squared relative error over the fitted networks.
         inside: Share of measured times in their 95 % interval.
-        kendall: Rank correlation of measured and predicted times.
+        kendall: Rank correlation of measured and predicted times; None of two networks or fewer, as below.
         kendall_macs: Of measured times and MACs.
     """
 
     errors: Errors
     macs_errors: Errors
     inside: float
-    kendall: float
-    kendall_macs: float
+    kendall: float | None
+    kendall_macs: float | None
 
     @classmethod
     def of(cls, model: DeviceModel, predictions: Sequence[HeldOutPrediction]) -> Self:
@@ -131,38 +146,67 @@ class HeldOutSummary:
             errors=Errors.of([one.error for one in predictions]),
             macs_errors=Errors.of(macs * rate / measured - 1),
             inside=float(np.mean([one.inside for one in predictions])),
-            kendall=float(stats.kendalltau([one.milliseconds for one in predictions], measured).statistic),
-            kendall_macs=float(stats.kendalltau(macs, measured).statistic),
+            kendall=_rank(stats.kendalltau, [one.milliseconds for one in predictions], measured.tolist()),
+            kendall_macs=_rank(stats.kendalltau, macs.tolist(), measured.tolist()),
         )
 
 
 def device_report(name: str) -> DeviceReport:
-    """The report of a device that ships with the project."""
-    model = device(name)
+    """The report of a device that ships with the project, or of the folder of that path.
+
+    Raises:
+        InputError: There is no such device, or its folder is broken.
+    """
+    model, folder = device(name), device_folder(name)
     rows = model.rows
     measured, macs = [row.measured_ms for row in rows], [row.macs for row in rows]
     predicted = [row.family_out_ms or row.left_out_ms for row in rows]
     by_family = [row.family_error for row in rows if row.family_error is not None]
+    predictions = _by_model(model, folder) if has_prior(folder) else left_out(name)
     return DeviceReport(
         model=model,
         row_out=Errors.of([row.error for row in rows]),
         family_out=Errors.of(by_family) if by_family else None,
-        macs_out=Errors.of(_macs_out(rows)),
-        inside=float(np.mean([prediction.inside for prediction in left_out(name)])),
-        kendall=float(stats.kendalltau(predicted, measured).statistic),
-        spearman=float(stats.spearmanr(predicted, measured).statistic),
-        kendall_macs=float(stats.kendalltau(macs, measured).statistic),
-        spearman_macs=float(stats.spearmanr(macs, measured).statistic),
+        macs_out=Errors.of(_macs_out(rows)) if len(rows) > 1 else None,
+        inside=float(np.mean([prediction.inside for prediction in predictions])) if predictions else None,
+        kendall=_rank(stats.kendalltau, predicted, measured),
+        spearman=_rank(stats.spearmanr, predicted, measured),
+        kendall_macs=_rank(stats.kendalltau, macs, measured),
+        spearman_macs=_rank(stats.spearmanr, macs, measured),
+        predictions=predictions,
         held_out=_held_out(name),
         carried=_carried(name),
     )
 
 
+def _rank(
+    correlation: Callable[[Sequence[float], Sequence[float]], Any], one: Sequence[float], two: Sequence[float]
+) -> float | None:
+    """A rank correlation; None of fewer than `LEAST_RANKED` networks."""
+    return float(correlation(one, two).statistic) if len(one) >= LEAST_RANKED else None
+
+
+def _by_model(model: DeviceModel, folder: Path) -> tuple[HeldOutPrediction, ...]:
+    """What the others of few rows say of each, with the model's own interval: so few cannot tell another one."""
+    rows = read_rows(folder, FITTED)
+    ms = np.array([row.left_out_ms for row in model.rows])
+    low, high = interval(ms, np.full(len(ms), np.sqrt(model.spread.left_out)), model.spread.degrees)
+    columns = zip(rows, ms.tolist(), low.tolist(), high.tolist(), strict=True)
+    return tuple(
+        HeldOutPrediction(row=row, milliseconds=one, low=least, high=most) for row, one, least, most in columns
+    )
+
+
 def _held_out(name: str) -> tuple[HeldOutPrediction, ...]:
     """What is said of each held-out network, its interval from the others: its own error is in no width."""
-    model, rows = device(name), read_rows(folder_of(name), HELD_OUT)
-    fitted, others = read_rows(folder_of(name), FITTED), read_rows(folder_of(name), CHECKED)
-    plain = fit(fitted, model.setup, others, shape=shape_for(fitted)) if rows else model
+    model, folder = device(name), device_folder(name)
+    rows = read_rows(folder, HELD_OUT)
+    if not rows:
+        return ()
+    if has_prior(folder):
+        return tuple(_prediction(model, row) for row in rows)
+    fitted, others = read_rows(folder, FITTED), read_rows(folder, CHECKED)
+    plain = fit(fitted, model.setup, others, shape=shape_for(fitted))
     return tuple(_prediction(with_constructions(plain, [one for one in rows if one is not row]), row) for row in rows)
 
 
@@ -171,12 +215,13 @@ def _carried(name: str) -> tuple[HeldOutPrediction, ...]:
 
     The device itself is not among the known ones.
     """
-    rows = read_rows(folder_of(name), HELD_OUT)
+    model, folder = device(name), device_folder(name)
+    rows = read_rows(folder, HELD_OUT)
     if not rows:
         return ()
-    fitted = read_rows(folder_of(name), FITTED)
-    known = [one for one in known_devices() if one.name != name]
-    leaning = lean(fitted, of_engine(known, device(name).setup.runtime))
+    fitted = read_rows(folder, FITTED)
+    known = [one for one in known_devices() if one.name != model.name]
+    leaning = lean(fitted, of_engine(known, model.setup.runtime))
     timed = [row for row in rows if row.name in leaning.errors]
     if not timed:
         return ()
@@ -207,12 +252,13 @@ def _macs_out(rows: Sequence[LeftOutRow]) -> list[float]:
 
 
 def left_out(name: str) -> tuple[HeldOutPrediction, ...]:
-    """What a fit without it, or without its family where there are enough, says of each network of a shipped device.
+    """What a fit without it, or without its family where there are enough, says of each network of a fitted device.
 
     The networks beside the rows are each left out alone; of a device with three rows, the rows are missing.
     """
-    model, rows, others = device(name), read_rows(folder_of(name), FITTED), read_rows(folder_of(name), CHECKED)
-    held_out, shape = read_rows(folder_of(name), HELD_OUT), shape_for(rows)
+    model, folder = device(name), device_folder(name)
+    rows, others, held_out = (read_rows(folder, role) for role in (FITTED, CHECKED, HELD_OUT))
+    shape = shape_for(rows)
     predictions = dict[int, HeldOutPrediction]()
     for fold in _folds([row.family for row in rows]):
         rest = [row for index, row in enumerate(rows) if index not in fold]

@@ -7,7 +7,7 @@ import re
 import pytest
 from pandas import DataFrame
 
-from analysis.reports.text_table import TextTable, csv_text, html, latex, latex_text, markdown, plain
+from analysis.reports.text_table import TextTable, csv_text, latex, latex_text, markdown, plain
 from tests.analysis_tests.reports.latex_reader import read_tabulars
 
 NASTY = ("a|b", "a\\|b", "<img src=x>", "line\nbreak", "\x1b[31mred", '50 % & more_#{x}~^\\ "$', "[3] first", "&lt;")
@@ -62,7 +62,7 @@ def test_markdown_shows_html_as_text_and_leaves_comparisons_alone() -> None:
 
 def test_control_characters_reach_no_form() -> None:
     table = nasty()
-    for text in (markdown(table), html(table), latex(table, caption="c", label="l"), *(row[0] for row in table.rows)):
+    for text in (markdown(table), latex(table, caption="c", label="l"), *(row[0] for row in table.rows)):
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
 
 
@@ -88,13 +88,6 @@ def test_latex_sets_a_real_minus_before_a_number_and_only_there() -> None:
 def test_a_long_heading_is_broken_and_its_percent_sign_stays_with_its_number() -> None:
     text = latex(TextTable.of("", ["row", "minus baseline [95 %]"], [("a", "1")]), caption="", label="")
     assert r"\shortstack[r]{minus\\baseline\\[95~\%]}" in text or r"\shortstack[r]{minus\\baseline\\{}[95~\%]}" in text
-
-
-def test_html_shows_labels_as_text_and_links_the_first_cell() -> None:
-    table = TextTable.of("<i>", ["row", "n"], [("<script>", "1")])
-    text = html(table, ["#a"])
-    assert '<td><a href="#a">&lt;script&gt;</a></td><td>1</td>' in text
-    assert "<caption>&lt;i&gt;</caption>" in text
 
 
 def test_a_terminal_gets_no_line_that_is_too_long_and_every_cell() -> None:

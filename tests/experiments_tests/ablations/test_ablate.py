@@ -18,9 +18,10 @@ import pytest
 
 from analysis.records.record import JsonlStore, Record, State
 from analysis.results.effects import Agreement
-from experiments.ablations.ablate import AblationSummary, Asked, outlook, remake, run_ablations
+from experiments.ablations.ablate import AblationSummary, Asked, outlook, run_ablations
 from experiments.ablations.definition import table, table_names
 from experiments.ablations.plan import Base
+from experiments.ablations.report import remake
 from experiments.cli import ablate as command
 from experiments.engines.workers import Workers
 from experiments.evaluators.definition import EvaluatorDefinition

@@ -16,7 +16,7 @@ from experiments.cli import main
 from experiments.files import held
 from tests import ROOT
 from tests.analysis_tests.examples import FIDELITY, LATENCY, record, run_folder, with_own_design
-from tests.analysis_tests.reports.run_page.runs import HOSTILE, some, trial
+from tests.analysis_tests.reports.pages.run.runs import HOSTILE, some, trial
 
 pytest.importorskip("plotly")
 

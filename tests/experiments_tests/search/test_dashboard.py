@@ -13,7 +13,7 @@ import pytest
 from analysis.records.record import JsonlStore
 from experiments.search.dashboard import Dashboard, server
 from tests.analysis_tests.examples import LATENCY, MIOU, run_folder, with_own_design
-from tests.analysis_tests.reports.run_page.runs import some, trial
+from tests.analysis_tests.reports.pages.run.runs import some, trial
 from topformer.errors import InputError, StorageError
 
 pytest.importorskip("optuna_dashboard")

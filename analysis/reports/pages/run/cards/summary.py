@@ -1,0 +1,45 @@
+"""The run in a few sentences."""
+
+from collections.abc import Iterator
+
+from analysis.records.record import Record, State
+from analysis.reports.pages.card import Card, amount, in_words, paragraphs
+from analysis.reports.pages.run.facts import Facts
+
+PLACE = 10
+
+
+def compute(facts: Facts) -> Card:
+    """How far the run is, its best design, and from where to where its front goes."""
+    return Card(id="summary", title="In short", html=paragraphs(_lines(facts)), is_wide=True)
+
+
+def _lines(facts: Facts) -> Iterator[str]:
+    states = facts.states
+    still = " The run goes on; this page shows what is recorded so far." if facts.is_running else ""
+    if not facts.run.records:
+        yield f"No trial has ended yet.{still}"
+        return
+    yield (
+        f"{states[State.COMPLETE]:,} designs evaluated, {states[State.PRUNED]:,} pruned before training, "
+        f"{states[State.FAILED]:,} failed.{still}"
+    )
+    if not facts.members:
+        yield "No design has a number for every objective, so that there is no front."
+        return
+    best = facts.members[0]
+    yield f"Best {in_words(facts.worth)}: {_design(facts, best)}"
+    if len(facts.members) > 1:
+        yield f"Other end of the front: {_design(facts, facts.members[-1])}"
+    if facts.price is not facts.worth:
+        count = len(facts.members)
+        goals = " and ".join(in_words(goal) for goal in facts.ranked.objectives)
+        yield (
+            f"{count} design{'s are' if count > 1 else ' is'} on the front: no evaluated design is better in one of "
+            f"{goals} and as good in the rest."
+        )
+
+
+def _design(facts: Facts, record: Record) -> str:
+    numbers = [amount(goal, facts.value(record, goal)) for goal in dict.fromkeys((facts.worth, facts.price))]
+    return f"{facts.ids[record.fingerprint]}, {' at '.join(numbers)}: {facts.words[record.fingerprint]}."

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -36,6 +37,15 @@ def style(font_size: float) -> Any:
     The SVG backend reads its settings nowhere else than in matplotlib's global ones: they are put back at the end.
     """
     return matplotlib.rc_context({**STYLE, "font.size": font_size})
+
+
+def frame(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+    """Two quiet borders, and a grid behind everything."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(MUTED)
+    ax.tick_params(colors=TEXT, color=MUTED)
+    ax.grid(axis=grid, color=GRID, linewidth=0.8)
+    ax.set_axisbelow(True)
 
 
 def save(figure: Figure, path: Path, **options: Any) -> Path:

@@ -135,6 +135,23 @@ def ladder(table: TruthTable, *, seed: int = 0) -> Ladder:
     )
 
 
+def beside_truth(table: TruthTable) -> dict[str, dict[str, tuple[float, float]]]:
+    """Name of a rung or cost to fingerprint to what it says of the design, and the truth: means over the seeds."""
+    truth = _means(table.by_seed(table.truth))
+    values = {
+        **{
+            name: {one.fingerprint: one.costs[name] for one in table.designs.values() if name in one.costs}
+            for name in COSTS
+        },
+        **{rung.name: _means(table.by_seed(rung)) for rung in table.scores if rung != table.truth},
+    }
+    return {
+        name: {design: (value, truth[design]) for design, value in said.items() if design in truth}
+        for name, said in values.items()
+        if said
+    }
+
+
 def kendall(pairs: Sequence[tuple[Floats, Floats]], *, seed: int = 0) -> Tau:
     """Kendall's tau-b of two orders of the same designs, (n,) each; the mean over several pairs of orders.
 

@@ -128,9 +128,12 @@ def span(value: float, low: float | None, high: float | None, most: float) -> st
 
 def amount(goal: Objective, value: float) -> str:
     """A value of an objective with its unit, such as `79.2 %` and `2.13 ms`."""
-    number = goal.scale * value
-    digits = f"{number:.4g}" if abs(number) < 1e4 else f"{number:,.0f}"
-    return f"{digits} {goal.unit}".rstrip()
+    return f"{digits(goal.scale * value)} {goal.unit}".rstrip()
+
+
+def digits(number: float) -> str:
+    """Four digits, or all of a number that has more before its point."""
+    return f"{number:.4g}" if abs(number) < 1e4 else f"{number:,.0f}"
 
 
 def in_words(goal: Objective) -> str:

@@ -162,7 +162,7 @@ const CONFIG = { responsive: true, displaylogo: false, scrollZoom: false,
 
 function plot() {
   if (!window.Plotly) return; // still being read
-  Plotly.react("plot", traces(), layout(), CONFIG);
+  return Plotly.react("plot", traces(), layout(), CONFIG);
 }
 
 function step(by) {
@@ -183,7 +183,7 @@ function keys(event) {
 // ---- table
 
 const COLUMNS = [
-  ["rank", "front", "", (i) => (isFront(i) ? "on it" : D.states[D.state[i]]), (i) => D.rank[i]],
+  ["rank", "front", "", status, (i) => D.rank[i]],
   ["y", () => title("y"), "n", (i) => withUnit("y", i), (i) => D.y[i]],
   ["x", () => title("x"), "n", (i) => withUnit("x", i), (i) => D.x[i]],
   ["chance", "P(on front)", "n", (i) => digits(D.chance[i], 2), (i) => D.chance[i]],
@@ -192,6 +192,11 @@ const COLUMNS = [
   ["trial", "trial", "n", (i) => String(D.trial[i]), (i) => D.trial[i]],
   ["words", "what it is", "words", (i) => text(D.words, i) + (text(D.reason, i) ? ` - ${text(D.reason, i)}` : ""), (i) => text(D.words, i)],
 ];
+
+function status(i) {
+  if (isFront(i)) return "on it";
+  return isRanked(i) || D.state[i] !== COMPLETE ? D.states[D.state[i]] : D.unranked;
+}
 
 function headings() {
   const row = element("tr", {}, element("th", { scope: "col" }, "design"));
@@ -318,11 +323,12 @@ function start() {
   filters();
   table();
   choose(ALL.find((i) => isFront(i)) ?? 0);
+  performance.mark("table");
 }
 
 function startPlots() {
   if (!at("plot")) return;
-  plot();
+  plot().then(() => requestAnimationFrame(() => performance.mark("plot")));
   at("plot").on("plotly_click", (event) => choose(event.points[0].customdata));
   at("plot").addEventListener("keydown", keys);
   const lines = at("parallel");

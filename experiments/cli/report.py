@@ -1,4 +1,4 @@
-"""Write the page of a run, a device or a truth table: one HTML file that needs no network.
+"""Write the page of a run, of ablations, a device or a truth table: one HTML file that needs no network.
 
 A sweep: front, designs, rungs, what decides, how sure it is. Ablations: every table, and what it says of the paper's
 claims. A device: predicted against measured. A truth table, or several runs together: what each rung is worth.

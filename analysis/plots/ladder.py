@@ -158,7 +158,9 @@ def draw_ladder(found: Ladder, ax: Axes) -> None:
     ax.set_title(f"What each rung is worth: its order of {found.designs} designs against that of full trainings",
                  fontsize=10.5, color=TEXT)  # fmt: skip
     bars = [(name.x, y) for name, low, high in zip(names, lows, highs, strict=True) for y in np.linspace(low, high, 12)]
-    annotate(ax, names, np.array(bars).reshape(-1, 2), size=8)
+    # Marks count more than their intervals: a name may cross a line, not cover a dot.
+    marks = [(name.x, name.y) for name in names] * 4
+    annotate(ax, names, np.array([*bars, *marks]).reshape(-1, 2), size=8)
     ax.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, labelcolor=TEXT)
 
 

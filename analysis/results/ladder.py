@@ -96,6 +96,12 @@ class Ladder:
     is_measured: bool
     rungs: tuple[RungQuality, ...]
 
+    def share(self, tau: float | None) -> float | None:
+        """A tau as a share of the ceiling; None without either, or where even trainings do not agree with each other."""
+        if tau is None or self.ceiling is None or self.ceiling.tau <= 0:
+            return None
+        return tau / self.ceiling.tau
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON."""
         rungs = [{**asdict(rung), "ceiling": None if self.ceiling is None else self.ceiling.tau} for rung in self.rungs]

@@ -20,8 +20,6 @@ from experiments.cli import main as topformer
 
 DOCS = Path(__file__).parent.parent
 FIGURES = DOCS / "figures"
-_COLOURS = 128
-"""Of a picture: pages have few, and the file is a third as large."""
 
 
 class Shot(NamedTuple):
@@ -102,8 +100,7 @@ def _take(browser: Browser, page: Path, shot: Shot, path: Path) -> None:
         shown.wait_for_function("performance.getEntriesByName('plot').length > 0")
     if shot.at:
         shown.locator(shot.at).first.evaluate("element => element.scrollIntoView()")
-    picture = Image.open(BytesIO(shown.screenshot())).convert("RGB")
-    picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(BytesIO(shown.screenshot())).convert("RGB").save(path, optimize=True)
     shown.close()
 
 

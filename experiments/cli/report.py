@@ -65,7 +65,9 @@ def _writer(subjects: Sequence[Subject], out: Path | None) -> tuple[Writer, Path
             f"a page is of one device or run, or of the runs of one truth table, got the device {device.name} too"
         )
     if len(subjects) > 1 or first.kind is Kind.TRUTH:
-        return (lambda _: _truth(subjects, out)), None
+        is_run = len(subjects) == 1 and (first.place / "study.json").is_file()
+        path = out or (first.place / "report.html" if is_run else Path(f"{first.place.name}.html"))
+        return (lambda is_running: _truth(subjects, path, is_running=is_running)), first.place if is_run else None
     if first.kind is Kind.DEVICE:
         return (lambda _: _device(first, out)), None
     return (lambda is_running: _run(first, out, is_running=is_running)), first.place
@@ -92,13 +94,11 @@ def _device(found: Subject, out: Path | None) -> Path:
     return write_page(device_page(facts), out or Path(f"{facts.report.model.name}.html"))
 
 
-def _truth(subjects: Sequence[Subject], out: Path | None) -> Path:
+def _truth(subjects: Sequence[Subject], path: Path, *, is_running: bool) -> Path:
     from analysis.reports.pages.ladder.facts import LadderFacts
     from analysis.reports.pages.ladder.ladder_page import ladder_page
-    from analysis.reports.pages.page import NAME, write_page
+    from analysis.reports.pages.page import write_page
     from analysis.results.truth_files import truth_table
 
-    facts = LadderFacts.of(truth_table(*(one.place for one in subjects)), " ".join(one.name for one in subjects))
-    first = subjects[0].place
-    is_run = len(subjects) == 1 and (first / "study.json").is_file()
-    return write_page(ladder_page(facts), out or (first / NAME if is_run else Path(f"{first.name}.html")))
+    table, name = truth_table(*(one.place for one in subjects)), " ".join(one.name for one in subjects)
+    return write_page(ladder_page(LadderFacts.of(table, name, is_running=is_running)), path)

@@ -62,10 +62,12 @@ def subject(name: str, kind: Kind | None) -> Subject:
         StudyError: It is a folder of something else.
     """
     found = _in_folder(Path(name), name) if Path(name).is_dir() else _by_name(name)
-    # A run is a table too: of what its records say.
-    fits = [one for one in found if kind in (None, one.kind)] or (
-        [Subject(Kind.TRUTH, one.place, name) for one in found if one.kind is Kind.RUN] if kind is Kind.TRUTH else []
-    )
+    # The records of a run are a table too, and a truth is a run.
+    fits = [one for one in found if kind in (None, one.kind)] or [
+        Subject(kind, one.place, name)
+        for one in found
+        if kind is not None and {one.kind, kind} == {Kind.RUN, Kind.TRUTH} and _is_run(one.place)
+    ]
     if len(fits) == 1:
         return fits[0]
     if not found:
@@ -80,7 +82,7 @@ def subject(name: str, kind: Kind | None) -> Subject:
 def _in_folder(path: Path, name: str) -> list[Subject]:
     files = {Kind.TRUTH: "protocol.json", Kind.DEVICE: "device.toml"}
     found = [Subject(kind, path, name) for kind, file in files.items() if (path / file).is_file()]
-    if (path / RECORDS).is_file() or (path / "study.json").is_file():
+    if _is_run(path):
         found.append(Subject(_kind_of_run(path), path, name))
     # A folder here and what ships may have one name.
     found += [] if "/" in name else [one for one in _by_name(name) if one.place.resolve() != path.resolve()]
@@ -98,13 +100,17 @@ def _by_name(name: str) -> list[Subject]:
 
     found = []
     run = RUNS / name
-    if name and ((run / RECORDS).is_file() or (run / "study.json").is_file()):
+    if name and _is_run(run):
         found.append(Subject(_kind_of_run(run), run, name))
     if name.lower() in devices():
         found.append(Subject(Kind.DEVICE, folder_of(name.lower()), name.lower(), is_shipped=True))
     if name in truth_files.names():
         found.append(Subject(Kind.TRUTH, truth_files.folder_of(name), name, is_shipped=True))
     return found
+
+
+def _is_run(path: Path) -> bool:
+    return (path / RECORDS).is_file() or (path / "study.json").is_file()
 
 
 def _kind_of_run(path: Path) -> Kind:

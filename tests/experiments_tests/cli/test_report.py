@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records.record import JsonlStore, Metric
+from analysis.records.record import JsonlStore, Metric, State
 from experiments.cli import main
 from experiments.files import held
 from tests import ROOT
@@ -145,6 +145,28 @@ def test_an_ablation_without_records_says_so(tmp_path: Path) -> None:
         page = written(folder)
     assert "No run has ended yet. It goes on" in page
     assert 'http-equiv="refresh"' in page
+
+
+def test_an_ablation_that_only_failed_says_why(tmp_path: Path) -> None:
+    folder = copied_ablation(tmp_path / "abl")
+    broken = [
+        replace(one, state=State.FAILED, reason=f"killed {HOSTILE}") for one in JsonlStore(folder / "records.jsonl")
+    ]
+    (folder / "records.jsonl").unlink()
+    JsonlStore(folder / "records.jsonl").append_many(broken)
+    page = written(folder)
+    assert "0 runs complete, 6 failed." in page
+    assert "failed: killed &lt;/script&gt;" in page
+    assert 'id="verdicts"' not in page
+
+
+def test_the_run_of_a_truth_is_shown_as_a_ladder_while_it_goes_on(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "truth", some(), strata=["depth"])
+    with held(folder, "sweep"):
+        page = written(folder)
+    assert "12 designs, of which 12 have the truth" in page
+    assert "It goes on; this page shows what is recorded so far." in page
+    assert "12 designs evaluated" in written(folder, "--kind", "run")
 
 
 def test_runs_of_another_budget_or_table_are_counted(tmp_path: Path) -> None:

@@ -18,20 +18,22 @@ class LadderFacts:
         table: Designs and scores.
         found: What each rung is worth; None where the table cannot tell, see `why`.
         why: Why it cannot; empty where it can.
+        is_running: Whether a process adds to its run folder now.
     """
 
     name: str
     table: TruthTable
     found: Ladder | None
     why: str = ""
+    is_running: bool = False
 
     @classmethod
-    def of(cls, table: TruthTable, name: str) -> Self:
+    def of(cls, table: TruthTable, name: str, *, is_running: bool = False) -> Self:
         """The facts of a table; one with too few designs or without full trainings still has a page."""
         try:
-            return cls(name=name, table=table, found=ladder(table))
+            return cls(name=name, table=table, found=ladder(table), is_running=is_running)
         except StudyError as error:
-            return cls(name=name, table=table, found=None, why=str(error))
+            return cls(name=name, table=table, found=None, why=str(error), is_running=is_running)
 
     def words(self, rung: str) -> str:
         """A rung or cost of the table in words."""

@@ -8,4 +8,4 @@ from analysis.reports.pages.page import Page
 
 def ladder_page(facts: LadderFacts) -> Page:
     """The page of a ladder."""
-    return Page(title=f"Ladder: {facts.name}", cards=shown_cards(cards, facts))
+    return Page(title=f"Ladder: {facts.name}", cards=shown_cards(cards, facts), is_running=facts.is_running)

@@ -17,7 +17,8 @@ def compute(facts: LadderFacts) -> Card:
 def _lines(facts: LadderFacts) -> Iterator[str]:
     designs, truth = len(facts.table.designs), facts.table.truth
     judged = len(facts.table.by_seed(truth))
-    yield f"{designs:,} designs, of which {judged:,} have the truth: {truth.name}, {truth.metric}."
+    still = " It goes on; this page shows what is recorded so far." if facts.is_running else ""
+    yield f"{designs:,} designs, of which {judged:,} have the truth: {truth.name}, {truth.metric}.{still}"
     if facts.found is None:
         yield f"What its rungs are worth cannot be said: {facts.why}."
         return
@@ -38,7 +39,7 @@ def _tau(one: RungQuality) -> float:
 
 
 def _said(facts: LadderFacts, one: RungQuality) -> str:
-    ceiling = facts.found.ceiling if facts.found is not None else None
-    share = "" if ceiling is None or one.tau is None else f", {one.tau / ceiling.tau:.0%} of the ceiling"
+    part = None if facts.found is None else facts.found.share(one.tau)
+    share = "" if part is None else f", {part:.0%} of the ceiling"
     seconds = f" for {one.seconds_per_design:.3g} s per design" if one.seconds_per_design else ""
     return f"{facts.words(one.rung)}, tau {one.tau:.2f} [{one.low:.2f}, {one.high:.2f}]{share}{seconds}"

@@ -97,7 +97,7 @@ class Ladder:
     rungs: tuple[RungQuality, ...]
 
     def share(self, tau: float | None) -> float | None:
-        """A tau as a share of the ceiling; None without either, or where even trainings do not agree with each other."""
+        """A tau as a share of the ceiling; None without either, or where trainings do not agree with each other."""
         if tau is None or self.ceiling is None or self.ceiling.tau <= 0:
             return None
         return tau / self.ceiling.tau

@@ -78,8 +78,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
 
 
 def _kind(cells: Sequence[str]) -> str:
-    """The attribute of the cells of a column of numbers, of which some may be missing or words such as `not run`."""
-    return ' class="n"' if any(map(_NUMBER.fullmatch, cells)) else ""
+    """The attribute of the cells of a column of numbers; most of it may be missing or words such as `not run`."""
+    told = [cell for cell in cells if cell]
+    numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in told)
+    return ' class="n"' if numbers and 3 * numbers >= len(told) else ""
 
 
 def text_table(shown: TextTable) -> str:

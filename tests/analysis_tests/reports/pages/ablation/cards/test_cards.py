@@ -31,7 +31,7 @@ def test_every_card_speaks_of_a_whole_ablation() -> None:
     found = texts(cards, AblationFacts(name="runs/mine", tables=(ablation(),), records=runs(), has_files=True))
     assert list(found) == ["summary", "verdicts", "table-6", "left-out", "honesty", "made"]
     assert "3 runs complete, 1 failed. 3 of 3 rows of 1 table have an accuracy." in found["summary"]
-    assert "1 agrees" in found["summary"]
+    assert "Against what the paper says of its rows: 1 agree, 1 of which it says nothing." in found["summary"]
     assert re.search(r"Table 6\s+a\|b\s+-9\.83 \[-12\.\d\d, -7\.\d\d\]\s+0\.00\d\s+worse\s+agrees", found["verdicts"])
     assert "Its files:  md ,  tex" in found["table-6"]
     assert "the loss is nan at iteration ..." in found["left-out"]

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from analysis.records.fidelity import Fidelity
 from analysis.records.record import Metric, Record
 from analysis.reports.pages.card import shown_cards
 from analysis.reports.pages.run import cards
+from analysis.reports.pages.run.cards.designs import BARRED
 from analysis.reports.pages.run.facts import Facts
 from tests.analysis_tests.examples import FIDELITY, LATENCY, MIOU, record
 from tests.analysis_tests.reports.pages.run.runs import HOSTILE, facts, some, trial
@@ -178,3 +180,12 @@ def test_a_ladder_whose_last_rung_nobody_reached_says_so(tmp_path: Path) -> None
 
 def test_few_designs_on_the_last_rung_have_no_tau(tmp_path: Path) -> None:
     assert "2 designs are too few" in texts(cards, climbed(tmp_path, confirmed=2))["rungs"]
+
+
+@pytest.mark.parametrize(("designs", "is_all"), [(BARRED, True), (BARRED + 1, False)])
+def test_of_a_large_front_only_the_chosen_design_has_intervals(designs: int, is_all: bool, tmp_path: Path) -> None:
+    records = [trial(number, 10.0 + number, 2.0 + number / 20, 64) for number in range(designs)]
+    found = texts(cards, facts(tmp_path, records))
+    assert ("only the chosen design has them" in found["designs"]) != is_all
+    script = (files("analysis.reports.pages.run") / "designs.js").read_text()
+    assert f"const BARRED = {BARRED};" in script

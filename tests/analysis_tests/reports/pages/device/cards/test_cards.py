@@ -1,18 +1,15 @@
 """The cards of the page of a device."""
 
 import re
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from analysis.reports.pages.device import cards
-from analysis.reports.pages.device.device_page import device_page
 from analysis.reports.pages.device.facts import DeviceFacts
 from search_space.latency.calibration.left_out import DeviceReport, device_report
 from search_space.latency.devices import folder_of
-from tests.analysis_tests.reports.pages.run.runs import HOSTILE
 from tests.analysis_tests.reports.pages.texts import texts
 
 
@@ -49,10 +46,3 @@ def test_a_device_of_few_rows_has_a_page(rows: int, tmp_path: Path) -> None:
     assert "held-out" not in found
     assert f"a model of {rows} measured network" in found["summary"]
     assert "tiny (TopFormer): measured 170 ms" in found["fit"]
-
-
-def test_a_name_stays_text() -> None:
-    setup = replace(pi().model.setup, chip=HOSTILE, source=HOSTILE)
-    model = replace(pi().model, setup=setup)
-    html = device_page(DeviceFacts(HOSTILE, replace(pi(), model=model))).html
-    assert "<img" not in html

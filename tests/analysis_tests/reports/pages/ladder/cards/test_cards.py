@@ -5,9 +5,7 @@ from typing import Any
 
 from analysis.reports.pages.ladder import cards
 from analysis.reports.pages.ladder.facts import LadderFacts
-from analysis.reports.pages.ladder.ladder_page import ladder_page
 from analysis.results.truth_table import Rung, TruthTable
-from tests.analysis_tests.reports.pages.run.runs import HOSTILE
 from tests.analysis_tests.reports.pages.texts import texts
 from tests.analysis_tests.truth_tables import HALF, METRIC, TRUTH, numbered, table
 
@@ -48,12 +46,3 @@ def test_a_table_without_trainings_says_so() -> None:
     scores = {PROXY: table(designs, worth, others={PROXY: worth}).scores[PROXY]}
     found = texts(cards, LadderFacts.of(TruthTable(designs=designs, scores=scores, truth=PROXY), "mine"))
     assert "rungs are held against full trainings" in found["summary"]
-
-
-def test_a_name_stays_text() -> None:
-    facts = LadderFacts.of(
-        ladder_of(6, protocol={"name": HOSTILE, "strata": [HOSTILE], "versions": {HOSTILE: HOSTILE}}), HOSTILE
-    )
-    html = ladder_page(facts).html
-    assert "<img" not in html
-    assert html.count("</script>") == html.count("<script")

@@ -91,17 +91,17 @@ def main() -> None:
         print(f"{name:8}{took.cpu_seconds:8.1f} CPU s{took.wall_seconds:8.1f} s{took.megabytes:8.0f} MB")
 
 
-def write(folder: Path, count: int) -> None:
-    """A run folder of a study with `count` records."""
-    study = Study.of(definition(count), Nothing)
+def write(folder: Path, count: int, *, one_in: int = COMPLETE) -> None:
+    """A run folder of a study with `count` records, of which one in so many is complete."""
+    study = Study.of(definition(count, one_in=one_in), Nothing)
     store = JsonlStore(folder / RECORDS)
     with RunFolder(folder, study.description):
-        rows = records(study, count)
+        rows = records(study, count, one_in=one_in)
         while part := list(islice(rows, _CHUNK)):
             store.append_many(part)
 
 
-def records(study: Study, count: int) -> Iterator[Record]:
+def records(study: Study, count: int, *, one_in: int = COMPLETE) -> Iterator[Record]:
     """Records of distinct designs, as a sweep would write them."""
     random = Random(0)
     space, model = study.space, device(DEVICE)
@@ -112,7 +112,7 @@ def records(study: Study, count: int) -> Iterator[Record]:
         for i, candidate in enumerate(chunk):
             time_of = predicted(latency, i)
             accuracy = 40 * (1 - 2.0 ** (-time_of.value / 10)) + random.gauss(0, 1)
-            is_complete = number % COMPLETE == 0
+            is_complete = number % one_in == 0
             metrics = {
                 "macs": Metric(value=int(table.macs[i]), source="exact"),
                 "parameters": Metric(value=int(table.parameters[i]), source="exact"),
@@ -167,15 +167,15 @@ def run(command: list[str]) -> Spent:
     return Spent(round(usage.ru_utime + usage.ru_stime, 2), round(wall, 2), round(usage.ru_maxrss / 1024, 1))
 
 
-def definition(count: int) -> StudyDefinition:
-    """A study that has one complete design in five of `count` records, as many as it wants."""
+def definition(count: int, *, one_in: int = COMPLETE) -> StudyDefinition:
+    """A study that has one complete design in so many of `count` records, as many as it wants."""
     return from_mapping(
         {
             "name": "scale",
             "objectives": ["accuracy", "latency_ms"],
             "device": DEVICE,
             "sampler": "random",
-            "trials": -(-count // COMPLETE),
+            "trials": -(-count // one_in),
             "asked": 10 * count,
             "consider": 1000,
             "space": {"name": "paper", "base": "tiny", "height": 512, "width": 512},

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from analysis.plots.inline import inline_svg
 from analysis.plots.labels import Name, annotate
-from analysis.plots.style import BLUE, GREEN, GRID, MUTED, TEXT, VERMILION, save, style
+from analysis.plots.style import BLUE, GREEN, MUTED, TEXT, VERMILION, frame, save, style
 from analysis.plots.words import metric_words
 from analysis.results.ablation import COLUMNS, Ablation, AblationRow, Evaluation
 
@@ -62,7 +62,7 @@ def draw(table: Ablation) -> Figure:
     figure = Figure(figsize=(2.2 + 3.6 * len(panels), height), dpi=DPI, facecolor="white")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, panel in zip(axes, panels, strict=True):
-        _frame(ax)
+        frame(ax, "x")
         panel(ax)
     labels = [_short(table, row, tell=not _has_panel(table, "miou")) for row in rows]
     axes[0].set_yticks(range(len(rows)), labels)
@@ -119,14 +119,6 @@ def _short(table: Ablation, row: AblationRow, *, tell: bool) -> str:
     notes = ["baseline"] if row.label == table.baseline else []
     notes += [f"paper, no number: {row.claim.direction}"] if row.claim and tell else []
     return "\n".join([label, *([f"({'; '.join(notes)})"] if notes else [])])
-
-
-def _frame(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(MUTED)
-    ax.tick_params(colors=TEXT, color=MUTED)
-    ax.grid(axis="x", color=GRID, linewidth=0.8)
-    ax.set_axisbelow(True)
 
 
 def _draw_measured(ax: Axes, *, rows: Sequence[AblationRow], source: Evaluation) -> None:
@@ -193,8 +185,7 @@ def _draw_costs(ax: Axes, *, rows: Sequence[AblationRow], name: str) -> None:
 
 def _draw_latency(table: Ablation, ax: Axes) -> None:
     """Printed accuracy over printed latency, as large as the network, and our prediction of the latency as a line."""
-    _frame(ax)
-    ax.grid(axis="y", color=GRID, linewidth=0.8)
+    frame(ax)
     rows = [row for row in table.rows if _printed(row, "miou") and _printed(row, "latency_ms")]
     names, times, lines = [], [], []
     for row in rows:

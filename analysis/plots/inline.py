@@ -37,7 +37,7 @@ def inline_svg(figure: Figure, name: str, tips: Mapping[str, Sequence[str]] | No
 
     Args:
         figure: What is drawn.
-        name: What no other figure of the page is called: all ids begin with it.
+        name: What no other figure of the page is called: all ids begin with it, and a reader of screens says it.
         tips: The gid of a collection of marks to what each mark says when it is pointed at, in their order.
     """
     FigureCanvasSVG(figure)
@@ -51,7 +51,8 @@ def inline_svg(figure: Figure, name: str, tips: Mapping[str, Sequence[str]] | No
     for gid, words in (tips or {}).items():
         body = _told(body, gid, words)
     body = _COLOUR.sub(lambda found: f"var(--{_THEME[_key(found[0])]})", body).replace("'DejaVu Sans'", "system-ui")
-    body = _ID.sub(rf"\g<1>{name}-", body)
+    ids = re.sub(r"[^\w-]", "-", name)
+    body = _ID.sub(rf"\g<1>{ids}-", body)
     # As wide as it was drawn at most: on a narrow screen it is moved to and fro, not made too small to read.
     width = float(box[1])
     sizes = f"max-width: {1.35 * width:.0f}px; min-width: {0.75 * width:.0f}px"

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from analysis.plots.inline import inline_svg
+from analysis.plots.labels import Name, annotate
 from analysis.plots.style import BLUE, GREEN, GRID, MUTED, PURPLE, TEXT, VERMILION, save, style
 from analysis.reference import number, paper_table
 from search_space.latency.calibration.left_out import DeviceReport, HeldOutPrediction
@@ -141,9 +143,9 @@ def draw_device(report: DeviceReport, ax: Axes) -> None:
 
 def _name_worst(ax: Axes, found: Sequence[HeldOutPrediction], count: int = 3) -> None:
     """Names of the networks that are off most."""
-    for one in sorted(found, key=lambda one: -abs(one.error))[:count]:
-        left = one.milliseconds > one.row.latency_ms
-        ax.annotate(
-            f"{one.row.name} {one.error:+.0%}", (one.row.latency_ms, one.milliseconds), xytext=(-6 if left else 6, 0),
-            textcoords="offset points", ha="right" if left else "left", va="center", fontsize=7.5, color=TEXT,
-        )  # fmt: skip
+    worst = sorted(found, key=lambda one: -abs(one.error))[:count]
+    names = [Name(f"{one.row.name} {one.error:+.0%}", one.row.latency_ms, one.milliseconds, TEXT) for one in worst]
+    lines = [(one.row.latency_ms, y) for one in found for y in np.geomspace(one.low, one.high, 12)]
+    points = [(one.row.latency_ms, one.milliseconds) for one in found]
+    diagonal = [(x, x) for x in np.geomspace(*ax.get_xlim(), 60)]
+    annotate(ax, names, np.array([*points, *lines, *diagonal]).reshape(-1, 2), size=7.5)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.plots.clouds import Cloud, draw_clouds
 from analysis.plots.labels import Name, annotate
 from analysis.plots.naming import design_name, short_ids, telling_axes
-from analysis.plots.style import BLUE, FAINT, GREEN, GRID, MUTED, PURPLE, TEXT, VERMILION, save, style
+from analysis.plots.style import BLUE, FAINT, GREEN, MUTED, PURPLE, TEXT, VERMILION, frame, save, style
 from analysis.plots.support import draw_support
 from analysis.plots.words import metric_words
 from analysis.records.record import Metric, Record
@@ -175,11 +175,7 @@ def _frame(plot: ParetoPlot, ax: Axes) -> None:
         set_label(axis_label(goal, metrics), color=TEXT)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(MUTED)
-    ax.tick_params(colors=TEXT, color=MUTED)
-    ax.grid(color=GRID, linewidth=0.8)
-    ax.set_axisbelow(True)
+    frame(ax)
 
 
 def _points(records: Sequence[Record], x: Objective, y: Objective) -> NDArray[np.float64]:

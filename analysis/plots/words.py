@@ -21,6 +21,18 @@ _ENDS: Mapping[str, str] = MappingProxyType(
 )
 
 
+def rung_words(name: str, source: str) -> str:
+    """A rung of a ladder in words: `zico@tokenworld-128` is `zico`, and one of source `supernet` is `supernet`.
+
+    Args:
+        name: Its metric, or how long it trains.
+        source: Where its numbers come from.
+    """
+    if source == "trained":
+        return name
+    return source if source in ("supernet", "surrogate") else metric_words(name.partition("@")[0])
+
+
 def metric_words(name: str) -> str:
     """A metric in words: `latency_ms@phone+argmax` is `latency on phone to the class of every pixel`.
 

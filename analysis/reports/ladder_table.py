@@ -38,12 +38,12 @@ def ladder_notes(found: Ladder) -> list[str]:
 
 def _row(one: RungQuality, found: Ladder) -> list[str]:
     interval = "" if one.tau is None else f"{one.tau:.2f} [{one.low:.2f}, {one.high:.2f}]"
-    share = "" if one.tau is None or found.ceiling is None else f"{one.tau / found.ceiling.tau:.0%}"
+    share = found.share(one.tau)
     return [
         one.rung,
         str(one.designs),
         interval,
-        share,
+        "" if share is None else f"{share:.0%}",
         "" if one.tau_best_quarter is None else f"{one.tau_best_quarter:.2f}",
         "" if one.regret_best_ten is None else f"{one.regret_best_ten:.1f}",
         f"{one.seconds_per_design:.3g}",

@@ -13,6 +13,7 @@ from analysis.records.record import RECORDS, JsonlStore, Record, State
 from analysis.records.screened import read_screened
 from analysis.records.study import read_study
 from analysis.reference import ADE20K, PREDICTED
+from analysis.reports.study_rungs import StudyRung, study_rungs
 from analysis.results.confirmed import by_rung
 from analysis.results.pareto import Front, Objective, front
 from analysis.results.pruning import wrong_prunes
@@ -69,6 +70,7 @@ class Run:
         screened: Cost to its value for every design that was costed before the first trial; empty if none was.
         lower: Complete records of the lower rungs of a ladder; `records` then hold the last one, its seeds together.
         noise: Between the seeds of a ladder's last rung, where it is known.
+        rungs: Those of a ladder, lowest first; empty for a study without.
     """
 
     folder: Path
@@ -85,6 +87,7 @@ class Run:
     screened: Mapping[str, tuple[float, ...]]
     lower: tuple[Record, ...] = ()
     noise: "Noise | None" = None
+    rungs: tuple[StudyRung, ...] = ()
 
 
 def read_run(folder: Path) -> Run:
@@ -124,6 +127,7 @@ def read_begun(folder: Path) -> Run:
         screened=screened.costs if (screened := read_screened(folder)) is not None else {},
         lower=found.lower,
         noise=found.noise,
+        rungs=study_rungs(folder / "study.json", study),
     )
 
 

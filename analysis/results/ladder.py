@@ -96,6 +96,12 @@ class Ladder:
     is_measured: bool
     rungs: tuple[RungQuality, ...]
 
+    def share(self, tau: float | None) -> float | None:
+        """A tau as a share of the ceiling; None without either, or where trainings do not agree with each other."""
+        if tau is None or self.ceiling is None or self.ceiling.tau <= 0:
+            return None
+        return tau / self.ceiling.tau
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON."""
         rungs = [{**asdict(rung), "ceiling": None if self.ceiling is None else self.ceiling.tau} for rung in self.rungs]
@@ -133,6 +139,23 @@ def ladder(table: TruthTable, *, seed: int = 0) -> Ladder:
             *sorted(rungs, key=lambda one: (one.source == TRAINED, one.seconds_per_design)),
         ),
     )
+
+
+def beside_truth(table: TruthTable) -> dict[str, dict[str, tuple[float, float]]]:
+    """Name of a rung or cost to fingerprint to what it says of the design, and the truth: means over the seeds."""
+    truth = _means(table.by_seed(table.truth))
+    values = {
+        **{
+            name: {one.fingerprint: one.costs[name] for one in table.designs.values() if name in one.costs}
+            for name in COSTS
+        },
+        **{rung.name: _means(table.by_seed(rung)) for rung in table.scores if rung != table.truth},
+    }
+    return {
+        name: {design: (value, truth[design]) for design, value in said.items() if design in truth}
+        for name, said in values.items()
+        if said
+    }
 
 
 def kendall(pairs: Sequence[tuple[Floats, Floats]], *, seed: int = 0) -> Tau:

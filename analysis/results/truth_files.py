@@ -31,6 +31,11 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in _FOLDER.glob(f"*/{PROTOCOL}"))
 
 
+def folder_of(name: str) -> Path:
+    """Where a table of `names()` stands."""
+    return _FOLDER / name
+
+
 def truth_table(*places: str | Path) -> TruthTable:
     """The table of a name of `names()` or of a folder, of the records of run folders, or of several of these together.
 
@@ -64,7 +69,7 @@ def _listed(versions: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 def _folder(place: str | Path) -> Path:
     if str(place) in names():
-        return _FOLDER / place
+        return folder_of(str(place))
     if not Path(place).is_dir():
         raise StudyError(unknown_name("truth table", str(place), names()) + "; or a run folder")
     return Path(place)

@@ -1,16 +1,26 @@
 """An ablation: tables, each row with its exact cost and the scores of several seeds; it may be killed and continued."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.records.record import RECORDS, Record
 from analysis.records.soundness import sound_records
 from analysis.results.ablation import Ablation
 from analysis.results.power import Noise
 from experiments.ablations.definition import TableDefinition
-from experiments.ablations.plan import DETECT, Base, Identity, Plan, noise, paid_runs, plan, seconds_per_iteration
+from experiments.ablations.plan import (
+    DETECT,
+    FOLDER,
+    Base,
+    Identity,
+    Plan,
+    noise,
+    paid_runs,
+    plan,
+    seconds_per_iteration,
+)
 from experiments.ablations.results import results
 from experiments.ablations.source import JobSource
 from experiments.engines.engine import INTERRUPTED, EngineMaker, Interruption
@@ -25,9 +35,6 @@ from topformer.errors import StudyError
 
 if TYPE_CHECKING:
     from experiments.ablations.report import AblationFiles
-
-FOLDER: Mapping[str, Any] = {"name": "ablations"}
-"""Description of the run folder: one for all ablations, so that tables share their runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

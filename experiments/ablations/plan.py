@@ -13,6 +13,8 @@ from experiments.evaluators.base import Evaluator
 from search_space.candidate import Candidate
 from topformer.errors import StudyError
 
+FOLDER: Mapping[str, Any] = {"name": "ablations"}
+"""Description of the run folder: one for all ablations, so that tables share their runs."""
 DETECT = 2.0
 """Percentage points of mIoU whose cost in seeds is stated by default."""
 OWN = "the table's own"

@@ -13,10 +13,12 @@ from analysis.reports.pages.ablation.facts import AblationFacts
 from analysis.reports.pages.page import NAME, write_page
 from analysis.results.ablation import Ablation
 from experiments.ablations.definition import TableDefinition, table, table_names
-from experiments.ablations.plan import DETECT, OWN, Base, Identity
+from experiments.ablations.plan import DETECT, FOLDER, OWN, Base, Identity
 from experiments.ablations.results import results
+from experiments.trials.run_folder import STUDY
 from search_space.candidate import Candidate
 from topformer.errors import StudyError
+from topformer.files import read_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,17 @@ def write_report(folder: Path, out: Path | None = None, *, name: str = "", is_ru
 
 
 def is_ablation(folder: Path) -> bool:
-    """Whether a run folder is one of ablations: by its study, which has no objectives, or by its records."""
-    store = JsonlStore(folder / RECORDS)
-    return store.path.exists() and any(map(_is_ablation, store.read().records))
+    """Whether a run folder is one of ablations: by its study, which has no objectives, or else by its records.
+
+    Raises:
+        RecordError: A record is broken.
+        StorageError: A file cannot be read.
+    """
+    study, store = folder / STUDY, JsonlStore(folder / RECORDS)
+    if study.exists():
+        description = read_object(study)
+        return description.get("name") == FOLDER["name"] and "objectives" not in description
+    return store.path.exists() and any(map(_is_ablation, store))
 
 
 def _is_ablation(record: Record) -> bool:

@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "predict": "Draw what a trained network sees in images: each beside its classes in colour, with a legend",
         "detect": "Train a RetinaNet around a design on COCO with mmdetection, or say what it costs",
         "pareto": "Draw the Pareto plot of a run, and write its table, from the records so far",
-        "report": "Write the page of a run: front, designs, what decides, how sure it is; one HTML file that needs no "
+        "report": "Write the page of a run, of ablations, a device or a truth table: one HTML file that needs no "
         "network",
         "dashboard": "Open Optuna's dashboard over a run: trials, parameters, drawings and our Pareto plot, also while "
         "it goes on",

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from experiments.cli.arguments import add_json
+from experiments.cli.parsing import place
 
 EXAMPLE = "topformer ladder"
 SHIPPED = "nano-tokenworld"
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run folders whose records are taken together, or one truth table; the one that comes with the project by "
         "default",
     )
+    parser.add_argument("--plot", type=place, default=None, metavar="FILE", help="draw the rungs into a PNG or SVG")
     add_json(parser)
 
 
@@ -28,6 +30,10 @@ def run(args: argparse.Namespace) -> int:
     from analysis.results.truth_files import truth_table
 
     found = ladder(truth_table(*args.runs))
+    if args.plot is not None:
+        from analysis.plots.ladder import save_ladder
+
+        save_ladder(found, args.plot)
     if args.json:
         print(json.dumps(found.to_json(), indent=2))
         return 0

@@ -78,8 +78,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
 
 
 def _kind(cells: Sequence[str]) -> str:
-    """The attribute of the cells of a column of numbers, of which some may be missing or words such as `not run`."""
-    return ' class="n"' if any(map(_NUMBER.fullmatch, cells)) else ""
+    """The attribute of the cells of a column of numbers; most of it may be missing or words such as `not run`."""
+    told = [cell for cell in cells if cell]
+    numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in told)
+    return ' class="n"' if numbers and 3 * numbers >= len(told) else ""
 
 
 def text_table(shown: TextTable) -> str:
@@ -128,9 +130,12 @@ def span(value: float, low: float | None, high: float | None, most: float) -> st
 
 def amount(goal: Objective, value: float) -> str:
     """A value of an objective with its unit, such as `79.2 %` and `2.13 ms`."""
-    number = goal.scale * value
-    digits = f"{number:.4g}" if abs(number) < 1e4 else f"{number:,.0f}"
-    return f"{digits} {goal.unit}".rstrip()
+    return f"{digits(goal.scale * value)} {goal.unit}".rstrip()
+
+
+def digits(number: float) -> str:
+    """Four digits, or all of a number that has more before its point."""
+    return f"{number:.4g}" if abs(number) < 1e4 else f"{number:,.0f}"
 
 
 def in_words(goal: Objective) -> str:

@@ -47,7 +47,7 @@ class Page:
         """The page as HTML."""
         title = escape(self.title)
         again = f'<meta http-equiv="refresh" content="{EVERY}">' if self.is_running else ""
-        links = "".join(f'<a href="#{card.id}">{escape(card.title)}</a>' for card in self.cards)
+        links = "".join(f'<a href="#{escape(card.id)}">{escape(card.title)}</a>' for card in self.cards)
         state = '<span class="live">running</span>' if self.is_running else ""
         data = "" if self.data is None else f'<script type="application/json" id="data">{_embedded(self.data)}</script>'
         late = "".join(f"<script>{text}</script>\n" for text in (self.late_script,) if text)
@@ -96,7 +96,7 @@ def plotly_script() -> str:
 
 def _section(card: Card) -> str:
     wide = ' class="wide"' if card.is_wide else ""
-    return f'<section id="{card.id}"{wide}><h2>{escape(card.title)}</h2>{card.html}</section>\n'
+    return f'<section id="{escape(card.id)}"{wide}><h2>{escape(card.title)}</h2>{card.html}</section>\n'
 
 
 def _embedded(value: object) -> str:

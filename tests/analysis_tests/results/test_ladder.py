@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from analysis.results.ladder import Ladder, RungQuality, kendall, ladder
+from analysis.results.ladder import Ladder, RungQuality, Tau, kendall, ladder
 from analysis.results.truth_table import Rung, TableDesign
 from tests.analysis_tests.truth_tables import HALF, noise, numbered, table
 from topformer.errors import StudyError
@@ -110,3 +110,10 @@ def test_as_json_every_rung_has_the_ceiling_beside_it() -> None:
     assert found["designs"] == 20
     assert {"rung", "tau", "low", "high", "seconds_per_design", "ceiling"} <= found["rungs"][0].keys()
     assert found["rungs"][0]["ceiling"] == 1
+
+
+def test_where_trainings_do_not_agree_there_is_no_share_of_the_ceiling() -> None:
+    found = ladder(table(numbered(12), noise(1.0)))
+    assert [found.share(None), replace(found, ceiling=None).share(0.5)] == [None, None]
+    assert replace(found, ceiling=Tau(designs=12, tau=0.0, low=-1.0, high=1.0)).share(0.5) is None
+    assert replace(found, ceiling=Tau(designs=12, tau=0.8, low=0.7, high=0.9)).share(0.4) == 0.5

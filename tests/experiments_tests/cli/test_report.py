@@ -1,6 +1,7 @@
 """`topformer report` and `topformer dashboard` as a user calls them: every kind of run, and every kind of mistake."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records.record import JsonlStore, Metric
+from analysis.records.record import JsonlStore, Metric, State
 from experiments.cli import main
 from experiments.files import held
 from tests import ROOT
@@ -112,7 +113,7 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert (status, "there is no run 'nowhere'" in told) == (2, True)
         (tmp_path / command).mkdir()
         status, told = refused(capsys, command, tmp_path / command)
-        assert (status, "it must be the run folder of a study" in told) == (2, True)
+        assert (status, "must be the run folder of a study" in told) == (2, True)
     folder = run_folder(tmp_path / "run", some())
     (tmp_path / "mine.html").write_text("mine")
     status, told = refused(capsys, "report", folder, "--out", tmp_path / "mine.html")
@@ -120,6 +121,105 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (folder / "records.jsonl").write_text("{}\n")
     status, told = refused(capsys, "report", folder)
     assert (status, "records.jsonl, line 1" in told) == (1, True)
+
+
+def copied_ablation(folder: Path) -> Path:
+    """A run folder with the first records of the committed ablation."""
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text('{"schema": 1, "name": "ablations"}')
+    lines = (ROOT / "docs" / "ablations" / "records.jsonl").read_text().splitlines()
+    (folder / "records.jsonl").write_text("".join(f"{line}\n" for line in lines[:6]))
+    return folder
+
+
+def test_an_ablation_has_a_page_of_the_tables_that_ran(tmp_path: Path) -> None:
+    page = written(copied_ablation(tmp_path / "abl"))
+    assert "6 runs complete, 0 failed." in page
+    assert re.findall(r'<section id="(table-\d+)"', page) == ["table-7", "table-8"]
+
+
+def test_an_ablation_without_records_says_so(tmp_path: Path) -> None:
+    folder = copied_ablation(tmp_path / "abl")
+    (folder / "records.jsonl").unlink()
+    with held(folder, "sweep"):
+        page = written(folder)
+    assert "No run has ended yet. It goes on" in page
+    assert 'http-equiv="refresh"' in page
+
+
+def test_an_ablation_that_only_failed_says_why(tmp_path: Path) -> None:
+    folder = copied_ablation(tmp_path / "abl")
+    broken = [
+        replace(one, state=State.FAILED, reason=f"killed {HOSTILE}") for one in JsonlStore(folder / "records.jsonl")
+    ]
+    (folder / "records.jsonl").unlink()
+    JsonlStore(folder / "records.jsonl").append_many(broken)
+    page = written(folder)
+    assert "0 runs complete, 6 failed." in page
+    assert "failed: killed &lt;/script&gt;" in page
+    assert 'id="verdicts"' not in page
+
+
+def test_the_run_of_a_truth_is_shown_as_a_ladder_while_it_goes_on(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "truth", some(), strata=["depth"])
+    with held(folder, "sweep"):
+        page = written(folder)
+    assert "12 designs, of which 12 have the truth" in page
+    assert "It goes on; this page shows what is recorded so far." in page
+    assert "12 designs evaluated" in written(folder, "--kind", "run")
+
+
+def test_runs_of_another_budget_or_table_are_counted(tmp_path: Path) -> None:
+    folder = copied_ablation(tmp_path / "abl")
+    records = list(JsonlStore(folder / "records.jsonl"))
+    short = replace(records[0], seed=7, fidelity=replace(records[0].fidelity, budget=10))
+    own = {**records[0].details, "ablation": {"table": "<b>mine", "row": "x", "base": "nano"}}
+    JsonlStore(folder / "records.jsonl").append_many([short, replace(records[0], seed=8, details=own)])
+    page = written(folder)
+    assert "1 runs of study 2349b14d3efd on nano at 128x128 with 10 iterations are not comparable" in page
+    assert "1 runs are of the table &#x27;&lt;b&gt;mine&#x27;" in page
+
+
+def test_a_device_and_a_truth_table_have_pages_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "snapdragon-865-paddle-lite"]) == 0
+    assert main(["report", "nano-tokenworld"]) == 0
+    device, ladder = (
+        (tmp_path / f"{name}.html").read_text() for name in ("snapdragon-865-paddle-lite", "nano-tokenworld")
+    )
+    assert "Predicted against measured" in device
+    assert "What each rung is worth" in ladder
+
+
+def test_a_name_of_several_things_must_be_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_folder(tmp_path / "runs" / "nano-tokenworld", some())
+    status, told = refused(capsys, "report", "nano-tokenworld")
+    assert status == 2
+    assert "is the run runs/nano-tokenworld and the truth that comes with the project: say which by --kind" in told
+    assert main(["report", "nano-tokenworld", "--kind", "run"]) == 0
+    assert main(["report", "runs/nano-tokenworld"]) == 0
+    assert (tmp_path / "runs" / "nano-tokenworld" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["raspbery-pi-4"], "did you mean 'raspberry-pi-4'? (devices: "),
+        (["raspberry-pi-4", "--watch"], "--watch is for a run, got the device raspberry-pi-4"),
+        (["raspberry-pi-4", "nano-tokenworld"], "a page is of one device or run"),
+        (["raspberry-pi-4", "--kind", "run"], "--kind must be what 'raspberry-pi-4' is, a device, got run"),
+        ([str(ROOT / "README.md")], "README.md is a file; name the folder that it is in"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, told = refused(capsys, "report", *words)
+    assert (status, message in told) == (2, True), told
 
 
 def test_the_dashboard_says_where_it_is(tmp_path: Path) -> None:

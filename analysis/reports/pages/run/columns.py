@@ -35,6 +35,7 @@ def columns(facts: Facts) -> dict[str, Any]:
         "goals": {name: _goal(goal) for name, goal in goals.items()},
         "isTwo": len(facts.ranked.objectives) == 2,
         "limit": facts.limit,
+        "unranked": "lower rung" if facts.run.rungs else "not comparable",
         "states": [state.value for state in _STATES],
         "id": [record.fingerprint.partition("@")[0] for record in records],
         "size": _coded(f"{record.height}x{record.width}" for record in records),

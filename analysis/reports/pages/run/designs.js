@@ -9,6 +9,7 @@ const [COMPLETE, PRUNED] = [0, 1];
 const SVG_POINTS = 2000; // more are drawn by the graphics card
 const FIRST_ROWS = 50;
 const LINES = 400;
+const BARRED = 30; // of a front with more designs only the chosen one has its intervals: all would be a thicket
 const at = (id) => document.getElementById(id);
 const state = { sort: "rank", up: true, all: false, chosen: null, axes: {}, states: new Set([0, 1, 2]) };
 
@@ -82,8 +83,10 @@ function bars(goal, points, kind = "") {
   const ends = [`${goal}${kind}High`, `${goal}${kind}Low`];
   if (!D[ends[0]]) return undefined;
   const [array, arrayminus] = ends.map((end) => points.map((i) => (D[end][i] === null ? 0 : Math.abs(D[goal][i] - D[end][i]))));
-  return { type: "data", symmetric: false, array, arrayminus, thickness: kind ? 3 : 1, width: 0, color: colour("faint") };
+  return { type: "data", symmetric: false, array, arrayminus, thickness: kind ? 3 : 1, width: 0, color: colour(isBarred() ? "faint" : "soft") };
 }
+
+const isBarred = () => ALL.filter(isFront).length <= BARRED;
 
 function trace(name, points, marker, more = {}) {
   return { type: COUNT > SVG_POINTS ? "scattergl" : "scatter", mode: "markers", name: `${name} (${points.length})`,
@@ -99,7 +102,7 @@ function traces() {
   const beaten = trace("not on the front", ranked.filter((i) => !isFront(i)), { color: colour("faint"), size: ranked.length > SVG_POINTS ? 4 : 7 });
   const best = trace("front", front, { color: colour("accent"), size: 11 }, {
     mode: `${D.isTwo ? "lines+" : ""}markers${few ? "+text" : ""}`, line: { color: colour("accent"), width: 1, shape: "hv" },
-    texttemplate: "%{meta}", error_x: bars("x", front), error_y: bars("y", front) });
+    texttemplate: "%{meta}", ...(isBarred() ? { error_x: bars("x", front), error_y: bars("y", front) } : {}) });
   best.texttemplate = front.map((i) => D.name[i].replaceAll("&", "&amp;").replaceAll("<", "&lt;"));
   best.textposition = "top left";
   best.textfont = { color: colour("ink"), size: 11 };
@@ -111,8 +114,10 @@ function traces() {
   const chosen = state.chosen === null || !isRanked(state.chosen) ? [] : [state.chosen];
   const ring = trace("chosen", chosen, { color: "rgba(0,0,0,0)", size: 20, line: { color: colour("warm"), width: 2.5 } });
   // What a design may move by alone is a thick bar within the thin one; a trace has one bar, so that this is another.
-  const alone = trace("alone", front, { color: "rgba(0,0,0,0)", size: 1 }, {
-    error_x: bars("x", front, "Own"), error_y: bars("y", front, "Own") });
+  const told = isBarred() ? front : chosen;
+  const alone = trace("alone", told, { color: "rgba(0,0,0,0)", size: 1 }, {
+    error_x: bars("x", told, "Own"), error_y: bars("y", told, "Own") });
+  if (!isBarred()) Object.assign(ring, { error_x: bars("x", chosen), error_y: bars("y", chosen) });
   for (const silent of [ring, alone]) Object.assign(silent, { hoverinfo: "skip", hovertemplate: null, showlegend: false });
   return [beaten, pruned, alone, best, ring].map((one) => ({ showlegend: one.x.length > 0, ...one }));
 }
@@ -162,7 +167,7 @@ const CONFIG = { responsive: true, displaylogo: false, scrollZoom: false,
 
 function plot() {
   if (!window.Plotly) return; // still being read
-  Plotly.react("plot", traces(), layout(), CONFIG);
+  return Plotly.react("plot", traces(), layout(), CONFIG);
 }
 
 function step(by) {
@@ -183,7 +188,7 @@ function keys(event) {
 // ---- table
 
 const COLUMNS = [
-  ["rank", "front", "", (i) => (isFront(i) ? "on it" : D.states[D.state[i]]), (i) => D.rank[i]],
+  ["rank", "front", "", status, (i) => D.rank[i]],
   ["y", () => title("y"), "n", (i) => withUnit("y", i), (i) => D.y[i]],
   ["x", () => title("x"), "n", (i) => withUnit("x", i), (i) => D.x[i]],
   ["chance", "P(on front)", "n", (i) => digits(D.chance[i], 2), (i) => D.chance[i]],
@@ -192,6 +197,11 @@ const COLUMNS = [
   ["trial", "trial", "n", (i) => String(D.trial[i]), (i) => D.trial[i]],
   ["words", "what it is", "words", (i) => text(D.words, i) + (text(D.reason, i) ? ` - ${text(D.reason, i)}` : ""), (i) => text(D.words, i)],
 ];
+
+function status(i) {
+  if (isFront(i)) return "on it";
+  return isRanked(i) || D.state[i] !== COMPLETE ? D.states[D.state[i]] : D.unranked;
+}
 
 function headings() {
   const row = element("tr", {}, element("th", { scope: "col" }, "design"));
@@ -318,11 +328,12 @@ function start() {
   filters();
   table();
   choose(ALL.find((i) => isFront(i)) ?? 0);
+  performance.mark("table");
 }
 
 function startPlots() {
   if (!at("plot")) return;
-  plot();
+  plot().then(() => requestAnimationFrame(() => performance.mark("plot")));
   at("plot").on("plotly_click", (event) => choose(event.points[0].customdata));
   at("plot").addEventListener("keydown", keys);
   const lines = at("parallel");

@@ -43,11 +43,12 @@ class Facts:
 
     @classmethod
     def of(cls, run: Run, name: str, *, is_running: bool) -> "Facts":
-        """The facts of a run; of several fidelities that with the largest budget is ranked, then the most frequent."""
+        """The facts of a run; of several fidelities the highest rung, then the largest budget is ranked."""
         # Of a ladder the lower rungs are told too, and ranked while no design has come to the last one.
         run = replace(run, records=(*run.records, *run.lower), lower=())
         counts = Counter(record.fidelity for record in run.records if record.state is State.COMPLETE)
-        chosen = max(counts, key=lambda one: (one.budget, counts[one])) if counts else None
+        heights = {rung.fidelity: height for height, rung in enumerate(run.rungs)}
+        chosen = max(counts, key=lambda one: (heights.get(one, -1), one.budget, counts[one])) if counts else None
         worth = next((goal for goal in run.objectives if goal.direction == "max"), run.objectives[0])
         price = next((goal for goal in run.objectives if goal is not worth), None) or _cost(run.records) or worth
         kept = [record for record in run.records if record.fidelity == chosen]

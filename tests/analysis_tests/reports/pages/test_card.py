@@ -34,6 +34,8 @@ def test_columns_of_numbers_are_set_flush_right() -> None:
     found = table(["name", "ms", "what"], [["a", "+1.5 [1, 2]", "3 rows"], ["b", "", "more"]], "c")
     assert found.count('class="n"') == 3
     assert '<th scope="col" class="n">ms</th>' in found
+    labels = table(["table", "row"], [["7", "192"], ["5", "a gate"], ["5", "a sum"], ["6", "a head"]], "c")
+    assert 'class="n"' not in labels
 
 
 def test_pairs_leave_out_what_is_not_known() -> None:

@@ -9,6 +9,12 @@ from analysis.reports.pages.card import Card, paragraphs
 from analysis.results.effects import Agreement
 
 PLACE = 10
+_WORDS = {
+    Agreement.AGREES: "agree",
+    Agreement.DISAGREES: "disagree",
+    Agreement.CANNOT_TELL: "cannot be told yet",
+    Agreement.UNKNOWN: "of which it says nothing",
+}
 
 
 def compute(facts: AblationFacts) -> Card:
@@ -31,5 +37,5 @@ def _lines(facts: AblationFacts) -> Iterator[str]:
     )
     verdicts = Counter(measured.agreement for _, _, measured in rows if measured.agreement is not None)
     if verdicts:
-        told = ", ".join(f"{verdicts[kind]} {kind}" for kind in Agreement if verdicts[kind])
+        told = ", ".join(f"{verdicts[kind]} {words}" for kind, words in _WORDS.items() if verdicts[kind])
         yield f"Against what the paper says of its rows: {told}."

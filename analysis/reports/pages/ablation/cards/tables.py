@@ -10,7 +10,8 @@ from analysis.reports.pages.card import Card, figure, items, paragraphs, text_ta
 from analysis.results.ablation import Ablation
 
 PLACE = 30
-_FIGURE = "The same numbers as in the tables below; a dot that is pointed at says what it is."
+_FIGURE = "The same numbers are in the tables below."
+_SEEDS = "Every dot is a seed, and says its number when it is pointed at."
 
 
 def compute(facts: AblationFacts) -> Iterator[Card]:
@@ -31,7 +32,7 @@ def compute(facts: AblationFacts) -> Iterator[Card]:
             title=heading(table),
             html=paragraphs([" ".join(lead)] if lead else [])
             + (_files(table) if facts.has_files else "")
-            + figure(figure_svg(table), _FIGURE)
+            + figure(figure_svg(table), _FIGURE if table.evaluation is None else f"{_SEEDS} {_FIGURE}")
             + "".join(map(text_table, shown))
             + items(remarks(table)),
             is_wide=True,

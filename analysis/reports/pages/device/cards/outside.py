@@ -8,7 +8,8 @@ from analysis.reports.pages.card import Card, items, paragraphs
 from analysis.reports.pages.device.facts import DeviceFacts
 
 PLACE = 60
-_RANGES = ("arithmetic, GMACs", "bytes moved by convolutions and products, GB", "MACs per byte")
+_RANGES = (("arithmetic, GMACs", 1e-9), ("moved by convolutions and products, GB", 1e-9), ("MACs per byte", 1.0))
+"""What the ranges of a model are of, and the factor to the unit that is shown."""
 _NOT_HERE = (
     "Not here at all: several threads, GPU and NPU, other precisions than the one that was timed, and pre- and "
     "post-processing."
@@ -23,7 +24,8 @@ def compute(facts: DeviceFacts) -> Card:
         "Within these ranges of the measured networks nothing is extrapolated; outside the interval is widened:",
     ]
     ranges = [
-        f"{what}: {exp(low):.3g} to {exp(high):.3g}" for what, (low, high) in zip(_RANGES, model.ranges, strict=True)
+        f"{what}: {scale * exp(low):.3g} to {scale * exp(high):.3g}"
+        for (what, scale), (low, high) in zip(_RANGES, model.ranges, strict=True)
     ]
     rest = [
         f"Kernels that a measured network had: {kernels}. Any other one widens the interval by its share of the time."
@@ -32,6 +34,7 @@ def compute(facts: DeviceFacts) -> Card:
         id="outside",
         title="What is outside",
         html=paragraphs(lead) + items(ranges) + paragraphs([*rest, *_presets(facts), _NOT_HERE]),
+        is_wide=True,
     )
 
 

@@ -5,8 +5,10 @@ from analysis.reports.pages.run.facts import Facts
 
 PLACE = 20
 _KEYS = "Arrow keys go along the front, Enter opens the details."
+BARRED = 30
+"""Designs of a front that all have their intervals; of a larger one only the chosen design has, see `designs.js`."""
 _BARS = "bars are 95 % intervals"
-_TWO_BARS = "thin bars are whole 95 % intervals, thick ones that part of them which is of the design alone"
+_TWO_BARS = "thin bars are whole 95 % intervals, thick ones the part of them that designs do not share"
 
 
 def compute(facts: Facts) -> Card | None:
@@ -20,8 +22,9 @@ def compute(facts: Facts) -> Card | None:
 
 
 def _bars(facts: Facts) -> str:
+    whose = "" if len(facts.members) <= BARRED else "; of so large a front only the chosen design has them"
     metrics = [record.metrics[goal.name] for record in facts.members for goal in facts.ranked.objectives]
-    return _TWO_BARS if any(metric.own_sd is not None for metric in metrics) else _BARS
+    return (_TWO_BARS if any(metric.own_sd is not None for metric in metrics) else _BARS) + whose
 
 
 def _first_upper(text: str) -> str:

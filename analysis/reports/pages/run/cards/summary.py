@@ -20,10 +20,12 @@ def _lines(facts: Facts) -> Iterator[str]:
     if not facts.run.records:
         yield f"No trial has ended yet.{still}"
         return
-    yield (
-        f"{states[State.COMPLETE]:,} designs evaluated, {states[State.PRUNED]:,} pruned before training, "
-        f"{states[State.FAILED]:,} failed.{still}"
-    )
+    # On a ladder a design is evaluated once a rung.
+    what = "evaluations" if facts.run.rungs else "designs evaluated"
+    pruned, failed = states[State.PRUNED], states[State.FAILED]
+    yield f"{states[State.COMPLETE]:,} {what}, {pruned:,} pruned before training, {failed:,} failed.{still}"
+    if facts.run.rungs:
+        yield from _climbed(facts)
     if not facts.members:
         yield "No design has a number for every objective, so that there is no front."
         return
@@ -38,6 +40,14 @@ def _lines(facts: Facts) -> Iterator[str]:
             f"{count} design{'s are' if count > 1 else ' is'} on the front: no evaluated design is better in one of "
             f"{goals} and as good in the rest."
         )
+
+
+def _climbed(facts: Facts) -> Iterator[str]:
+    """How many designs came to each rung."""
+    complete = [record for record in facts.run.records if record.state is State.COMPLETE]
+    came = [len({one.fingerprint for one in complete if one.fidelity == rung.fidelity}) for rung in facts.run.rungs]
+    shown = ", then ".join(f"{count:,}" for count in came)
+    yield f"A study of {len(came)} rungs: {shown} designs; the last rung is ranked."
 
 
 def _design(facts: Facts, record: Record) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ import pytest
 from analysis.reports.pages.page import is_page
 from analysis.reports.pages.run.run_page import run_page, write_run_page
 from tests.analysis_tests.examples import run_folder
+from tests.analysis_tests.reports.pages.browser import browser
 from tests.analysis_tests.reports.pages.run.runs import HOSTILE, facts, some
 from topformer.errors import InputError
-
-CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 
 
 def test_the_page_is_one_file_that_asks_for_nothing(tmp_path: Path) -> None:
@@ -55,25 +53,9 @@ def test_without_plotly_one_line_says_what_installs_it(tmp_path: Path, monkeypat
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The page in Chromium, with a name that would act if it could; what the console said is in `said`."""
     pytest.importorskip("plotly")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
     path = write_run_page(run_folder(tmp_path_factory.mktemp("page") / "run", some(), name=HOSTILE))
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        shown = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
-        shown.set_default_timeout(120_000)
-        said: list[str] = []
-        shown.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        shown.on("pageerror", lambda error: said.append(str(error)))
-        shown.on(
-            "request",
-            lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else said.append(request.url),
-        )
-        shown.goto(path.as_uri(), wait_until="load", timeout=120_000)
-        shown.said = said
-        yield shown
-        browser.close()
+    with browser() as started:
+        yield started.shown(path)
 
 
 def test_the_best_design_is_open_and_nothing_complains(opened: Any) -> None:

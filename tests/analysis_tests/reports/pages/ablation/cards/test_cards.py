@@ -12,11 +12,7 @@ from analysis.results.ablation import AblationRow
 from tests.analysis_tests.ablation_examples import ablation, exact
 from tests.analysis_tests.examples import record
 from tests.analysis_tests.reports.pages.run.runs import HOSTILE
-
-
-def texts(facts: AblationFacts) -> dict[str, str]:
-    """Id of each card to its text."""
-    return {card.id: unescape(re.sub(r"<[^>]*>", " ", card.html)) for card in shown_cards(cards, facts)}
+from tests.analysis_tests.reports.pages.texts import texts
 
 
 def runs() -> tuple[Record, ...]:
@@ -32,10 +28,10 @@ def runs() -> tuple[Record, ...]:
 
 
 def test_every_card_speaks_of_a_whole_ablation() -> None:
-    found = texts(AblationFacts(name="runs/mine", tables=(ablation(),), records=runs(), has_files=True))
+    found = texts(cards, AblationFacts(name="runs/mine", tables=(ablation(),), records=runs(), has_files=True))
     assert list(found) == ["summary", "verdicts", "table-6", "left-out", "honesty", "made"]
     assert "3 runs complete, 1 failed. 3 of 3 rows of 1 table have an accuracy." in found["summary"]
-    assert "1 agrees" in found["summary"]
+    assert "Against what the paper says of its rows: 1 agree, 1 of which it says nothing." in found["summary"]
     assert re.search(r"Table 6\s+a\|b\s+-9\.83 \[-12\.\d\d, -7\.\d\d\]\s+0\.00\d\s+worse\s+agrees", found["verdicts"])
     assert "Its files:  md ,  tex" in found["table-6"]
     assert "the loss is nan at iteration ..." in found["left-out"]
@@ -57,8 +53,11 @@ def test_costs_stand_beside_the_printed_ones_with_a_reason() -> None:
 
 
 def test_an_ablation_that_has_not_begun_says_so() -> None:
-    assert "No run has ended yet. It goes on" in texts(AblationFacts(name="a", tables=(), is_running=True))["summary"]
-    costs = texts(AblationFacts(name="a", tables=(ablation(evaluation=None, rows=ablation().rows[3:]),)))
+    assert (
+        "No run has ended yet. It goes on"
+        in texts(cards, AblationFacts(name="a", tables=(), is_running=True))["summary"]
+    )
+    costs = texts(cards, AblationFacts(name="a", tables=(ablation(evaluation=None, rows=ablation().rows[3:]),)))
     assert "The tables hold costs and printed figures alone." in costs["summary"]
     assert {"verdicts", "honesty", "left-out"}.isdisjoint(costs)
 
@@ -71,7 +70,7 @@ def test_a_single_seed_has_no_interval_and_no_verdict() -> None:
         if row.measured is not None and row.measured.difference is not None else row
         for row in one.rows
     )  # fmt: skip
-    found = texts(AblationFacts(name="a", tables=(replace(one, rows=alone),), records=runs()[:1]))
+    found = texts(cards, AblationFacts(name="a", tables=(replace(one, rows=alone),), records=runs()[:1]))
     assert re.search(r"a\|b\s+-9\.83\s+worse", found["verdicts"])
     assert "fewer than three seeds" in found["honesty"]
 

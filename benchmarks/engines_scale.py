@@ -16,7 +16,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from analysis.records.record import Key
 from benchmarks.sleeping import Sleeping, scored
@@ -154,8 +154,8 @@ def note(_text: str) -> None:
     """Nobody is told."""
 
 
-def definition(sampler: str, trials: int) -> StudyDefinition:
-    """A study without limits, of as many trials as asked for."""
+def definition(sampler: str, trials: int, **more: Any) -> StudyDefinition:
+    """A study without limits, of as many trials as asked for, with more keys."""
     return from_mapping(
         {
             "name": "scale",
@@ -166,6 +166,7 @@ def definition(sampler: str, trials: int) -> StudyDefinition:
             "consider": 1,
             "space": {"name": "paper", "base": "nano", "height": 128, "width": 128},
             "evaluator": {"kind": "lean", "data": "none", "budget": 1},
+            **more,
         }
     )
 

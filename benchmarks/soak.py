@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,7 @@ from experiments.search.sweep import run_sweep
 from tests.experiments_tests.search.claims.private_server import PrivateServer
 from topformer.errors import StorageError
 
-LONGEST_SECONDS = 1_800.0
+LONGEST_SECONDS = 2_700.0
 """A soak that has not ended by then has failed."""
 _DISK_MIB = 16
 _GRACE_SECONDS = 20
@@ -179,6 +180,8 @@ def main() -> int:
     args = parser.parse_args()
     if shutil.which("su") is None and os.getuid() == 0:
         raise SystemExit("as root the server runs through su, which is not installed")
+    # So that nothing is left of a soak that is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its end"))
     try:
         figures = soak(args.kills, args.seconds, args.seed)
     except StorageError as error:

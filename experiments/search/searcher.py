@@ -36,7 +36,8 @@ DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 STATES = {State.COMPLETE: TrialState.COMPLETE, State.PRUNED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
 
 # Optuna writes every finished trial to stderr by a handler of its own, across our progress display.
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+# What its warnings say of a storage, with the statements, comes as an exception, too, and is said in one sentence.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

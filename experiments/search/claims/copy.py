@@ -68,7 +68,9 @@ class SharedReplica:
             with self._giving_up():
                 self._kept = self._reach()
                 self.add(self._kept.missing(self._history()))
-                self._take_over(self._kept)
+                # It may have been given up on the way.
+                if self._kept is not None:
+                    self._take_over(self._kept)
 
     def _take_over(self, replica: StorageReplica) -> None:
         for request in replica.unfinished():

@@ -115,3 +115,10 @@ def test_doctor_says_why_a_cluster_cannot_be_used(capsys: pytest.CaptureFixture[
     assert main(["doctor", "--address", f"127.0.0.1:{closed_port}"]) == 1
     printed = capsys.readouterr().out
     assert f"Ray: no Ray cluster answers at 127.0.0.1:{closed_port}: Connection refused; ray status" in printed
+
+
+def test_without_ray_the_line_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.engines.connection.find_spec", lambda _name: None)
+    message = r"--engine ray needs the package ray, which is not installed; python -m pip install ray"
+    with pytest.raises(InputError, match=message), connected(None, Workers()):
+        pass

@@ -70,8 +70,8 @@ def test_another_token_is_one_sentence(address: str, tmp_path: Path) -> None:
     status, line = doctor(address, tmp_path, WRONG)
     assert status == 1
     assert line == (
-        f"Ray: the Ray cluster at {address} does not take this machine's token (token in the variable {TOKEN}, "
-        f"{MODE}=token): copy ~/.ray/auth_token of the machine where it was started, and set {MODE}=token"
+        f"Ray: the Ray cluster at {address} does not take this machine's token (token in the variable {TOKEN}): "
+        f"copy ~/.ray/auth_token of the machine where it was started, and set {MODE}=token"
     )
 
 

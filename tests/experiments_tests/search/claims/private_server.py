@@ -23,17 +23,22 @@ def binaries() -> Path | None:
 
 
 class PrivateServer:
-    """Trusts everybody on the loopback; a context manager. As root, which it refuses to be, it runs as `postgres`."""
+    """Trusts everybody on the loopback; a context manager. As root, which it refuses to be, it runs as `postgres`.
+
+    Attributes:
+        folder: Its files.
+        port: Where it listens on the loopback.
+    """
 
     def __init__(self) -> None:
         # Not below pytest's folder, which only its owner may enter.
-        self._folder, self._bin = Path(tempfile.mkdtemp(prefix="postgresql-")), binaries()
+        self.folder, self._bin = Path(tempfile.mkdtemp(prefix="postgresql-")), binaries()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         if os.getuid() == 0:
-            shutil.chown(self._folder, "postgres")
-        data = self._folder / "data"
+            shutil.chown(self.folder, "postgres")
+        data = self.folder / "data"
         self._run(f"{self._bin}/initdb -D {data} -A trust -U postgres --no-sync -E UTF8 --locale=C.UTF-8")
         self.start()
 
@@ -44,15 +49,15 @@ class PrivateServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)
 
     def start(self) -> None:
-        options = f"-c unix_socket_directories={self._folder} -c listen_addresses=127.0.0.1 -c fsync=off -p {self.port}"
-        self._run(f'{self._bin}/pg_ctl -D {self._folder}/data -l {self._folder}/log -w -o "{options}" start')
+        options = f"-c unix_socket_directories={self.folder} -c listen_addresses=127.0.0.1 -c fsync=off -p {self.port}"
+        self._run(f'{self._bin}/pg_ctl -D {self.folder}/data -l {self.folder}/log -w -o "{options}" start')
 
     def stop(self) -> None:
         """At once, as at a power cut."""
-        self._run(f"{self._bin}/pg_ctl -D {self._folder}/data -m immediate -w stop")
+        self._run(f"{self._bin}/pg_ctl -D {self.folder}/data -m immediate -w stop")
 
     def database(self) -> str:
         """The URL of an empty one; what was in it is gone."""
@@ -65,7 +70,7 @@ class PrivateServer:
     @contextmanager
     def asking_for_passwords(self, user: str, password: str) -> Iterator[None]:
         """A user who may make tables, and is let in by a password alone."""
-        rules = self._folder / "data" / "pg_hba.conf"
+        rules = self.folder / "data" / "pg_hba.conf"
         before = rules.read_text()
         quoted = password.replace("'", "''").replace("%", "%%")
         self.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{quoted}'; GRANT ALL ON SCHEMA public TO {user}")

@@ -28,12 +28,13 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
         StorageError: The file cannot be read.
     """
     reading = store.read()
-    by_trial: dict[int, tuple[int, str]] = {}
+    # Trial to the line that named it first.
+    lines: dict[int, int] = {}
     records: dict[Key, Record] = {}
     for number, record in enumerate(reading.records, start=1):
         study = record.study if study is None else study
-        first, other = by_trial.setdefault(record.trial, (number, record.fingerprint))
-        fault = _fault(record, study) or _two_designs(record, first, other)
+        first = lines.setdefault(record.trial, number)
+        fault = _fault(record, study) or _two_designs(record, first, reading.records[first - 1].fingerprint)
         if fault:
             raise RecordError(f"{store.path}, line {number}: {fault}")
         whole = record
@@ -67,7 +68,7 @@ def _fault(record: Record, study: str) -> str:
     for name, metric in record.metrics.items():
         if metric.low is not None and metric.high is not None and metric.low > metric.high:
             return f"the interval of {name} ends below its start: low {metric.low:g}, high {metric.high:g}"
-        if min(metric.shared_sd or 0.0, metric.own_sd or 0.0) < 0:
+        if (metric.shared_sd or 0.0) < 0 or (metric.own_sd or 0.0) < 0:
             return f"a standard deviation of {name} is below 0: {metric.shared_sd} shared, {metric.own_sd} of its own"
         if metric.value < 0 and name.partition("@")[0] in _COSTS:
             return f"{name} must not be negative, got {metric.value:g}"

@@ -48,9 +48,7 @@ def truth_table(*places: str | Path) -> TruthTable:
     versions: dict[str, set[str]] = defaultdict(set)
     for name, found in (item for table in tables for item in table.protocol.get("versions", {}).items()):
         versions[name].update(found.split(", "))
-    return replace(
-        TruthTable.joined(tables), protocol={**tables[0].protocol, "versions": _listed(versions)}
-    )
+    return replace(TruthTable.joined(tables), protocol={**tables[0].protocol, "versions": _listed(versions)})
 
 
 def _of_run(folder: Path) -> TruthTable:

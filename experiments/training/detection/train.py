@@ -114,9 +114,7 @@ def train_detector(
     return result
 
 
-def _run(
-    settings: dict[str, Any], work: Path, progress: Progress | None
-) -> tuple[dict[str, Tensor], dict[str, float]]:
+def _run(settings: dict[str, Any], work: Path, progress: Progress | None) -> tuple[dict[str, Tensor], dict[str, float]]:
     """The weights of the detector after its training, and the scores of the last validation."""
     scores = _ScoresHook()
     hooks = [FiniteLossHook(), scores, *([ProgressHook(progress)] if progress else [])]

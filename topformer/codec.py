@@ -77,8 +77,12 @@ def fingerprints_of_text(text: str) -> tuple[str, str]:
     now = text
     for head, rebuilt in _REBUILT.items():
         now = now.replace(f'"head":"{head}"', f'"head":"{rebuilt}"')
-    current, old = (hashlib.sha256(one.encode()).hexdigest()[:12] for one in (now, text))
-    return current, old
+    current = _digest(now)
+    return current, current if now == text else _digest(text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def to_json(design: Design) -> dict[str, Any]:

@@ -12,10 +12,11 @@ _CACHED = 1 << 14
 
 
 class _Member(NamedTuple):
-    """Name and text of a member, such as `width` and `"width":320`."""
+    """Name and text of a member, such as `width` and `"width":320`, and that text with its keys in order."""
 
     name: str
     text: str
+    ordered: str
 
 
 class DesignText(Mapping[str, Any]):
@@ -61,7 +62,8 @@ class DesignText(Mapping[str, Any]):
     @property
     def ordered(self) -> str:
         """The JSON with its keys in order at every depth."""
-        return "{" + ",".join([_ordered(member.text) for member in sorted(self._members)]) + "}"
+        # Names are words, so that the texts sort as their names do.
+        return "{" + ",".join(sorted([member.ordered for member in self._members])) + "}"
 
 
 def design_text(design: Mapping[str, Any], *, ordered: bool = False) -> str:
@@ -74,13 +76,9 @@ def design_text(design: Mapping[str, Any], *, ordered: bool = False) -> str:
 @lru_cache(_CACHED)
 def _member(text: str) -> _Member:
     text = text.removesuffix(",")
-    ((name, _),) = json.loads(f"{{{text}}}", parse_constant=_refuse).items()
-    return _Member(name, text)
-
-
-@lru_cache(_CACHED)
-def _ordered(text: str) -> str:
-    return json.dumps(json.loads(f"{{{text}}}"), sort_keys=True, separators=(",", ":"))[1:-1]
+    member = json.loads(f"{{{text}}}", parse_constant=_refuse)
+    (name,) = member
+    return _Member(name, text, design_text(member, ordered=True)[1:-1])
 
 
 def _refuse(name: str) -> NoReturn:

@@ -49,11 +49,11 @@ def integer(where: str, value: object) -> int:
     return value
 
 
-def number(where: str, value: object) -> float:
-    """`value` is a finite number; an integer stays one, so that counts keep every digit."""
+def number(where: str, value: object, name: str = "") -> float:
+    """`value` is a finite number; an integer stays one, so that counts keep every digit; `name` as in `text`."""
     if type(value) is float and isfinite(value):
         # Most are; asking whether a value is any kind of real number takes ten times as long.
         return value
     if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
-        raise RecordError(f"{where} must be a finite number, got {value!r}")
+        raise RecordError(f"{where}{'.' if name else ''}{name} must be a finite number, got {value!r}")
     return int(value) if isinstance(value, Integral) else float(value)

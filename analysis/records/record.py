@@ -2,18 +2,19 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from analysis.records.design_text import DesignText
 from analysis.records.fidelity import Fidelity
 from analysis.records.first_schema import from_schema_1
 from analysis.records.json_values import integer, mapping, number, plain, text
+from analysis.records.line_text import ObjectText, decode_line
 from analysis.records.lines import LineFile
 from analysis.records.words import shared_texts, texts, word
 from topformer.errors import RecordError, unknown_name
@@ -169,20 +170,9 @@ def decode(line: bytes) -> Record:
         RecordError: The line is no JSON or no record.
     """
     try:
-        return from_json(_with_text(line) or json.loads(line, parse_constant=_refuse_constant))
+        return from_json(decode_line(line))
     except (ValueError, RecursionError) as error:
         raise RecordError(f"not a JSON line ({error})") from None
-
-
-def _with_text(line: bytes) -> dict[str, Any] | None:
-    """The object of a line with its design left as text; None where it is not written as `encode` writes."""
-    head, _, rest = line.partition(b',"design":{')
-    design, _, tail = rest.partition(b'},"height":')
-    if not tail or not line.isascii() or (text := DesignText.of(design.decode())) is None:
-        return None
-    value = _DECODER.decode(b"".join([head, b',"design":null,"height":', tail]).decode("ascii"))
-    # Not null where the text stood deeper, as a detail.
-    return {**value, "design": text} if isinstance(value, dict) and value.get("design", 0) is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +253,6 @@ def _shared_fidelity(evaluator: str, data: str, size: str, budget: int) -> Fidel
     return Fidelity(evaluator=evaluator, data=data, size=size, budget=budget)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
 def _metric_to_json(where: str, metric: object) -> dict[str, Any]:
     if not isinstance(metric, Metric):
         raise RecordError(f"{where} must be a Metric, got {metric!r}")
@@ -280,6 +266,8 @@ def _metric_to_json(where: str, metric: object) -> dict[str, Any]:
 
 def _check_keys(where: str, data: Mapping[str, Any], kind: type[Any]) -> None:
     names, needed = _NAMES[kind]
+    if needed <= data.keys() <= names:
+        return
     for name in data.keys() - names:
         raise RecordError(unknown_name(f"key of {where}", name, list(names)))
     for name in needed:
@@ -287,10 +275,10 @@ def _check_keys(where: str, data: Mapping[str, Any], kind: type[Any]) -> None:
             raise RecordError(f"{where}.{name} is missing")
 
 
-def _names(kind: type[Any]) -> tuple[Mapping[str, None], tuple[str, ...]]:
-    """The names of all fields, and of those without a default."""
+def _names(kind: type[Any]) -> tuple[KeysView[str], KeysView[str]]:
+    """The names of all fields, and of those without a default, in order."""
     needed = (item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING)
-    return dict.fromkeys(item.name for item in fields(kind)), tuple(needed)
+    return dict.fromkeys(item.name for item in fields(kind)).keys(), dict.fromkeys(needed).keys()
 
 
 def _state(where: str, value: object) -> State:
@@ -300,15 +288,20 @@ def _state(where: str, value: object) -> State:
         raise RecordError(unknown_name(where, value, [state.value for state in State])) from None
 
 
-def _design(where: str, value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, DesignText) else mapping(where, value)
+def _object(where: str, value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, (DesignText, ObjectText)) else mapping(where, value)
 
 
 def _metric(where: str, value: object) -> Metric:
     data = mapping(where, value)
     _check_keys(where, data, Metric)
-    ends = {name: None if data.get(name) is None else number(f"{where}.{name}", data[name]) for name in _OPTIONAL}
-    return Metric(value=number(f"{where}.value", data["value"]), source=word(f"{where}.source", data["source"]), **ends)
+    low, high, shared_sd, own_sd = (
+        None if end is None else number(where, end, name) for name in _OPTIONAL for end in (data.get(name),)
+    )
+    return Metric(
+        value=number(where, data["value"], "value"), source=intern(text(where, data["source"], "source")),
+        low=low, high=high, shared_sd=shared_sd, own_sd=own_sd,
+    )  # fmt: skip
 
 
 def _metrics(where: str, value: object) -> Mapping[str, Metric]:
@@ -321,13 +314,13 @@ _READERS: Mapping[str, Callable[[str, object], Any]] = {
     "state": _state,
     "fingerprint": text,
     "fidelity": _fidelity,
-    "design": _design,
+    "design": _object,
     "height": integer,
     "width": integer,
     "labels": texts,
     "metrics": _metrics,
-    "details": mapping,
-    "reason": text,
+    "details": _object,
+    "reason": word,
     "origin": word,
     "seed": integer,
     "seconds": number,
@@ -337,6 +330,4 @@ _READERS: Mapping[str, Callable[[str, object], Any]] = {
 
 _PARTS = ("shared_sd", "own_sd")
 _OPTIONAL = ("low", "high", *_PARTS)
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-"""Made once: `json.loads` makes one for each line."""
 _NAMES = {kind: _names(kind) for kind in (Record, Fidelity, Metric)}

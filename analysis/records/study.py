@@ -25,11 +25,13 @@ def read_study(store: JsonlStore, *, study: str | None = None, fidelity: Fidelit
         StorageError: The file cannot be read.
     """
     reading = store.read()
-    by_trial: dict[int, tuple[int, str]] = {}
+    # Trial to the line that named it first.
+    lines: dict[int, int] = {}
     records: dict[Key, Record] = {}
     for number, record in enumerate(reading.records, start=1):
         study = record.study if study is None else study
-        first, other = by_trial.setdefault(record.trial, (number, record.fingerprint))
+        first = lines.setdefault(record.trial, number)
+        other = reading.records[first - 1].fingerprint
         found = _of_another(record, study) or fault(record) or _two_designs(record, first, other)
         if found:
             raise RecordError(f"{store.path}, line {number}: {found}")

@@ -5,6 +5,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from io import StringIO
 from itertools import zip_longest
 from math import isfinite
@@ -137,6 +138,7 @@ def _number(value: float, digits: int | None) -> str:
     return repr(value) if digits is None else f"{value:.{digits}g}"
 
 
+@lru_cache(maxsize=1 << 12)  # The columns of a long table say few different things.
 def _harmless(text: str) -> str:
     line = one_line(text)
     return f"'{line}" if line.lstrip().startswith(_FORMULA) else line

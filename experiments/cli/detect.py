@@ -3,13 +3,14 @@
 import argparse
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.records.named_design import file_stem, named_design
 from experiments.cli.arguments import add_design, add_json, add_loaders, add_start, read_source, size
 from experiments.cli.parsing import of, place
-from experiments.cli.terminal import bar
+from experiments.cli.trained import train_and_show
 from topformer.bounds import CLASSES, COUNT, POSITIVE, SEED
 from topformer.errors import StudyError
 
@@ -85,28 +86,12 @@ def _train(args: argparse.Namespace) -> int:
         print(as_python(configuration(design, recipe, folder, seed=args.seed, workers=args.workers)), end="")
         return 0
     from experiments.training.detection.train import train_detector
-    from experiments.training.processes import rank
     from experiments.training.weights import start_lines
 
     out = args.out or Path("runs") / f"detect-{file_stem(args.design)}"
-    speaks = rank() == 0
-    if args.checkpoint and speaks:
-        print("\n".join(start_lines(args.checkpoint, source, design)), flush=True)
-    with bar("iterations", hidden=not speaks) as progress:
-        result = train_detector(
-            design,
-            recipe,
-            folder,
-            out,
-            seed=args.seed,
-            workers=args.workers,
-            checkpoint=args.checkpoint,
-            source=source,
-            progress=progress,
-        )
-    if speaks:
-        print("\n".join([*_lines(result), f"weights: {out / 'weights.pt'}"]))
-    return 0
+    train = partial(train_detector, design, recipe, folder, out, seed=args.seed, workers=args.workers)
+    start = partial(start_lines, args.checkpoint, source, design) if args.checkpoint else None
+    return train_and_show(partial(train, checkpoint=args.checkpoint, source=source), _lines, out, start=start)
 
 
 def _recipe(args: argparse.Namespace, images: int) -> "DetectionRecipe":

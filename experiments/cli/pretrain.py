@@ -5,13 +5,14 @@ An interrupted training goes on when the same command is given again.
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from analysis.records.named_design import file_stem, named_design
 from experiments.cli.arguments import add_design, add_loaders
 from experiments.cli.parsing import of, place
-from experiments.cli.terminal import bar
+from experiments.cli.trained import train_and_show
 from experiments.training.classification.recipes import RECIPES, pretrain_recipe
 from experiments.training.settings import DEVICES, PRECISIONS
 from topformer.bounds import COUNT, POSITIVE, SEED, SIDE
@@ -44,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
     """Train, or print the settings."""
     from experiments.data.image_folder import open_class_folder
     from experiments.training.classification.train import pretrain, settings
-    from experiments.training.processes import rank
 
     design = named_design(args.design)
     changes = {"epochs": args.epochs, "batch": args.batch, "size": args.size, "rate": args.learning_rate}
@@ -54,22 +54,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(settings(design, recipe, folder, seed=args.seed, precision=args.precision), indent=2))
         return 0
     out = args.out or Path("runs") / f"pretrain-{file_stem(args.design)}"
-    speaks = rank() == 0
-    with bar("iterations", hidden=not speaks) as progress:
-        result = pretrain(
-            design,
-            recipe,
-            folder,
-            out,
-            seed=args.seed,
-            workers=args.workers,
-            precision=args.precision,
-            device=args.device,
-            progress=progress,
-        )
-    if speaks:
-        print("\n".join([*table(result), f"weights: {out / 'weights.pt'}"]))
-    return 0
+    machine = {"workers": args.workers, "precision": args.precision, "device": args.device}
+    return train_and_show(partial(pretrain, design, recipe, folder, out, seed=args.seed, **machine), table, out)
 
 
 def table(result: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ An interrupted training goes on when the same command is given again.
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from analysis.records.named_design import file_stem
 from experiments.cli.arguments import add_loaders, add_start, read_source
 from experiments.cli.choices import DESIGN, add_design_and_data, chosen, opened, released
 from experiments.cli.parsing import of, place
-from experiments.cli.terminal import bar
+from experiments.cli.trained import train_and_show
 from experiments.data.folders.known import KNOWN
 from experiments.training.settings import COMPILERS, DEVICES, PRECISIONS
 from topformer.bounds import COUNT, SEED
@@ -134,9 +135,8 @@ def _train(
     source: "Design | None",
     machine: dict[str, Any],
 ) -> int:
-    """Train with the loop that is asked for; of several processes the first one speaks."""
+    """Train with the loop that is asked for."""
     from experiments.cli.score_table import score_table
-    from experiments.training.processes import rank
     from experiments.training.settings import Machine
     from experiments.training.train import train
     from experiments.training.weights import start_lines
@@ -144,26 +144,22 @@ def _train(
     design = replace(design, num_classes=folder.num_classes)
     source = source or design
     out = args.out or _folder(args, recipe)
-    if checkpoint and rank() == 0:
-        print("\n".join(start_lines(checkpoint, source, design, skip_classifier=args.skip_classifier)), flush=True)
-    with bar("iterations", hidden=rank() > 0) as progress:
-        result = train(
-            args.loop,
-            design,
-            recipe,
-            folder,
-            out,
-            seed=args.seed,
-            machine=Machine(**{"workers": 4, "checkpoint_every": 2000, **machine}),
-            checkpoint=checkpoint,
-            source=source,
-            skip_classifier=args.skip_classifier,
-            progress=progress,
-        )
-    if rank() == 0:
-        print("\n".join(score_table(result)))
-        print(f"weights: {out / 'weights.pt'}")
-    return 0
+    skip = {"skip_classifier": args.skip_classifier}
+    training = partial(
+        train,
+        args.loop,
+        design,
+        recipe,
+        folder,
+        out,
+        seed=args.seed,
+        machine=Machine(**{"workers": 4, "checkpoint_every": 2000, **machine}),
+        checkpoint=checkpoint,
+        source=source,
+        **skip,
+    )
+    start = partial(start_lines, checkpoint, source, design, **skip) if checkpoint else None
+    return train_and_show(training, score_table, out, start=start)
 
 
 def _folder(args: argparse.Namespace, recipe: "Recipe") -> Path:

@@ -4,23 +4,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from experiments.data.folders import SegmentationFolder, check_ready, open_folder
 from experiments.evaluators.base import Accuracy, Progress, check_untrained
-from experiments.training.checks import check_seed
+from experiments.evaluators.untrained import UntrainedEvaluator
 from experiments.training.claim import data_identity
-from experiments.training.lean.decoded import Decoded
-from experiments.training.lean.loop import seeded
-from experiments.training.memory import keep_freed_memory, naming_what_ran_out
-from experiments.training.processes import choose_device
 from experiments.training.proxies import PROXIES, fresh, score
 from experiments.training.recipes import SCRATCH, with_size
 from experiments.training.settings import DEVICES
 from search_space.candidate import Candidate
 from topformer.bounds import COUNT
 from topformer.kinds import Choice, Integer
-from topformer.schema import key, read
+from topformer.schema import key
 
 VERSION = "1"
 """Part of the identity of every evaluation: it rises when the same settings begin to give other numbers."""
@@ -37,7 +32,7 @@ class ProxySettings:
     threads: int = field(default=1, metadata=key(COUNT, "Threads of torch on a CPU."))
 
 
-class ProxyEvaluator:
+class ProxyEvaluator(UntrainedEvaluator[ProxySettings]):
     """A zero-cost proxy of a candidate, of a network drawn by the seed and of the first batches of that seed.
 
     A proxy is no accuracy and has no unit. It serves to sort out, and to be beaten; see docs/proxies.md.
@@ -53,23 +48,6 @@ class ProxyEvaluator:
 
     kind = "proxy"
     definition = ProxySettings
-
-    def __init__(self, folder: SegmentationFolder | Path, settings: ProxySettings) -> None:
-        self.settings = settings
-        self.folder = open_folder(folder) if isinstance(folder, Path) else folder
-        check_ready(self.folder)
-        self._device = choose_device(settings.device)
-        self._decoded = Decoded(self.folder, stacked=True)
-
-    @classmethod
-    def read(cls, folder: SegmentationFolder | Path, values: Mapping[str, Any]) -> Self:
-        """The evaluator of the settings of a study file.
-
-        Raises:
-            StudyError: A key or a value is not accepted.
-            DataError: As for the class.
-        """
-        return cls(folder, read(ProxySettings, values, "evaluator.settings"))
 
     @property
     def metric(self) -> str:
@@ -95,13 +73,10 @@ class ProxyEvaluator:
         """
         del folder, progress
         check_untrained(self.kind, budget)
-        check_seed(seed)
         settings, begin = self.settings, time.monotonic()
         design = replace(candidate.design, num_classes=self.folder.num_classes)
         recipe = replace(with_size(SCRATCH, candidate.height, candidate.width), batch=settings.batch)
-        if self._device.type == "cpu":
-            keep_freed_memory()
-        with seeded(seed, threads=settings.threads), naming_what_ran_out(settings.batch, *recipe.crop):
+        with self._computing(seed, recipe):
             batches = self._decoded.batches(recipe, seed, self._device)
             chosen = [batches[number] for number in range(settings.batches)]
             value = score(settings.proxy, fresh(design).to(self._device), chosen)

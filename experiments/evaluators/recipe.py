@@ -12,13 +12,17 @@ from experiments.training.job import TrainingJob
 from experiments.training.mmseg.configuration import CHECKPOINT_EVERY
 from experiments.training.recipes import Recipe, recipe, with_size
 from experiments.training.settings import Machine
-from experiments.training.weights import digest
+from experiments.training.weights import start_digest
 from search_space.candidate import Candidate
 from topformer.errors import StudyError, unknown_name
+from topformer.kinds import Flag
 from topformer.presets import MODELS, PRESETS, model_of
+from topformer.schema import check
 
 RECIPE = "ade20k-160k"
 """What is trained where nothing says more."""
+OWN = ("checkpoints", "skip_classifier")
+"""Settings that no other evaluator has."""
 MACHINE = Machine(workers=4, checkpoint_every=CHECKPOINT_EVERY)
 
 
@@ -34,14 +38,16 @@ class RecipeEvaluator(MmsegEvaluator):
         machine: How it is computed.
         checkpoints: Model of the release to a file with its weights, such as the released ImageNet backbone. A
             candidate starts from that of the nearest model, sliced where they differ; from nothing where none is given.
+        skip_classifier: Whether the classifier starts anew all the same, as it must where the checkpoints are of a data
+            set with other classes.
 
     Raises:
         DataError: The folder is no data set, or its classes are not known.
-        StudyError: The recipe is for another data set, or a checkpoint is not there.
+        StudyError: The recipe is for another data set, a checkpoint is not there, or there is no classifier to skip.
     """
 
     kind = "recipe"
-    settings = ("recipe", "checkpoints", "precision", "workers")
+    settings = ("recipe", *OWN, "precision", "workers")
 
     def __init__(
         self,
@@ -49,20 +55,30 @@ class RecipeEvaluator(MmsegEvaluator):
         recipe: Recipe,
         machine: Machine = MACHINE,
         checkpoints: Mapping[str, str] | None = None,
+        *,
+        skip_classifier: bool = False,
     ) -> None:
-        self.checkpoints = _checked(checkpoints or {})
+        self.checkpoints = _checked({} if checkpoints is None else checkpoints)
+        self.skip_classifier = skip_classifier
+        check("skip_classifier", skip_classifier, Flag(), StudyError)
+        if skip_classifier and not self.checkpoints:
+            raise StudyError("skip_classifier says what of checkpoints is loaded, and there are no checkpoints")
         super().__init__(folder, recipe, machine)
 
     @classmethod
     def read(cls, folder: SegmentationFolder | Path, values: Mapping[str, Any]) -> Self:
         """The evaluator of a table in a study file, see `TrainingEvaluator.read`."""
-        rest = {name: value for name, value in values.items() if name not in ("recipe", "checkpoints")}
+        rest = {name: value for name, value in values.items() if name not in ("recipe", *OWN)}
         known, machine = read_settings(rest, cls.settings, recipe(values.get("recipe", RECIPE)), MACHINE)
-        return cls(folder, known, machine, _checked(values.get("checkpoints", {})))
+        own = {name: values[name] for name in OWN if name in values}
+        return cls(folder, known, machine, **own)
 
     def describe(self) -> Mapping[str, Any]:
         """Every setting that changes the number; checkpoints by their content."""
-        known = {model: digest(Path(path)) for model, path in sorted(self.checkpoints.items())}
+        known = {
+            model: start_digest(Path(path), skip_classifier=self.skip_classifier)
+            for model, path in sorted(self.checkpoints.items())
+        }
         return {**super().describe(), "checkpoints": known}
 
     def recipe_of(self, candidate: Candidate, budget: int) -> Recipe:
@@ -80,6 +96,7 @@ class RecipeEvaluator(MmsegEvaluator):
             super()._job(candidate, recipe, seed),
             checkpoint=Path(start) if start else None,
             source=replace(PRESETS[nearest], num_classes=candidate.design.num_classes) if start else None,
+            skip_classifier=bool(start) and self.skip_classifier,
         )
 
 

@@ -1,29 +1,24 @@
 """The supernet evaluator: every design of a space scored with its part of one set of weights, without training it."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from experiments.data.folders import SegmentationFolder, check_ready, open_folder
+from experiments.data.folders import SegmentationFolder
 from experiments.evaluators.base import Accuracy, Progress, check_untrained
 from experiments.evaluators.training import accuracy_of
-from experiments.training.checks import check_seed
+from experiments.evaluators.untrained import UntrainedEvaluator
 from experiments.training.claim import data_identity
-from experiments.training.lean.decoded import Decoded
-from experiments.training.lean.loop import seeded
-from experiments.training.memory import keep_freed_memory, naming_what_ran_out
 from experiments.training.outcome import Outcome
-from experiments.training.processes import choose_device
 from experiments.training.settings import DEVICES
 from experiments.training.supernet.trained import RECALIBRATION, Supernet
 from search_space.candidate import Candidate
 from topformer.bounds import COUNT
 from topformer.kinds import Choice, Integer, Text
 from topformer.network import TopFormer
-from topformer.schema import key, read
+from topformer.schema import key
 
 VERSION = "1"
 """Part of the identity of every evaluation: it rises when the same settings begin to give other numbers."""
@@ -42,11 +37,11 @@ class SupernetSettings:
     threads: int = field(default=1, metadata=key(COUNT, "Threads of torch on a CPU."))
 
 
-class SupernetEvaluator:
+class SupernetEvaluator(UntrainedEvaluator[SupernetSettings]):
     """The mIoU of a candidate with its part of a supernet's weights, BatchNorm recalibrated for it.
 
     It says how designs compare, not what they reach when they are trained; see docs/supernet.md. The seed draws the
-    images of the recalibration. The data are decoded once, and nothing is kept of an evaluation.
+    images of the recalibration.
 
     Args:
         folder: The data set, or its path.
@@ -62,23 +57,9 @@ class SupernetEvaluator:
     definition = SupernetSettings
 
     def __init__(self, folder: SegmentationFolder | Path, settings: SupernetSettings) -> None:
-        self.settings = settings
-        self.folder = open_folder(folder) if isinstance(folder, Path) else folder
-        check_ready(self.folder)
+        super().__init__(folder, settings)
         self.supernet = Supernet.read(Path(settings.run))
         self.supernet.check_data(self.folder)
-        self._device = choose_device(settings.device)
-        self._decoded = Decoded(self.folder, stacked=True)
-
-    @classmethod
-    def read(cls, folder: SegmentationFolder | Path, values: Mapping[str, Any]) -> Self:
-        """The evaluator of the settings of a study file.
-
-        Raises:
-            StudyError: A key or a value is not accepted.
-            DataError, CheckpointError: As for the class.
-        """
-        return cls(folder, read(SupernetSettings, values, "evaluator.settings"))
 
     @property
     def metric(self) -> str:
@@ -109,7 +90,7 @@ class SupernetEvaluator:
         del folder, progress
         check_untrained(self.kind, budget)
         begin = time.monotonic()
-        with self._computing(seed):
+        with self._computing(seed, self.supernet.recipe):
             found = self.supernet.score(self._network(candidate, seed), self._decoded, self._device)
         outcome = Outcome(scores=found, weights={}, seconds=time.monotonic() - begin)
         return replace(
@@ -118,17 +99,8 @@ class SupernetEvaluator:
 
     def network(self, candidate: Candidate, *, seed: int) -> TopFormer:
         """The network that `evaluate` scores, in evaluation mode; errors as there."""
-        with self._computing(seed):
+        with self._computing(seed, self.supernet.recipe):
             return self._network(candidate, seed)
-
-    @contextmanager
-    def _computing(self, seed: int) -> Iterator[None]:
-        check_seed(seed)
-        if self._device.type == "cpu":
-            keep_freed_memory()
-        recipe = self.supernet.recipe
-        with seeded(seed, threads=self.settings.threads), naming_what_ran_out(recipe.batch, *recipe.crop):
-            yield
 
     def _network(self, candidate: Candidate, seed: int) -> TopFormer:
         images = self.settings.recalibration

@@ -10,7 +10,7 @@ from experiments.data.folders import SegmentationFolder
 from experiments.training.claim import data_identity
 from experiments.training.processes import world_size
 from experiments.training.recipes import Recipe
-from experiments.training.weights import START, digest, starting_weights
+from experiments.training.weights import START, start_digest, starting_weights
 from topformer.codec import to_json
 from topformer.design import Design
 from topformer.files import write_json
@@ -54,9 +54,7 @@ class TrainingJob:
 
     def _start(self) -> str | None:
         """What is loaded, in a line."""
-        if self.checkpoint is None:
-            return None
-        return f"{digest(self.checkpoint)}{' without classifier' if self.skip_classifier else ''}"
+        return start_digest(self.checkpoint, skip_classifier=self.skip_classifier) if self.checkpoint else None
 
     def starting_weights(self, out: Path) -> dict[str, Tensor] | None:
         """The weights to start from, if there are any; where they come from is written into a folder.

@@ -96,15 +96,20 @@ def train(
             finished: dict[str, Any] = read_object(out / RESULT)
             return finished
         outcome = run(job, out, machine=machine or Machine(checkpoint_every=2000), progress=progress)
-        result = {
-            **as_json(outcome.scores, folder.classes),
-            "validations": [{"iteration": done, "miou": miou} for done, miou in outcome.validations.items()],
-            "recipe": asdict(recipe),
-            "seed": seed,
-            "iterations": recipe.iterations,
-            "loop": loop,
-        }
+        result = _result(outcome, job, loop)
         if rank() == 0:
             write_tensors(out / WEIGHTS, outcome.weights)
             write_json(out / RESULT, result)
         return result
+
+
+def _result(outcome: Outcome, job: TrainingJob, loop: str) -> dict[str, Any]:
+    """Scores in percent, and the settings that a reader of them asks for, as plain JSON."""
+    return {
+        **as_json(outcome.scores, job.folder.classes),
+        "validations": [{"iteration": done, "miou": miou} for done, miou in outcome.validations.items()],
+        "recipe": asdict(job.recipe),
+        "seed": job.seed,
+        "iterations": job.recipe.iterations,
+        "loop": loop,
+    }

@@ -105,6 +105,11 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
+def start_digest(path: Path, *, skip_classifier: bool) -> str:
+    """What a training starts from, as its identity holds it: the file, and whether its classifier is left out."""
+    return f"{digest(path)}{' without classifier' if skip_classifier else ''}"
+
+
 def starting_weights(
     path: Path, source: Design, design: Design, *, seed: int, skip_classifier: bool = False
 ) -> tuple[dict[str, Tensor], Start]:

@@ -1,11 +1,14 @@
 """What the commands of the pages find on a reader's desk: designs, data, rows of a phone, runs; made when named."""
 
+import atexit
 import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 from PIL import Image
@@ -84,11 +87,20 @@ def _device(path: Path) -> None:
 
 
 def _run(path: Path) -> None:
-    make(path.parents[1], "data/mini")
-    study = path.parents[1] / "desk.toml"
+    shutil.copytree(_swept(), path)
+
+
+@cache
+def _swept() -> Path:
+    """A run that is made once for all pages, each of which gets a copy: making it takes longer than most pages."""
+    folder = Path(mkdtemp(prefix="desk-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    data, study, run = (folder / name for name in ("data", "desk.toml", "run"))
+    _mini(data)
     study.write_text(STUDY)
     small = ["--trials", "2", "--consider", "20"]
-    assert main(["sweep", str(study), "--data", str(path.parents[1] / "data/mini"), "--out", str(path), *small]) == 0
+    assert main(["sweep", str(study), "--data", str(data), "--out", str(run), *small]) == 0
+    return run
 
 
 def _committed(name: str) -> Callable[[Path], object]:

@@ -13,7 +13,7 @@ from topformer.design import Block, Design, Extractor, Head, Injection
 from topformer.errors import DesignError
 from topformer.presets import NANO, PRESETS, TINY
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 
 
 @given(designs())

@@ -154,7 +154,7 @@ def test_an_image_does_not_see_its_batch() -> None:
 
 
 @given(design=designs(), height=st.integers(32, 140), width=st.integers(32, 140))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @torch.inference_mode()
 def test_the_canonical_design_is_the_same_network(design: Design, height: int, width: int) -> None:
     one, other = filled(TopFormer(design)), filled(TopFormer(canonical(design)))

@@ -128,10 +128,9 @@ def export(
         ExplorerError: A package is missing, a conversion failed, or the file differs from torch.
         StorageError: The file cannot be written.
     """
-    from topformer.deployment.about import check_export_place, describe, description
+    from topformer.deployment.about import check_export_place, describe
     from topformer.deployment.graph import deployed
     from topformer.deployment.runtimes import RUNNERS, WRITERS, evaluate
-    from topformer.weights.state import data_set, read_content
 
     _check_request(path, to, boundary)
     _check_input(to, batch, opset, dynamic=dynamic)
@@ -143,20 +142,10 @@ def export(
     network = deployed(design, size=size, boundary=boundary, checkpoint=checkpoint, seed=seed)
     rng = np.random.default_rng(seed)
     image, *others = (_patches(rng, height + more, width + 2 * more, batch) for more in dict.fromkeys((0, step)))
+    about, origin = _about(design, checkpoint, seed, boundary=boundary, batch=batch, size=(height, width), step=step)
 
     def compared(file: Path) -> float:
         return max(_checked(evaluate(network, one), RUNNERS[to](file, one), boundary, to) for one in (image, *others))
-
-    origin = str(checkpoint) if checkpoint else f"random, seed {seed}: times are right, classes are not"
-    about = description(
-        boundary=boundary,
-        batch=batch,
-        size=(height, width),
-        step=step,
-        classes=design.num_classes,
-        class_names=data_set(read_content(checkpoint)).get("classes", ()) if checkpoint else (),
-        weights=checkpoint.name if checkpoint else origin,
-    )
 
     def write(place: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
         made = WRITERS[to](network, place, image, step, opset or OPSET)
@@ -177,6 +166,21 @@ def export(
         about=about,
         notes=notes,
     )
+
+
+def _about(design: Design, checkpoint: Path | None, seed: int, **form: Any) -> tuple[Mapping[str, Any], str]:
+    """What the file says of its input and output, whose `form` is known; and where its weights come from."""
+    from topformer.deployment.about import description
+    from topformer.weights.state import data_set, read_content
+
+    origin = str(checkpoint) if checkpoint else f"random, seed {seed}: times are right, classes are not"
+    about = description(
+        **form,
+        classes=design.num_classes,
+        class_names=data_set(read_content(checkpoint)).get("classes", ()) if checkpoint else (),
+        weights=checkpoint.name if checkpoint else origin,
+    )
+    return about, origin
 
 
 def _placed(

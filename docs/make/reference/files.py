@@ -51,6 +51,11 @@ OF_ONE = {
         "",
         "Model of the release (tiny, small, base) to the file whose weights its kin start from.",
     ),
+    "skip_classifier": (
+        "true or false",
+        "false",
+        "Whether the classifier starts anew, as for checkpoints of a data set with other classes.",
+    ),
     "start": (
         "a folder or a file",
         "",

@@ -105,19 +105,27 @@ def pretrain(
         ranks = Ranks(rank=rank(), world=world_size(), device=own)
         stack.enter_context(claimed(out, wanted, name=SETTINGS, first=ranks.first))
         ranks.wait()
-        training = Pretraining(
-            design,
-            recipe,
-            classes=len(folder.classes),
-            per_epoch=len(folder.splits[TRAIN]) // recipe.batch,
-            seed=seed,
-            ranks=ranks,
-            precision=precision,
-        )
-        if goes_on(out / CHECKPOINT):
-            training.load(out / CHECKPOINT)
+        training = _begun(design, recipe, folder, out, seed=seed, ranks=ranks, precision=precision)
         _run(training, folder, out, workers=workers, every=checkpoint_every, progress=progress)
         return _finished(training, design, wanted, out, ranks)
+
+
+def _begun(
+    design: Design, recipe: PretrainRecipe, folder: ClassFolder, out: Path, *, seed: int, ranks: Ranks, precision: str
+) -> Pretraining:
+    """The training, where its last checkpoint stood if there is one."""
+    training = Pretraining(
+        design,
+        recipe,
+        classes=len(folder.classes),
+        per_epoch=len(folder.splits[TRAIN]) // recipe.batch,
+        seed=seed,
+        ranks=ranks,
+        precision=precision,
+    )
+    if goes_on(out / CHECKPOINT):
+        training.load(out / CHECKPOINT)
+    return training
 
 
 def _run(

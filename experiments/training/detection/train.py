@@ -100,23 +100,29 @@ def train_detector(
         initial=str((out / INITIAL).resolve()) if checkpoint else None,
     )
     check_seed(seed)
-    scores = _ScoresHook()
-    hooks = [FiniteLossHook(), scores, *([ProgressHook(progress)] if progress else [])]
     long, short = recipe.scale
     held = claimed(out, _training(design, recipe, folder, seed, checkpoint), first=rank() == 0)
     with held, joined_processes(), naming_what_ran_out(recipe.batch // world_size(), short, long):
         if rank() == 0:
             write_start(out, as_python(settings), lambda: _initial(out, checkpoint, source or design, design, seed))
         wait_for_all()
-        # pycocotools prints.
-        with redirect_stdout(io.StringIO()):
-            weights = run(settings, out / LOGS, hooks, scored=lambda: scores.last is not None, runner=_Runner)
-        assert scores.last is not None
-        result = {**scores.last, "recipe": asdict(recipe), "seed": seed, "images": dict(folder.images)}
+        weights, scores = _run(settings, out / LOGS, progress)
+        result = {**scores, "recipe": asdict(recipe), "seed": seed, "images": dict(folder.images)}
         if rank() == 0:
             write_tensors(out / WEIGHTS, weights)
             write_json(out / RESULT, result)
     return result
+
+
+def _run(settings: dict[str, Any], work: Path, progress: Progress | None) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """The weights of the detector after its training, and the scores of the last validation."""
+    scores = _ScoresHook()
+    hooks = [FiniteLossHook(), scores, *([ProgressHook(progress)] if progress else [])]
+    # pycocotools prints.
+    with redirect_stdout(io.StringIO()):
+        weights = run(settings, work, hooks, scored=lambda: scores.last is not None, runner=_Runner)
+    assert scores.last is not None
+    return weights, scores.last
 
 
 def _training(

@@ -70,20 +70,17 @@ def mmengine_configuration(
         "test_cfg": {"type": "TestLoop"},
         "optim_wrapper": optimizer(recipe),
         "param_scheduler": schedulers(recipe),
-        "default_hooks": {
-            "checkpoint": {
-                "type": "CheckpointHook",
-                "by_epoch": False,
-                "interval": min(every, checkpoint_every),
-                # mmengine removes the older one before it has written the newer.
-                "max_keep_ckpts": 2,
-            }
-        },
+        "default_hooks": {"checkpoint": _checkpoints(min(every, checkpoint_every))},
         "log_processor": {"by_epoch": False},
         "randomness": {"seed": seed},
         **({"sync_bn": "torch"} if recipe.synchronised and devices > 1 else {}),
         "load_from": initial,
     }
+
+
+def _checkpoints(every: int) -> dict[str, Any]:
+    """Two are kept: mmengine removes the older one before it has written the newer."""
+    return {"type": "CheckpointHook", "by_epoch": False, "interval": every, "max_keep_ckpts": 2}
 
 
 def _loaders(recipe: Recipe, folder: SegmentationFolder, *, devices: int, workers: int) -> dict[str, Any]:

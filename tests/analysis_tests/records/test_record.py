@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.records.fidelity import Fidelity
@@ -49,7 +49,6 @@ RECORDS = st.builds(
 
 
 # A record has twenty parts to draw, which a busy machine takes its time for.
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(RECORDS)
 def test_any_record_survives_its_line(one: Record) -> None:
     line = encode(one)

@@ -146,7 +146,7 @@ def wait_for(folder: Path, kind: str) -> None:
 
 def wait_for_the_end_of(processes: Sequence[Path]) -> None:
     """Until none of them runs; what is killed takes a moment to die."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while any(is_running(int(path.stem)) for path in processes):
         assert time.monotonic() < deadline, "a process was left behind"
         time.sleep(0.01)

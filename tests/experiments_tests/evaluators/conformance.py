@@ -236,7 +236,7 @@ class EvaluatorConformance:
             made_of(self.kind, data, {**self.values, "precison": "float32"})
 
     def test_every_setting_is_one_of_recipe_or_machine(self, made: TrainingEvaluator) -> None:
-        own = {"recipe", "checkpoints", "schedule", "start", "start_design"}
+        own = {"recipe", "checkpoints", "skip_classifier", "schedule", "start", "start_design"}
         assert [
             name
             for name in made.settings

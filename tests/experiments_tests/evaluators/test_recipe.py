@@ -55,6 +55,29 @@ def test_a_neighbour_starts_from_slices_of_the_weights_that_are_given(data: Path
     assert not list((tmp_path / "run").rglob("*.pth"))
 
 
+def test_weights_of_other_classes_give_all_but_the_classifier_where_it_is_skipped(data: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "tiny.pt"
+    torch.save(TopFormer(replace(TINY, num_classes=3)).state_dict(), weights)
+    values = {"checkpoints": {"tiny": str(weights)}}
+    made = RecipeEvaluator.read(data, {**values, "skip_classifier": True})
+    job = made._job(Candidate(design=replace(TINY, num_classes=11), height=64, width=64), made.recipe, 0)
+    state = job.starting_weights(tmp_path)
+    assert state is not None
+    assert state["head.classifier.weight"].shape[0] == 11
+    began = torch.load(weights, weights_only=True)["backbone.pyramid.stem.conv.weight"]
+    assert torch.equal(state["backbone.pyramid.stem.conv.weight"], began)
+    assert made.describe() != RecipeEvaluator.read(data, values).describe()
+
+
+def test_skipping_is_off_by_default_and_then_no_part_of_the_identity(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(b"one")
+    values = {"checkpoints": {"tiny": str(path)}}
+    off = RecipeEvaluator.read(data, {**values, "skip_classifier": False})
+    assert off.describe() == RecipeEvaluator.read(data, values).describe()
+    assert "classifier" not in str(off.describe())
+
+
 @pytest.mark.slow
 def test_by_default_loading_processes_work_within_a_worker(data: Path, tmp_path: Path) -> None:
     make = partial(evaluator, "recipe", data)
@@ -93,6 +116,8 @@ def test_other_weights_are_another_study(data: Path, tmp_path: Path) -> None:
         ({"checkpoints": {"tiny": 3}}, "checkpoint of tiny: 3 is no file"),
         ({"recipe": ["ade20k-160k"]}, "unknown recipe"),
         ({"checkpoints": "tiny.pth"}, "must map a model of the release to a file, got 'tiny.pth'"),
+        ({"skip_classifier": True}, "skip_classifier says what of checkpoints is loaded, and there are no checkpoints"),
+        ({"skip_classifier": 1}, "skip_classifier must be true or false, got 1"),
         ({"batch": 8}, "unknown evaluator setting 'batch'"),
     ],
 )

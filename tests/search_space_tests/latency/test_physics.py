@@ -39,7 +39,7 @@ def test_more_channels_or_pixels_are_never_less_work_or_fewer_bytes(
     depth=st.integers(1, 3), heads=st.sampled_from([2, 4, 6]), width=st.sampled_from([64, 128, 192]),
     side=st.sampled_from([64, 128, 192, 320]), name=st.sampled_from(devices()), more=st.integers(0, 3),
 )  # fmt: skip
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_larger_network_or_image_is_never_predicted_faster(
     depth: int, heads: int, width: int, side: int, name: str, more: int
 ) -> None:
@@ -55,7 +55,7 @@ def test_a_larger_network_or_image_is_never_predicted_faster(
 
 
 @given(cut=st.integers(1, 200), design=st.sampled_from([NANO, TINY, BASE]), name=st.sampled_from(devices()))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_parts_of_a_network_add_up_and_none_costs_less_than_nothing(cut: int, design: Design, name: str) -> None:
     model, graph = device(name), kernels(operations(design, 256, 256))
     cut = min(cut, len(graph) - 1)

@@ -97,7 +97,7 @@ def _narrowed(name: str, base: str, wide: dict[str, int]) -> Space:
 
 @pytest.mark.parametrize("name", spaces())
 @given(data=st.data())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_count_is_the_number_of_fingerprints(name: str, data: st.DataObject) -> None:
     base = data.draw(st.sampled_from(["tiny", "base", "nano"]))
     names = [axis.name for axis in space(name, base=base, height=256, width=256).axes]

@@ -48,7 +48,7 @@ def _one_label_each(s: Space) -> DictChooser:
 
 @pytest.mark.parametrize("name", spaces())
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_answers_give_a_valid_canonical_candidate_that_the_space_can_express(
     name: str, data: st.DataObject
 ) -> None:

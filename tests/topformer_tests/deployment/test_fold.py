@@ -27,7 +27,7 @@ def image(height: int, width: int) -> Tensor:
 
 
 @given(design=designs())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @torch.inference_mode()
 def test_a_folded_network_of_any_kind_is_the_same_function(design: Design) -> None:
     model = filled(TopFormer(design)).double()

@@ -42,7 +42,7 @@ def test_every_pixel_of_a_disc_is_at_least_half_the_image_from_every_pixel_of_th
     assert gap(label == 0, discs) >= size / 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(index=st.integers(0, 10**6), seed=st.integers(0, 2**40))
 def test_the_gap_of_a_scene_keeps_the_distance_too(index: int, seed: int) -> None:
     scene, _ = scene_of(seed, "validation", index, 128)

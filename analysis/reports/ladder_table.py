@@ -38,7 +38,8 @@ def ladder_notes(found: Ladder) -> list[str]:
 
 def _row(one: RungQuality, found: Ladder) -> list[str]:
     interval = "" if one.tau is None else f"{one.tau:.2f} [{one.low:.2f}, {one.high:.2f}]"
-    share = "" if one.tau is None or found.ceiling is None else f"{one.tau / found.ceiling.tau:.0%}"
+    ceiling = 0.0 if found.ceiling is None else found.ceiling.tau
+    share = "" if one.tau is None or ceiling <= 0 else f"{one.tau / ceiling:.0%}"
     return [
         one.rung,
         str(one.designs),

@@ -39,13 +39,13 @@ ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 """Columns of measured.csv; `family` and `noise` may stand among them."""
 
 
-def device(name: str) -> DeviceModel:
+def device(name: str | Path) -> DeviceModel:
     """The model of a device that ships with the project, or of the folder of that path.
 
     Raises:
         InputError: There is no such device; the message offers the nearest name. Or its folder is broken.
     """
-    if "/" in name or (Path(name) / "device.toml").is_file():
+    if isinstance(name, Path) or "/" in name or (Path(name) / "device.toml").is_file():
         return read_device(Path(name))
     return shipped(name)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from topformer.bounds import SIDE
 from topformer.codec import canonical, fingerprint
 from topformer.design import Design
+from topformer.errors import DesignError, shown
 from topformer.schema import check
 
 
@@ -18,7 +19,7 @@ class Candidate:
         width: Input width in pixels.
 
     Raises:
-        DesignError: A side is no integer within `topformer.bounds.SIDE`.
+        DesignError: The design is none, or a side no integer within `topformer.bounds.SIDE`.
     """
 
     design: Design
@@ -26,6 +27,8 @@ class Candidate:
     width: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.design, Design):
+            raise DesignError(f"the design of a candidate must be a Design, got {shown(self.design)}")
         for name in ("height", "width"):
             check(f"input {name}", getattr(self, name), SIDE)
 

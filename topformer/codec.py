@@ -111,7 +111,7 @@ def from_json(value: object) -> Design:
     """
     data = dict(_mapping("design", value))
     schema = data.pop("schema", SCHEMA)
-    if schema != SCHEMA:
+    if schema != SCHEMA or not is_integer(schema):
         raise DesignError(f"design.schema must be {SCHEMA}, got {schema!r}")
     _check_keys("design", data, Design)
     for name in sorted({"rows", "taps"} - set(data)):

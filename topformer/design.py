@@ -5,7 +5,7 @@ from enum import StrEnum
 from itertools import accumulate, pairwise
 
 from topformer.bounds import CHANNELS, CLASSES, KERNEL, POSITIVE
-from topformer.errors import DesignError
+from topformer.errors import DesignError, shown
 from topformer.kinds import Fits, Integer, OneOf, is_number
 from topformer.schema import check, check_member
 
@@ -193,6 +193,10 @@ class Design:
     num_classes: int = 150
 
     def __post_init__(self) -> None:
+        if not isinstance(self.stem, Stem):
+            raise DesignError(f"stem must be a Stem, got {shown(self.stem)}")
+        for name, entry in (("rows", Bottleneck), ("taps", int), ("blocks", Block), ("injected", int)):
+            _check_tuple(name, getattr(self, name), entry)
         for name, kind in (("pooled", Pooled), ("extractor", Extractor), ("injection", Injection), ("head", Head)):
             check_member(name, getattr(self, name), kind)
         check("width", self.width, CHANNELS)
@@ -240,6 +244,12 @@ class Design:
     def embedding(self) -> int:
         """Channels of the pooled tokens: the sum over all scales."""
         return sum(self.tap_channels)
+
+
+def _check_tuple(name: str, value: object, entry: type) -> None:
+    """A design is compared and hashed by its parts: a list of them would pass until then."""
+    if not isinstance(value, tuple) or any(type(one) is not entry for one in value):
+        raise DesignError(f"{name} must be a tuple of {entry.__name__}, got {shown(value)}")
 
 
 def _check_taps(rows: tuple[Bottleneck, ...], taps: tuple[int, ...]) -> None:

@@ -99,7 +99,7 @@ def preset(name: str) -> Design:
         DesignError: There is no such preset; the message offers the nearest name.
     """
     designs = _named()
-    if name.lower() not in designs:
+    if not isinstance(name, str) or name.lower() not in designs:
         raise DesignError(unknown_name("preset", name, designs))
     return designs[name.lower()]
 

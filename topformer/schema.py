@@ -83,8 +83,12 @@ def check_member(name: str, value: object, kind: type[StrEnum]) -> None:
     Raises:
         DesignError: It is not.
     """
-    if not isinstance(value, kind):
-        raise DesignError(unknown_name(name, value, [member.value for member in kind]))
+    if isinstance(value, kind):
+        return
+    members = {member.value: member.name for member in kind}
+    if isinstance(value, str) and value in members:
+        raise DesignError(f"{name} must be {kind.__name__}.{members[value]}, got the text {value!r}")
+    raise DesignError(unknown_name(name, value, members))
 
 
 def refuse(problems: Iterable[str], error: type[ExplorerError]) -> None:

@@ -49,10 +49,12 @@ def _faults(record: Record) -> Iterator[str]:
         yield f"finished must be a time such as 2026-01-31T12:00:00+00:00, got {record.finished!r}"
     for name, metric in record.metrics.items():
         yield from _of_metric(name, metric)
+    # Once: those of a record that was read are decoded whenever they are asked for.
+    details = dict(record.details)
     for name, (accepts, words) in _DETAILS.items():
-        if name in record.details and not accepts(record.details[name]):
-            yield f"details.{name} must be {words}, got {record.details[name]!r:.200}"
-    yield from _of_curve(record)
+        if name in details and not accepts(details[name]):
+            yield f"details.{name} must be {words}, got {details[name]!r:.200}"
+    yield from _of_curve(record.budget, details.get("curve", {}))
 
 
 def _fits_design(record: Record) -> bool:
@@ -95,11 +97,11 @@ def _of_metric(name: str, metric: Metric) -> Iterator[str]:
         yield f"a standard deviation of {name} is {bound}: {metric.shared_sd} shared, {metric.own_sd} of its own"
 
 
-def _of_curve(record: Record) -> Iterator[str]:
+def _of_curve(budget: int, curve: Mapping[str, object]) -> Iterator[str]:
     """A learning curve is of a training, which had as many iterations at least."""
-    for text in record.details.get("curve", {}):
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= record.budget):
-            yield f"details.curve must be by iterations from 1 to the record's {record.budget:,}, got {text!r}"
+    for text in curve:
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= budget):
+            yield f"details.curve must be by iterations from 1 to the record's {budget:,}, got {text!r}"
 
 
 def _are_numbers(value: object) -> bool:

@@ -15,6 +15,8 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
+from topformer.errors import InputError, unknown_name
+
 LEVEL = 0.05
 """A difference counts as shown where its p-value, corrected by Holm within the table, is below this."""
 
@@ -115,7 +117,12 @@ def differences(scores: Mapping[str, Sequence[float]], baseline: str) -> dict[st
     Args:
         scores: Row to its scores, at least one.
         baseline: The row that the others are compared with.
+
+    Raises:
+        InputError: There is no such row.
     """
+    if baseline not in scores:
+        raise InputError(unknown_name("baseline", baseline, scores))
     gaps = {name: difference(row, scores[baseline]) for name, row in scores.items() if name != baseline}
     chances = {name: gap.p for name, gap in gaps.items() if gap.p is not None}
     corrected = dict(zip(chances, holm(list(chances.values())), strict=True))

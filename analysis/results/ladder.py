@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from analysis.results.power import KNOWN_NOISE, typical_noise
 from analysis.results.truth_table import COSTS, TRAINED, Rung, TruthTable
-from topformer.errors import StudyError
+from topformer.errors import InputError, StudyError
 
 # n designs, d bootstrap draws, p pairs of orders that are averaged.
 
@@ -50,7 +50,7 @@ class RungQuality:
         rung: Its name.
         source: Where its numbers come from; `exact` for a count.
         designs: How many have a score and a truth.
-        tau: Agreement with the truth; None where there are too few designs.
+        tau: Agreement with the truth; None where there are too few designs, or it gives all the same number.
         low: Lower end of its 95 % bootstrap interval.
         high: Upper end.
         tau_best_quarter: Agreement within the quarter that is truly best; None where that is too few designs.
@@ -158,7 +158,7 @@ def beside_truth(table: TruthTable) -> dict[str, dict[str, tuple[float, float]]]
     }
 
 
-def kendall(pairs: Sequence[tuple[Floats, Floats]], *, seed: int = 0) -> Tau:
+def kendall(pairs: Sequence[tuple[Floats, Floats]], *, seed: int = 0) -> Tau | None:
     """Kendall's tau-b of two orders of the same designs, (n,) each; the mean over several pairs of orders.
 
     M. Kendall, The treatment of ties in ranking problems, Biometrika 33 (1945). The interval is that of the percentile
@@ -167,15 +167,26 @@ def kendall(pairs: Sequence[tuple[Floats, Floats]], *, seed: int = 0) -> Tau:
     Args:
         pairs: Two orders each, all of the same designs.
         seed: Of the draws.
+
+    Returns:
+        None where an order has no two different numbers: it orders nothing.
+
+    Raises:
+        InputError: There is no pair, or they are not of the same designs.
     """
-    n = len(pairs[0][0])
+    lengths = {len(order) for pair in pairs for order in pair}
+    if len(lengths) != 1:
+        raise InputError(f"orders must be of the same designs, got {sorted(lengths) or 'none'} of them")
+    (n,) = lengths
+    if any(len(np.unique(order)) < 2 for pair in pairs for order in pair):
+        return None
     random = np.random.default_rng(seed)
     weights = np.vstack([np.ones(n), random.multinomial(n, np.full(n, 1 / n), size=_DRAWS)])
     with np.errstate(invalid="ignore", divide="ignore"):
         taus = np.mean([_taus(x, y, weights) for x, y in pairs], axis=0)
     drawn = taus[1:][np.isfinite(taus[1:])]
-    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn.size else (np.nan, np.nan)
-    return Tau(designs=n, tau=float(np.nan_to_num(taus[0])), low=float(low), high=float(high))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Tau(designs=n, tau=float(taus[0]), low=float(low), high=float(high))
 
 
 def _taus(x: Floats, y: Floats, weights: Floats) -> Floats:
@@ -200,10 +211,15 @@ def _noise(truth: Mapping[str, Mapping[int, float]], metric: str) -> float | Non
     return None if found is None else found.sd
 
 
-def _expected(truth: Mapping[str, Mapping[int, float]], noise: float, seed: int) -> Tau:
-    """How two trainings of designs as far apart as these would agree, if every design had this noise."""
+def _expected(truth: Mapping[str, Mapping[int, float]], noise: float, seed: int) -> Tau | None:
+    """How two trainings of designs as far apart as these would agree, if every design had this noise.
+
+    None where neither noise nor designs give an order.
+    """
     random, values = np.random.default_rng(seed), np.array(list(_means(truth).values()))
     ones = np.ones((1, len(values)))
+    if not noise and len(np.unique(values)) < 2:
+        return None
     drawn = values + random.normal(0, noise, (_EXPECTED, 2, len(values)))
     taus = np.array([_taus(first, second, ones)[0] for first, second in drawn])
     low, high = np.quantile(taus, [0.025, 0.975])
@@ -258,6 +274,7 @@ def _quality(
     x, y = np.array([values[one] for one in common]), np.array([truth[one] for one in common])
     tau = across or (kendall([(x, y)], seed=seed) if len(common) >= LEAST else None)
     best = np.argsort(-y, kind="stable")[: len(common) // 4]
+    quarter = kendall([(x[best], y[best])], seed=seed) if len(best) >= LEAST else None
     chosen = np.argsort(-x, kind="stable")[:_BEST]
     return RungQuality(
         rung=name,
@@ -266,7 +283,7 @@ def _quality(
         tau=None if tau is None else tau.tau,
         low=None if tau is None else tau.low,
         high=None if tau is None else tau.high,
-        tau_best_quarter=kendall([(x[best], y[best])], seed=seed).tau if len(best) >= LEAST else None,
+        tau_best_quarter=None if quarter is None else quarter.tau,
         regret_best_ten=float(y.max() - y[chosen].max()) if len(common) > _BEST else None,
         seconds_per_design=seconds,
         across_seeds=across is not None if source == TRAINED else None,

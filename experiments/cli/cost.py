@@ -69,9 +69,9 @@ def _ledger(book: "Ledger") -> dict[str, Any]:
 
 
 def _table(counted: "Cost") -> list[str]:
-    head = f"{'':<12}" + "".join(f"{title:>18}" for title in COLUMNS.values())
+    head = f"{'':<12}" + "".join(f"{title:>17}" for title in COLUMNS.values())
     rows = [
-        f"{name:<12}" + "".join(f"{getattr(share, field):>18,}" for field in COLUMNS)
+        f"{name:<12}" + "".join(f"{getattr(share, field):>17,}" for field in COLUMNS)
         for name, share in (*counted.by_module.items(), ("total", counted))
     ]
     return [head, *rows, f"peak activation memory: {counted.peak_activation_bytes / 2**20:.2f} MiB at fp32"]

@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found.to_json(), indent=2))
         return 0
     from analysis.reports.ladder_table import ladder_text
+    from experiments.cli.terminal import console, table_width
 
-    print(ladder_text(found))
+    print(ladder_text(found, width=table_width(console())))
     return 0

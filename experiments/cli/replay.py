@@ -67,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
             json.dumps({"designs": len(pool), "cost": pool.cost, "seeds": args.seeds, "samplers": samplers}, indent=2)
         )
     else:
-        from analysis.reports.text_table import plain
+        from experiments.cli.terminal import console, show_table
 
         title = f"Share of the hypervolume of {len(pool)} designs, accuracy and {pool.cost}; median, 5 to 95 %"
-        print(plain(_table(title, found), width=100))
+        show_table(console(), _table(title, found))
     if args.plot is not None:
         _draw(found, args.plot, f"{args.table}: {len(pool)} recorded designs, {args.seeds} searches each")
     return 0

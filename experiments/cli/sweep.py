@@ -136,6 +136,7 @@ def _set(values: dict[str, Any], path: tuple[str, ...], given: object) -> None:
 
 def _dry_run(definition: StudyDefinition) -> int:
     from experiments.evaluators.definition import checked_evaluator
+    from experiments.search.halving.ladder import Ladder
     from experiments.search.study import Study
 
     chosen = definition.space
@@ -146,7 +147,7 @@ def _dry_run(definition: StudyDefinition) -> int:
             )
             for one in definition.rung or (definition,)
         ]
-        study = Study.of(definition, makers[-1])
+        study = Ladder.of(definition, makers).top if definition.rung else Study.of(definition, makers[-1])
         print(f"space {study.space.name} around {chosen.base}: {study.space.count():,} distinct designs")
         screened = study.screen.screened(study.space, Path(folder), print)
     study.check_feasible(screened)

@@ -76,4 +76,9 @@ def show_table(target: "Console", table: "TextTable") -> None:
     """A table with its title; one that is wider than the terminal is set as several, each with the labels."""
     from analysis.reports.text_table import plain
 
-    show_lines(target, [plain(table, width=max(target.width, LEAST_WIDTH))])
+    show_lines(target, [plain(table, width=table_width(target))])
+
+
+def table_width(target: "Console") -> int:
+    """Characters that a table may take there."""
+    return max(target.width, LEAST_WIDTH)

@@ -18,6 +18,7 @@ from experiments.search.replica import Request
 from experiments.search.searcher import DIRECTIONS, STATES, Observation, OptunaChooser, distributions, finished
 from search_space.spaces.space import Space
 from topformer.errors import SpaceError, StorageError, StudyError
+from topformer.files import check_regular
 
 JOURNAL_FILE = "optuna.journal"
 _CONNECT_SECONDS = 5
@@ -243,6 +244,7 @@ def _storage(url: str, journal: Path | None) -> BaseStorage:
     if journal is None:
         patience = {"connect_timeout": _CONNECT_SECONDS} if url.startswith(("postgresql", "mysql")) else {}
         return RDBStorage(url, engine_kwargs={"connect_args": patience})
+    check_regular(journal, what="journal", error=StorageError)
     if journal.exists() and not journal.read_bytes().endswith(b"\n"):
         journal.unlink()
     try:

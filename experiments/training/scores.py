@@ -42,8 +42,20 @@ def confusion(labels: NDArray[np.integer], predicted: NDArray[np.integer], class
         labels: Class numbers 0..K-1, 255 = ignored; any shape.
         predicted: Predicted class numbers, 0..K-1; the same shape.
         classes: K.
+
+    Raises:
+        EvaluationError: The shapes differ, or a number is of no class: it would be counted as another one's.
     """
+    if labels.shape != predicted.shape:
+        raise EvaluationError(f"labels and predictions must have one shape, got {labels.shape} and {predicted.shape}")
     counted = labels != IGNORED
+    for name, numbers in (("labels", labels[counted]), ("predictions", predicted[counted])):
+        if numbers.dtype.kind not in "iub":
+            raise EvaluationError(f"{name} must be class numbers, got {numbers.dtype}")
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < classes:
+            raise EvaluationError(
+                f"{name} must be class numbers from 0 to {classes - 1}, got {numbers.min()} to {numbers.max()}"
+            )
     pairs = labels[counted].astype(np.int64) * classes + predicted[counted]
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 

@@ -83,8 +83,10 @@ class TrialProgress:
         self._draw()
         if not self._console.is_terminal and time.monotonic() - self._spoke >= _LINE_SECONDS:
             self._spoke = time.monotonic()
-            running = ", ".join(f"{_name(key)} {done:,}/{total:,}" for key, (done, total) in self._done.items())
-            self.note(f"training {running}{self._time_left()}")
+            counted = {key: f" {done:,}/{total:,}" if total else "" for key, (done, total) in self._done.items()}
+            what = "training" if any(counted.values()) else "evaluating"
+            running = ", ".join(f"{_name(key)}{text}" for key, text in counted.items())
+            self.note(f"{what} {running}{self._time_left()}")
 
     def recorded(self, record: Record) -> None:
         """A line for an evaluation that has ended."""

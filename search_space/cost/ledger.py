@@ -166,13 +166,17 @@ def _why(column: str, kind: Kind, steps: Sequence[Operation], counted: int) -> s
     return f"{reason.sentence}; this explains {explained:,} and leaves {counted - explained:,} unexplained"
 
 
-def render(book: Ledger) -> str:
-    """The ledger as a text table, with a line per difference below it."""
+def render(book: Ledger, *, width: int = 80) -> str:
+    """The ledger as a text table, with a line per difference below it; a table that is too wide is set as several."""
     lines: list[tuple[str, ...]] = [("kind", "steps", *COLUMNS)]
     lines += [(row.kind.value, str(row.steps), *(f"{row.macs[name]:,}" for name in COLUMNS)) for row in book.rows]
     lines += [("total", str(sum(row.steps for row in book.rows)), *(f"{n:,}" for n in book.totals.values()))]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = [_line(cells, widths) for cells in lines]
+    columns = list(zip(*lines, strict=True))
+    table: list[str] = []
+    for beside in _beside(columns, width):
+        shown = [columns[0], *beside]
+        widths = [max(map(len, column)) for column in shown]
+        table += [*([""] if table else []), *(_line(cells, widths) for cells in zip(*shown, strict=True))]
     notes = [f"{row.kind.value}, {name}: {why}" for row in book.rows for name, why in row.differences.items()]
     gaps = [
         f"{counter} has no rule for {', '.join(f'{name} ({times})' for name, times in sorted(missed.items()))}"
@@ -181,6 +185,17 @@ def render(book: Ledger) -> str:
     ]
     head = f"MACs at {book.height} x {book.width}, one image, evaluation"
     return "\n".join([head, "", *table, "", *notes, *gaps])
+
+
+def _beside(columns: Sequence[tuple[str, ...]], width: int) -> list[list[tuple[str, ...]]]:
+    """The columns behind the first, in as many groups as it takes that each fits beside that one."""
+    groups: list[list[tuple[str, ...]]] = [[]]
+    for column in columns[1:]:
+        taken = sum(max(map(len, one)) + 2 for one in (*groups[-1], column))
+        if groups[-1] and max(map(len, columns[0])) + taken > width:
+            groups.append([])
+        groups[-1].append(column)
+    return groups
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

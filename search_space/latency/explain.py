@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
 
@@ -108,14 +109,17 @@ def _normed(values: Mapping[str, float]) -> dict[str, float]:
     return {name: value / total for name, value in values.items()}
 
 
+_BOUNDARY = 41
+"""Characters of a line that say where a graph ends, so that a table takes no more than 80."""
+
+
 def _boundary_lines(boundaries: Mapping[Boundary, LatencyEstimate]) -> list[str]:
-    width = max(len(estimate.boundary) for estimate in boundaries.values())
-    lines = [f"{'graph ends at':<{width}} {'ms':>9}   95 % interval       coverage"]
+    lines = [f"{'graph ends at':<{_BOUNDARY}} {'ms':>8}  95 % interval     coverage"]
     for estimate in boundaries.values():
         span = f"{estimate.low:.2f} to {estimate.high:.2f}"
-        lines.append(
-            f"{estimate.boundary:<{width}} {estimate.milliseconds:>9.2f}   {span:<18} {estimate.coverage:>9.0%}"
-        )
+        first, *rest = wrap(estimate.boundary, _BOUNDARY, subsequent_indent="  ")
+        lines.append(f"{first:<{_BOUNDARY}} {estimate.milliseconds:>8.2f}  {span:<17} {estimate.coverage:>8.0%}")
+        lines += rest
     notes = dict.fromkeys(note for estimate in boundaries.values() for note in estimate.notes)
     return [*lines, *(f"note: {note}" for note in notes)]
 

@@ -137,3 +137,9 @@ def test_a_concatenating_head_is_told_apart_from_the_one_that_was_fused_after_jo
     concat = replace(NANO, num_classes=11, width=128, injection=Injection.SUM, head=Head.CONCAT)
     assert from_json(to_json(concat)) == concat
     assert fingerprint(concat) != "2a95fc4523f4"
+
+
+@pytest.mark.parametrize("schema", [True, 1.0, "1", None, 2])
+def test_the_schema_is_an_integer_and_ours(schema: object) -> None:
+    with pytest.raises(DesignError, match=r"design\.schema must be 1, got"):
+        from_json({**to_json(NANO), "schema": schema})

@@ -143,3 +143,24 @@ def test_half_an_extra_feed_forward_network_is_one_in_two_blocks(
 ) -> None:
     design = replace(TINY, extractor=Extractor.FFN, extra_ffns=extra, blocks=TINY.blocks[:1] * depth)
     assert design.extra_ffns_by_block == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("rows", list(NANO.rows), r"rows must be a tuple of Bottleneck, got \["),
+        ("rows", None, "rows must be a tuple of Bottleneck, got None"),
+        ("rows", (1, 2), r"rows must be a tuple of Bottleneck, got \(1, 2\)"),
+        ("taps", [0, 1, 2, 3], r"taps must be a tuple of int, got \["),
+        ("taps", (False, 1, 2, 3), r"taps must be a tuple of int, got \(False"),
+        ("blocks", "ab", "blocks must be a tuple of Block, got 'ab'"),
+        ("injected", {8, 16}, "injected must be a tuple of int, got {8, 16}"),
+        ("stem", {"channels": 16}, "stem must be a Stem, got {'channels': 16}"),
+        ("stem", None, "stem must be a Stem, got None"),
+        ("head", "sum", "head must be Head.SUM, got the text 'sum'"),
+        ("head", "summ", "unknown head 'summ'; did you mean 'sum'"),
+    ],
+)
+def test_a_part_of_another_type_is_refused_where_it_is_given(name: str, value: object, said: str) -> None:
+    with pytest.raises(DesignError, match=said):
+        replace(NANO, **{name: value})  # type: ignore[arg-type]

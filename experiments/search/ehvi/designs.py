@@ -1,6 +1,5 @@
 """The designs that a sampler may choose from, as arrays: their labels, and their costs, which are exact and free."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -20,7 +19,9 @@ from search_space.latency.model import DeviceModel
 from search_space.spaces.enumeration import enumerated
 from search_space.spaces.sampling import RecordingChooser
 from search_space.spaces.space import Space
-from topformer.errors import SpaceError, StorageError
+from topformer.csv_file import whole_lines
+from topformer.errors import RecordError, SpaceError
+from topformer.kinds import number_in
 
 # N designs, A axes, C costs.
 
@@ -145,16 +146,15 @@ class Designs:
         """Add the designs of a file that the screening of the space wrote.
 
         Raises:
-            StorageError: The file cannot be read.
+            RecordError: The file has no column for an axis or a cost of the study, or a cost is no number.
         """
-        try:
-            with path.open(newline="", encoding="ascii") as file:
-                rows = list(csv.DictReader(file))
-        except OSError as error:
-            raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
         names = [axis.name for axis in self.space.axes]
+        rows = whole_lines(path, (*self.columns, "verdict", *names), what="list of screened designs", error=RecordError)
         choices = [self._row({name: row[name] for name in names if row[name]}) for row in rows]
-        numbers = [[float(row[column]) for column in self.columns] for row in rows]
+        try:
+            numbers = [[number_in(row[column]) for column in self.columns] for row in rows]
+        except ValueError as error:
+            raise RecordError(f"{path}: a cost is no number ({error}); without the file, it is made again") from None
         within = np.array([row["verdict"] == WITHIN for row in rows], dtype=bool)
         self._append(np.stack(choices), np.array(numbers), within)
 

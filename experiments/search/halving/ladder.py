@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from analysis.records.fidelity import digest
+from analysis.records.fidelity import Fidelity, digest
 from analysis.records.record import Key
 from experiments.evaluators.base import EvaluatorMaker
 from experiments.evaluators.definition import EvaluatorDefinition
 from experiments.search.definition import RungDefinition, StudyDefinition
 from experiments.search.study import Study
 from search_space.candidate import Candidate
+from topformer.errors import StudyError
 
 SCHEDULE = "schedule"
 
@@ -36,7 +37,7 @@ class Ladder:
             evaluators: What makes the evaluator of each rung.
 
         Raises:
-            InputError: As `Study.of`; or an axis of the strata is none of the space.
+            InputError: As `Study.of`; or an axis of the strata is none of the space, or two rungs evaluate alike.
         """
         made = [
             Study.of(replace(definition, evaluator=rung.evaluator, rung=(), rounds=1), make)
@@ -45,6 +46,7 @@ class Ladder:
         for rung in definition.rung:
             for name in rung.strata:
                 made[0].space.axis(name)
+        _check_different(made)
         whole = _describe(definition, made)
         below = [None, *definition.rung[:-1]]
         return cls(
@@ -79,6 +81,15 @@ class Ladder:
         """What one evaluation of a rung costs: what was not paid below; 1 where nothing is trained."""
         paid = self.rungs[number - 1].fidelity.budget if self.continues[number] else 0
         return max(1, self.rungs[number].fidelity.budget - paid)
+
+
+def _check_different(rungs: Sequence[Study]) -> None:
+    """A rung whose evaluations are those of another would find all of its designs evaluated."""
+    seen: dict[Fidelity, int] = {}
+    for number, one in enumerate(rungs, start=1):
+        first = seen.setdefault(one.fidelity, number)
+        if first != number:
+            raise StudyError(f"rungs[{number}] evaluates as rungs[{first}] does: {one.fidelity}; leave one of them out")
 
 
 def _goes_on(below: EvaluatorDefinition, above: EvaluatorDefinition) -> bool:

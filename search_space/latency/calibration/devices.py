@@ -39,7 +39,7 @@ ROW = ("network", "design", "height", "width", "latency_ms", "role", "source")
 """Columns of measured.csv; `family` and `noise` may stand among them."""
 
 
-def device(name: str) -> DeviceModel:
+def device(name: str | Path) -> DeviceModel:
     """The model of a device that ships with the project, or of the folder of that path.
 
     Raises:
@@ -53,8 +53,8 @@ def device_folder(name: str) -> Path:
     return Path(name) if _is_folder(name) else folder_of(shipped(name).name)
 
 
-def _is_folder(name: str) -> bool:
-    return "/" in name or (Path(name) / "device.toml").is_file()
+def _is_folder(name: str | Path) -> bool:
+    return isinstance(name, Path) or "/" in name or (Path(name) / "device.toml").is_file()
 
 
 def has_prior(folder: Path) -> bool:

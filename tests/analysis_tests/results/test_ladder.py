@@ -1,5 +1,6 @@
 """What a rung is worth against the truth."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.stats import kendalltau
 from analysis.results.ladder import Ladder, RungQuality, Tau, kendall, ladder
 from analysis.results.truth_table import Rung, TableDesign
 from tests.analysis_tests.truth_tables import HALF, noise, numbered, table
-from topformer.errors import StudyError
+from topformer.errors import InputError, StudyError
 
 SUPERNET = Rung(metric="miou@supernet", source="supernet", iterations=0, schedule=0)
 
@@ -27,6 +28,7 @@ def test_tau_is_that_of_scipy_with_ties() -> None:
     x, y = random.integers(0, 6, 25).astype(float), random.normal(size=25)
     y[:5] = x[:5]
     found = kendall([(x, y)])
+    assert found is not None
     assert found.tau == pytest.approx(float(kendalltau(x, y).statistic))
     assert found.low < found.tau < found.high
 
@@ -38,6 +40,7 @@ def test_the_interval_holds_the_tau_of_the_population_nine_times_in_ten() -> Non
         x = random.normal(size=40)
         y = r * x + np.sqrt(1 - r * r) * random.normal(size=40)
         found = kendall([(x, y)], seed=seed)
+        assert found is not None
         held += found.low <= 2 / np.pi * np.arcsin(r) <= found.high
     assert held >= 88
 
@@ -117,3 +120,21 @@ def test_where_trainings_do_not_agree_there_is_no_share_of_the_ceiling() -> None
     assert [found.share(None), replace(found, ceiling=None).share(0.5)] == [None, None]
     assert replace(found, ceiling=Tau(designs=12, tau=0.0, low=-1.0, high=1.0)).share(0.5) is None
     assert replace(found, ceiling=Tau(designs=12, tau=0.8, low=0.7, high=0.9)).share(0.4) == 0.5
+
+
+def test_what_orders_nothing_has_no_tau() -> None:
+    flat = table(numbered(20), number, others={SUPERNET: lambda _one, _seed: 3.0})
+    found = ladder(flat)
+    assert (rung(found, SUPERNET.name).tau, rung(found, SUPERNET.name).low) == (None, None)
+    assert rung(found, SUPERNET.name).designs == 20
+    assert "NaN" not in json.dumps(found.to_json())
+    ones = np.ones(4)
+    assert kendall([(ones, np.arange(4.0))]) is None
+    assert kendall([(np.arange(4.0), ones)]) is None
+
+
+def test_orders_are_of_the_same_designs() -> None:
+    with pytest.raises(InputError, match=r"orders must be of the same designs, got \[1, 2\] of them"):
+        kendall([(np.arange(2.0), np.arange(1.0))])
+    with pytest.raises(InputError, match="got none of them"):
+        kendall([])

@@ -68,3 +68,24 @@ def test_scores_are_those_of_mmsegmentation() -> None:
 def test_a_split_without_labels_has_no_score() -> None:
     with pytest.raises(EvaluationError, match="no pixel of the split is labelled"):
         as_json(scores(np.zeros((2, 2), np.int64)), ("one", "other"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted", "said"),
+    [
+        ([0, 7], [0, 0], "labels must be class numbers from 0 to 2, got 0 to 7"),
+        ([0, -1], [0, 0], "labels must be class numbers from 0 to 2, got -1 to 0"),
+        ([0, 1], [0, 7], "predictions must be class numbers from 0 to 2, got 0 to 7"),
+        ([0, 1], [0, -1], "predictions must be class numbers from 0 to 2, got -1 to 0"),
+        ([0, 1], [0, 255], "predictions must be class numbers from 0 to 2, got 0 to 255"),
+        ([0, 1], [0.2, 0.9], "predictions must be class numbers, got float64"),
+        ([0, 1], [[0, 1]], r"must have one shape, got \(2,\) and \(1, 2\)"),
+    ],
+)
+def test_a_number_of_no_class_is_not_counted_as_another_ones(labels: object, predicted: object, said: str) -> None:
+    with pytest.raises(EvaluationError, match=said):
+        confusion(np.array(labels), np.array(predicted), 3)
+
+
+def test_what_is_predicted_where_nothing_is_labelled_does_not_matter() -> None:
+    assert confusion(np.array([255, 1]), np.array([99, 1]), 3).sum() == 1

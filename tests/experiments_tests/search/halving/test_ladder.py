@@ -66,3 +66,9 @@ def test_mistakes_are_named(changes: dict[str, Any], message: str) -> None:
 def test_strata_are_axes_of_the_space(tmp_path: Path) -> None:
     with pytest.raises(SpaceError, match="unknown axis of space 'paper' 'stride'"):
         ladder(tmp_path, rung=[{**RUNGS[0], "strata": ["stride"]}, *RUNGS[1:]])
+
+
+def test_two_rungs_do_not_evaluate_alike(tmp_path: Path) -> None:
+    alike = [RUNGS[0], {**RUNGS[1], "evaluator": RUNGS[2]["evaluator"]}, RUNGS[2]]
+    with pytest.raises(StudyError, match=r"rungs\[3\] evaluates as rungs\[2\] does: .*; leave one of them out"):
+        ladder(tmp_path, rung=alike)

@@ -86,7 +86,9 @@ def _tau(pairs: Sequence[tuple[str, float, float]]) -> str:
     from analysis.results.ladder import kendall
 
     found = kendall([(np.array([x for _, x, _ in pairs]), np.array([y for _, _, y in pairs]))])
-    return f"{found.tau:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return (
+        "one of them says the same of all" if found is None else f"{found.tau:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    )
 
 
 def _drawn(facts: Facts, values: Values) -> str:

@@ -45,7 +45,7 @@ def device(name: str | Path) -> DeviceModel:
     Raises:
         InputError: There is no such device; the message offers the nearest name. Or its folder is broken.
     """
-    return read_device(Path(name)) if _is_folder(name) else shipped(name)
+    return read_device(Path(name)) if _is_folder(name) else shipped(str(name))
 
 
 def device_folder(name: str) -> Path:

@@ -107,8 +107,8 @@ def _check_classes(path: Path, held: Mapping[str, Any], design: Design) -> None:
     if weight is not None and weight.dim() and weight.shape[0] != design.num_classes:
         raise CheckpointError(
             f"{path} is of another design: it is for {weight.shape[0]} classes, the network has "
-            f"{design.num_classes}; a training loads all but the classifier with --skip-classifier, "
-            "an evaluator with skip_classifier = true"
+            f"{design.num_classes}; --classes {weight.shape[0]} makes a network of as many, a training loads all but the "
+            "classifier with --skip-classifier, an evaluator with skip_classifier = true"
         )
 
 

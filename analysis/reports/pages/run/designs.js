@@ -142,7 +142,7 @@ function layout() {
   const isShown = D.limit !== null && D.limit * D.goals.x.scale >= low - pad && D.limit * D.goals.x.scale <= high + pad;
   const limit = D.limit === null ? 0 : D.limit * D.goals.x.scale;
   const line = { type: "line", x0: limit, x1: limit, yref: "paper", y0: 0, y1: 1, line: { color: colour("warm"), dash: "dash", width: 1 } };
-  const label = { x: limit, yref: "paper", y: 1, text: `limit ${digits(limit)}`, showarrow: false, xanchor: "left", yanchor: "bottom",
+  const label = { x: limit, yref: "paper", y: 1, text: `limit ${digits(limit)} ${D.goals.x.unit}`, showarrow: false, xanchor: "left", yanchor: "bottom",
     font: { color: colour("warm") } };
   return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("ink"), size: 12 },
     margin: { l: 50, r: 16, t: 26, b: 50 }, hovermode: "closest", dragmode: "pan", uirevision: "same",

@@ -106,7 +106,7 @@ def _freeze(args: argparse.Namespace) -> int:
     from analysis.results.truth_files import truth_table
 
     table = truth_table(*args.runs).judged()
-    table = replace(table, fixed_seconds=table.fixed_seconds | dict(args.once))
+    table = replace(table, fixed_seconds={**table.fixed_seconds, **dict(args.once)})
     rungs = [rung.name for rung in table.scores]
     for name in table.fixed_seconds:
         if name not in rungs:

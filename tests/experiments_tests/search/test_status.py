@@ -59,7 +59,7 @@ def test_records_that_come_one_by_one_have_the_front_of_all_at_once() -> None:
 def test_only_the_front_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
 
-    def counting(points: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def counting(points: np.ndarray) -> np.ndarray:
         looked.append(len(points))
         return non_dominated(points)
 

@@ -75,7 +75,7 @@ def keep(copies: list[Copy], notes: list[str]) -> tuple[SharedReplica, Held]:
     held = Held()
     kept = SharedReplica(
         held,  # type: ignore[arg-type]
-        reach,  # type: ignore[arg-type, return-value]
+        reach,  # type: ignore[arg-type]
         history=lambda: KNOWN,
         renew=lambda: None,
         note=notes.append,

@@ -55,7 +55,7 @@ lock: $(READY)  ## Write requirements.lock from what .venv holds.
 	(sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --exclude topformer-explorer | grep -v '^-e') > requirements.new
 	mv requirements.new requirements.lock
 
-benchmarks: $(READY)  ## Print every ratio of docs/benchmarks.md again.
+benchmarks: $(READY)  ## Print the ratios of docs/benchmarks.md that take minutes and need nothing.
 	for program in designs_per_second sweep_overhead lean_loop forward; do $(BIN)/python -m benchmarks.$$program || exit 1; done
 
 soak: $(READY)  ## A shared sweep under a hundred kills, in some minutes: nothing lost, repeated or left over.

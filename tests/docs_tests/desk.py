@@ -98,7 +98,7 @@ def _swept() -> Path:
     data, study, run = (folder / name for name in ("data", "desk.toml", "run"))
     _mini(data)
     study.write_text(STUDY)
-    small = ["--trials", "2", "--consider", "20"]
+    small = ["--trials", "2", "--consider", "20", "--workers", "1"]
     assert main(["sweep", str(study), "--data", str(data), "--out", str(run), *small]) == 0
     return run
 

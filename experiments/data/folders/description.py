@@ -92,11 +92,11 @@ def describe(root: Path) -> Mapping[str, Any]:
         DataError: The description is there and cannot be read, or keys, types or values in it are wrong; the message
             lists all of them.
     """
-    if (root / MANIFEST).is_file():
+    if (root / MANIFEST).exists():
         return read_manifest(root / MANIFEST)
-    if (root / "dataset.json").is_file():
+    if (root / "dataset.json").exists():
         return _dataset_json(root / "dataset.json")
-    if (root / "classes.txt").is_file():
+    if (root / "classes.txt").exists():
         return {"classes": names_listed(root / "classes.txt")}
     return {}
 

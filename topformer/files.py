@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from topformer.errors import ExplorerError, InputError, StorageError, shown
 
@@ -114,7 +114,12 @@ def read_json(
 
 def parse_json(text: str | bytes, name: str, error: type[ExplorerError]) -> Any:
     """The value of a JSON text that goes by that name in messages; an error where it is none."""
-    return _parsed(partial(json.loads, object_pairs_hook=_once), text, name, "JSON", error)
+    read = partial(json.loads, object_pairs_hook=_once, parse_constant=_no_number)
+    return _parsed(read, text, name, "JSON", error)
+
+
+class _UnclearError(Exception):
+    """What a JSON text says can be taken in several ways; the rest of a sentence about it."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -122,12 +127,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise _TwiceError(twice)
+        raise _UnclearError(f"has the key {shown(twice)} twice in one object")
     return found
 
 
-class _TwiceError(Exception):
-    """A key stands twice in an object."""
+def _no_number(constant: str) -> NoReturn:
+    raise _UnclearError(f"holds {constant}, which is no JSON number")
 
 
 def read_object(
@@ -145,8 +150,8 @@ def _parsed(parse: Callable[[Any], Any], text: object, name: str, form: str, err
         return parse(text)
     except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as cause:
         raise error(f"{name} is not {form}: {cause}") from None
-    except _TwiceError as cause:
-        raise error(f"{name} has the key {shown(str(cause))} twice in one object") from None
+    except _UnclearError as cause:
+        raise error(f"{name} {cause}") from None
     except RecursionError:
         raise error(f"{name} is nested too deeply to be read") from None
     except ValueError:

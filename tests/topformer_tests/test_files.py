@@ -171,3 +171,10 @@ def test_what_is_no_regular_file_is_named_before_it_is_opened(tmp_path: Path) ->
         with pytest.raises(StorageError, match=f"cannot read the checkpoint .*: {said}"):
             check_regular(tmp_path / name, what="checkpoint", error=StorageError)
     check_regular(tmp_path / "none")
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_json_number_is_not_taken_for_one(path: Path, constant: str) -> None:
+    path.write_text(f'{{"a": [1, {constant}]}}')
+    with pytest.raises(InputError, match=f"holds {constant}, which is no JSON number"):
+        read_json(path, error=InputError)

@@ -9,7 +9,7 @@ from experiments.data.folders.labels import IGNORED, MOST_CLASSES, numbered
 from experiments.data.listing import names_listed
 from experiments.data.tokenworld.write import MANIFEST, read_manifest
 from topformer.bounds import NAME
-from topformer.errors import DataError, unknown_name
+from topformer.errors import DataError, shown, unknown_name
 from topformer.files import read_json
 from topformer.kinds import Entries, Integer, JsonSchema, Kind, Names, OneOf, Text, is_integer
 from topformer.schema import key, read
@@ -30,7 +30,7 @@ class Classes(Kind):
             return []
         if isinstance(value, list) and len(value) <= MOST_CLASSES:
             return Names(may_be_empty=True).problems(where, value)
-        return [f"{where} must be a list of at most {MOST_CLASSES} names, or their number, got {value!r}"]
+        return [f"{where} must be a list of at most {MOST_CLASSES} names, or their number, got {shown(value)}"]
 
     def json_schema(self) -> JsonSchema:
         """As in every kind."""
@@ -92,11 +92,11 @@ def describe(root: Path) -> Mapping[str, Any]:
         DataError: The description is there and cannot be read, or keys, types or values in it are wrong; the message
             lists all of them.
     """
-    if (root / MANIFEST).is_file():
+    if (root / MANIFEST).exists():
         return read_manifest(root / MANIFEST)
-    if (root / "dataset.json").is_file():
+    if (root / "dataset.json").exists():
         return _dataset_json(root / "dataset.json")
-    if (root / "classes.txt").is_file():
+    if (root / "classes.txt").exists():
         return {"classes": names_listed(root / "classes.txt")}
     return {}
 

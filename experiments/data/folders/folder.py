@@ -13,7 +13,7 @@ from experiments.data.folders.match import ANNOTATIONS, IMAGES, Pair, find_pairs
 from experiments.data.images import Pixels, read_pair
 from experiments.data.listing import folders
 from experiments.data.tokenworld.write import MANIFEST
-from topformer.errors import DataError, unknown_name
+from topformer.errors import DataError, shown, unknown_name
 
 ONE_CLASS = (
     "with one class every labelled pixel is right whatever a network says; name what is not it as a class too, such "
@@ -151,9 +151,7 @@ def survey(
     if named and (own := describe(root).get("classes")) and len(own) != named.num_classes:
         raise DataError(f"{root} says that it has {len(own)} classes, {named.name} has {named.num_classes}")
     if classes is None and named is None:
-        named = (
-            _described(root) if any((root / name).is_file() for name in DESCRIPTIONS) else recognise(root, hint=hint)
-        )
+        named = _described(root) if any((root / name).exists() for name in DESCRIPTIONS) else recognise(root, hint=hint)
     return _survey_known(root, named) if named else _survey_plain(root, classes)
 
 
@@ -237,7 +235,7 @@ def _class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise DataError(f"classes must be a number or a list of names, got {classes!r}")
     if len(names) > MOST_CLASSES or len(set(names)) < len(names) or (isinstance(classes, int) and classes < 1):
-        raise DataError(f"classes must be 2 to {MOST_CLASSES} different names, got {classes!r}")
+        raise DataError(f"classes must be 2 to {MOST_CLASSES} different names, got {shown(classes)}")
     if len(names) == 1:
-        raise DataError(f"classes must be 2 to {MOST_CLASSES} different names, got {classes!r}; {ONE_CLASS}")
+        raise DataError(f"classes must be 2 to {MOST_CLASSES} different names, got {shown(classes)}; {ONE_CLASS}")
     return tuple(names)

@@ -13,8 +13,10 @@ from search_space.latency.calibration.fitting import BESIDE, MeasuredNetwork
 from search_space.latency.coefficients import HUBER, LOOSENESS, NOISE, SHAPE, Coefficients
 from search_space.latency.model import DeviceModel, LeftOutRow, Setup
 from search_space.latency.predictive_spread import PredictiveSpread
-from topformer.errors import InputError
+from topformer.bounds import NOT_NEGATIVE
+from topformer.errors import InputError, shown
 from topformer.files import read_object
+from topformer.schema import check
 
 FILE = "coefficients.json"
 """Name of the file in a device's folder."""
@@ -50,6 +52,10 @@ def rows_digest(
 
 def _own_noise(row: MeasuredNetwork) -> list[float]:
     return [] if row.noise == NOISE else [row.noise]
+
+
+_RANGES = 3
+"""Pairs of ends: of the work, of the bytes, and of the ratio of the two."""
 
 
 def to_json(model: DeviceModel, rows_sha256: str, prior: str | None = None) -> dict[str, Any]:
@@ -121,6 +127,18 @@ def _current(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _model(values: Mapping[str, Any], setup: Setup) -> DeviceModel:
+    """The device of the values.
+
+    Raises:
+        ValueError: They are no numbers of a device: a prediction from them would be NaN, or none.
+    """
+    for name in ("coefficients", "spread"):
+        for key, value in values[name].items():
+            check(f"{name}.{key}", value, NOT_NEGATIVE, InputError)
+    if not values["rows"]:
+        raise ValueError("rows must hold the measured networks, got none")
+    if not isinstance(values["ranges"], list) or len(values["ranges"]) != _RANGES:
+        raise ValueError(f"ranges must be a list of {_RANGES} pairs, got {shown(values['ranges'])}")
     return DeviceModel(
         setup=setup,
         coefficients=Coefficients(**values["coefficients"]),

@@ -1,6 +1,7 @@
 """Data sets on disk: opened, checked, loaded and shown."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -268,3 +269,17 @@ def test_a_contact_sheet_needs_a_pair_and_a_place(root: Path, tmp_path: Path) ->
 def test_impossible_classes_are_refused(root: Path, classes: Any) -> None:
     with pytest.raises(DataError, match="classes must be"):
         open_folder(root, classes=classes)
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "classes.txt"])
+def test_a_description_that_is_no_file_is_not_passed_over(root: Path, name: str) -> None:
+    os.mkfifo(root / name)
+    with pytest.raises(DataError, match=f"{name}: it is a pipe"):
+        open_folder(root)
+
+
+def test_a_list_of_too_many_classes_is_not_shown_whole(root: Path) -> None:
+    (root / "dataset.json").write_text(json.dumps({"classes": [f"class {number}" for number in range(300)]}))
+    with pytest.raises(DataError, match=r"at most 254 names, or their number, got .'class 0'") as caught:
+        open_folder(root)
+    assert len(str(caught.value)) < 1000

@@ -248,6 +248,11 @@ def test_a_file_of_schema_1_is_read_as_the_same_device(tmp_path: Path) -> None:
         ("coefficients.json", '"coefficients"', '"coefficient"', "cannot read the coefficients .*KeyError"),
         ("coefficients.json", "{", "", "cannot read the coefficients"),
         ("coefficients.json", '"schema": 3', '"schema": 4', "schema must be 1, 2 or 3, got 4"),
+        ("coefficients.json", '"ms_per_gb": 58.85', '"ms_per_gb": -58.85', "ms_per_gb must be a finite number of"),
+        ("coefficients.json", '"ms_per_gb": ', '"ms_per_gb": NaN, "x": ', "holds NaN, which is no JSON number"),
+        ("coefficients.json", '"left_out": ', '"left_out": "", "x": ', "spread.left_out must be a finite number"),
+        ("coefficients.json", '"rows": ', '"rows": [], "x": ', "rows must hold the measured networks, got none"),
+        ("coefficients.json", '"ranges": ', '"ranges": [], "x": ', "ranges must be a list of 3 pairs"),
     ],
 )
 def test_coefficients_that_do_not_belong_to_the_rows_are_refused_with_the_way_out(

@@ -106,9 +106,9 @@ def _check_classes(path: Path, held: Mapping[str, Any], design: Design) -> None:
     weight = next((held[name] for name in _CLASSIFIERS if isinstance(held.get(name), Tensor)), None)
     if weight is not None and weight.dim() and weight.shape[0] != design.num_classes:
         raise CheckpointError(
-            f"{path} is of another design: it is for {weight.shape[0]} classes, the network has "
-            f"{design.num_classes}; --classes {weight.shape[0]} makes a network of as many, a training loads all but the "
-            "classifier with --skip-classifier, an evaluator with skip_classifier = true"
+            f"{path} is of another design: it is for {weight.shape[0]} classes, the network has {design.num_classes}; "
+            f"--classes {weight.shape[0]} makes a network of as many, a training loads all but the classifier with "
+            "--skip-classifier, an evaluator with skip_classifier = true"
         )
 
 

@@ -14,6 +14,8 @@ SIZE_INCHES, DPI = (10.0, 4.4), 150
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's; random search is grey."""
 _RANDOM = "random"
+_DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+"""Samplers that begin with the same designs have the same curve for a while: through dashes those below are seen."""
 
 
 class Curve(Protocol):
@@ -62,12 +64,20 @@ def save_replay(curves: Sequence[Curve], path: Path, *, title: str) -> Path:
 def draw_replay(curves: Sequence[Curve], left: Axes, right: Axes) -> None:
     """Draw shares over trainings' worth of iterations onto `left`, over seconds onto `right`."""
     colours = iter(_COLOURS * len(curves))
-    for curve in curves:
+    for place, curve in enumerate(curves):
         colour = MUTED if curve.name == _RANDOM else next(colours)
         worth = np.arange(1, len(curve.median) + 1)
         begun = np.asarray(curve.median) > 0
         for ax, across in ((left, worth), (right, np.asarray(curve.seconds) / 60)):
-            ax.plot(across[begun], np.asarray(curve.median)[begun], color=colour, label=curve.name, linewidth=1.8)
+            ax.plot(
+                across[begun],
+                np.asarray(curve.median)[begun],
+                color=colour,
+                label=curve.name,
+                linewidth=1.8,
+                linestyle=_DASHES[place % len(_DASHES)],
+                zorder=3 + place,
+            )
             ax.fill_between(
                 across[begun], np.asarray(curve.low)[begun], np.asarray(curve.high)[begun], color=colour, alpha=0.12,
                 linewidth=0,
@@ -77,5 +87,5 @@ def draw_replay(curves: Sequence[Curve], left: Axes, right: Axes) -> None:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color=GRID, linewidth=0.8)
         ax.set_axisbelow(True)
-    left.set_ylabel("share of the pool's hypervolume", color=TEXT)
-    left.legend(frameon=False, fontsize=9, loc="lower right", title="median, 5 to 95 %", title_fontsize=8.5)
+    left.set_ylabel("share of the pool's hypervolume\nmedian, band: 5 to 95 %", color=TEXT)
+    left.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=3)

@@ -33,6 +33,7 @@ from experiments.trials.run_folder import LOGS, RunFolder
 
 ENGINES = ("local", "ray", "slots")
 SLOTS = 1000
+_MOMENT_SECONDS = 0.02
 
 
 class Slots:
@@ -67,7 +68,10 @@ class Slots:
         heapq.heappush(self._running, (ends, self._submitted, task))
 
     def wait(self, _interruption: Interruption) -> list[Event]:
-        """The next that ends."""
+        """The next that ends; nothing after a moment where none runs, as while other drivers are waited for."""
+        if not self._running:
+            time.sleep(_MOMENT_SECONDS)
+            return []
         self._now, _, task = heapq.heappop(self._running)
         return [Done(task.key, scored(task.candidate, task.key.fidelity.budget, task.key.seed, 1.0))]
 

@@ -105,6 +105,8 @@ class Fleet:
                 return True
             for folder, code in status.items():
                 if code not in (None, 0):
+                    # Without a machine, that of Ray cannot start.
+                    self._machines.join()
                     self.start(folder)
             time.sleep(0.2)
         return False

@@ -7,7 +7,8 @@ from typing import Any
 from analysis.reports.text_table import csv_lines
 from analysis.results.truth_files import AXIS, DESIGNS, GROUP, PROTOCOL, RUNG, SCHEMA, SCORE, SCORES
 from analysis.results.truth_table import COSTS, Rung, Score, TableDesign, TruthTable
-from topformer.files import write_json, write_text
+from topformer.errors import StorageError
+from topformer.files import check_place, read_object, write_json, write_text
 
 LICENCE = "Apache-2.0"
 _DIGITS = 6
@@ -22,14 +23,25 @@ def write_truth(table: TruthTable, folder: Path, protocol: Mapping[str, Any]) ->
         protocol: How the truth was made.
 
     Raises:
+        InputError: There are other files by the names of a table's.
         StorageError: The disk does not take it.
     """
     paths = folder / PROTOCOL, folder / DESIGNS, folder / SCORES
+    made = _is_table(folder)
+    for path in paths:
+        check_place(path, lambda _: made, (), made="truth table of topformer truth freeze")
     write_text(paths[1], csv_lines(_designs(table), digits=_DIGITS))
     write_text(paths[2], csv_lines(_scores(table), digits=_DIGITS))
     head = {"schema": SCHEMA, "licence": LICENCE, "truth": table.truth.name}
     write_json(paths[0], {**protocol, **head, "fixed_seconds": dict(table.fixed_seconds)})
     return paths
+
+
+def _is_table(folder: Path) -> bool:
+    try:
+        return {"schema", "truth", "fixed_seconds"} <= read_object(folder / PROTOCOL).keys()
+    except StorageError:
+        return False
 
 
 def _designs(table: TruthTable) -> list[list[object]]:

@@ -3,17 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from analysis.records.soundness import sound_records
-from analysis.results.truth_table import COSTS, Rung, Score, TableDesign, TruthTable
-from topformer.bounds import NATURAL
+from analysis.results.truth_table import ACCURACIES, COSTS, Rung, Score, TableDesign, TruthTable
+from topformer.bounds import NATURAL, NOT_NEGATIVE
 from topformer.csv_file import whole_lines
 from topformer.errors import RecordError, StudyError, unknown_name
 from topformer.files import read_object
-from topformer.kinds import number_in
+from topformer.kinds import Entries, Text, is_integer, number_in
+from topformer.schema import check
 
 SCHEMA = 1
 """Version of the form of a table; any other is refused."""
@@ -24,6 +24,8 @@ AXIS, GROUP = "axis:", "group:"
 """How the columns of labels, and of values of groups of classes, begin."""
 _FOLDER = Path(__file__).parent.parent / "truth"
 _RECORDS = "records.jsonl"
+_LARGEST = 1e18
+"""Of any number in a table; squares of larger ones leave the range of a float."""
 
 
 def names() -> list[str]:
@@ -77,14 +79,23 @@ def _folder(place: str | Path) -> Path:
 
 def _read(folder: Path) -> TruthTable:
     protocol = read_object(folder / PROTOCOL, error=RecordError)
-    if protocol.get("schema") != SCHEMA:
-        raise StudyError(f"{folder / PROTOCOL}: schema must be {SCHEMA}, got {protocol.get('schema')!r}")
-    designs = {one.fingerprint: one for one in map(_design, _lines(folder / DESIGNS, ("fingerprint",)))}
+    _check_protocol(folder / PROTOCOL, protocol)
+    designs: dict[str, TableDesign] = {}
+    for number, line in enumerate(_lines(folder / DESIGNS, ("fingerprint",)), start=2):
+        one = _design(f"{folder / DESIGNS}, line {number}", line)
+        if one.fingerprint in designs:
+            raise RecordError(f"{folder / DESIGNS}, line {number}: {one.fingerprint} stands there twice")
+        designs[one.fingerprint] = one
     scores: dict[Rung, list[Score]] = defaultdict(list)
+    seen: set[tuple[Rung, str, int]] = set()
     for number, line in enumerate(_lines(folder / SCORES, (*RUNG, *SCORE)), start=2):
-        rung, score = _score(f"{folder / SCORES}, line {number}", line)
+        where = f"{folder / SCORES}, line {number}"
+        rung, score = _score(where, line)
         if score.fingerprint not in designs:
-            raise RecordError(f"{folder / SCORES}, line {number}: {score.fingerprint} stands not in {DESIGNS}")
+            raise RecordError(f"{where}: {score.fingerprint} stands not in {DESIGNS}")
+        if (rung, score.fingerprint, score.seed) in seen:
+            raise RecordError(f"{where}: seed {score.seed} of {score.fingerprint} stands there twice for {rung.name}")
+        seen.add((rung, score.fingerprint, score.seed))
         scores[rung].append(score)
     truth = next((rung for rung in scores if rung.name == protocol.get("truth")), None)
     if truth is None:
@@ -98,6 +109,14 @@ def _read(folder: Path) -> TruthTable:
     )
 
 
+def _check_protocol(path: Path, protocol: Mapping[str, Any]) -> None:
+    schema = protocol.get("schema")
+    if schema != SCHEMA or not is_integer(schema):
+        raise StudyError(f"{path}: schema must be {SCHEMA}, got {schema!r}")
+    for name, kind in (("fixed_seconds", Entries(NOT_NEGATIVE)), ("versions", Entries(Text()))):
+        check(f"{path}: {name}", protocol.get(name, {}), kind, RecordError)
+
+
 def _names(rungs: Iterable[Rung]) -> list[str]:
     return [rung.name for rung in rungs]
 
@@ -106,18 +125,18 @@ def _lines(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
     return whole_lines(path, needed, error=RecordError)
 
 
-def _design(line: Mapping[str, str]) -> TableDesign:
+def _design(where: str, line: Mapping[str, str]) -> TableDesign:
     labels = {name.removeprefix(AXIS): text for name, text in line.items() if name.startswith(AXIS) and text}
-    costs = {name: _number(name, line[name]) for name in COSTS if line.get(name)}
+    costs = {name: _number(f"{where}: {name}", line[name]) for name in COSTS if line.get(name)}
     return TableDesign(fingerprint=line["fingerprint"], labels=labels, costs=costs)
 
 
 def _score(where: str, line: Mapping[str, str]) -> tuple[Rung, Score]:
     def whole(name: str) -> int:
-        value = int(_number(f"{where}: {name}", line[name]))
-        if NATURAL.problems(name, value):
+        value = _number(f"{where}: {name}", line[name])
+        if value != int(value) or NATURAL.problems(name, int(value)):
             raise RecordError(f"{where}: {name} must be a whole number of at least 0, got {line[name]!r}")
-        return value
+        return int(value)
 
     rung = Rung(
         metric=line["metric"],
@@ -126,6 +145,13 @@ def _score(where: str, line: Mapping[str, str]) -> tuple[Rung, Score]:
         schedule=whole("schedule"),
         evaluator=line["evaluator"],
     )
+    if rung.source not in ACCURACIES:
+        raise RecordError(f"{where}: {unknown_name('source', rung.source, ACCURACIES)}")
+    if not rung.metric or rung.iterations > rung.schedule:
+        raise RecordError(
+            f"{where}: a rung has a metric, and iterations up to its schedule, got {rung.metric!r} and "
+            f"{rung.iterations} of {rung.schedule}"
+        )
     groups = {name.removeprefix(GROUP): text for name, text in line.items() if name.startswith(GROUP) and text}
     score = Score(
         fingerprint=line["fingerprint"],
@@ -134,6 +160,8 @@ def _score(where: str, line: Mapping[str, str]) -> tuple[Rung, Score]:
         seconds=_number(f"{where}: seconds", line["seconds"]),
         groups={name: _number(f"{where}: {name}", text) for name, text in groups.items()},
     )
+    if score.seconds < 0:
+        raise RecordError(f"{where}: seconds must be at least 0, got {line['seconds']!r}")
     return rung, score
 
 
@@ -142,7 +170,7 @@ def _number(where: str, text: str) -> float:
         value = number_in(text)
     except ValueError:
         value = float("nan")
-    if not isfinite(value):
+    if not abs(value) < _LARGEST:
         raise RecordError(f"{where} must be a number, got {text!r}")
     return value
 

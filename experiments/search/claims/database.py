@@ -1,5 +1,6 @@
 """A database that is reached again where its connection is lost, and whose every failure is one sentence."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,7 +109,7 @@ class Database:
                     with self._engine.begin() as connection:
                         return work(connection)
                 except _LOST as error:
-                    if time.monotonic() + pause > ends:
+                    if _is_refusal(error) or time.monotonic() + pause > ends:
                         raise
                     if pause == _FIRST_PAUSE:
                         self._note(f"storage {self.shown} does not answer and is tried again: {self._reason(error)}")
@@ -169,13 +170,21 @@ class Database:
             line = command("postgresql")
             raise StorageError(f"storage {self.shown} needs a package ({self._reason(error)}): {line}") from None
         except (*_LOST, OSError) as error:
-            raise StorageError(f"storage {self.shown} does not answer: {self._reason(error)}") from error
+            what = "refuses" if _is_refusal(error) else "does not answer"
+            raise StorageError(f"storage {self.shown} {what}: {self._reason(error)}") from error
         except SQLAlchemyError as error:
             raise StorageError(f"storage {self.shown} refuses: {self._reason(error)}") from error
 
     def _reason(self, error: BaseException) -> str:
         text = " ".join(str(getattr(error, "orig", None) or error).split())
         return text.replace(self._secret, "***") if self._secret else text
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether SQLite may not write, which it reports as the same class of error as a lost connection."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    # The lowest byte is the result, the others say more of it: https://www.sqlite.org/rescode.html
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
 
 
 def _is_in_memory(url: URL) -> bool:

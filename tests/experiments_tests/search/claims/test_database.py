@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Connection, select, text, update
+from sqlalchemy import URL, Connection, delete, select, text, update
 
 from experiments.search.claims.database import Database, is_shared
 from experiments.search.claims.tables import SCHEMA, VERSION
@@ -154,3 +154,12 @@ def test_what_is_no_url_is_refused_without_being_shown() -> None:
 def test_a_folder_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="does not answer: unable to open database file"):
         Database(f"sqlite:///{tmp_path}/no/such/folder.db", print)
+
+
+def test_a_file_that_may_only_be_read_refuses_at_once(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path / 'claims.db'}", print).close()
+    said: list[str] = []
+    locked = f"sqlite:///file:{tmp_path / 'claims.db'}?mode=ro&uri=true"
+    with pytest.raises(StorageError, match=r"refuses: .*readonly database"):
+        Database(locked, said.append).run(lambda connection: connection.execute(delete(SCHEMA)))
+    assert said == []

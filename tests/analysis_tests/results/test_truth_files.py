@@ -118,8 +118,6 @@ def test_a_table_is_written_over_no_file_of_another_kind(folder: Path, tmp_path:
     own = tmp_path / "own"
     own.mkdir()
     (own / PROTOCOL).write_text('{"mine": 1}')
-    with pytest.raises(
-        InputError, match=r"protocol\.json is there already and no truth table of"
-    ):
+    with pytest.raises(InputError, match=r"protocol\.json is there already and no truth table of"):
         write_truth(found, own, found.protocol)
     assert (own / PROTOCOL).read_text() == '{"mine": 1}'

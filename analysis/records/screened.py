@@ -45,24 +45,28 @@ def read_screened(folder: Path) -> Screened | None:
     if path is None:
         return None
     check_regular(path, what="list of screened designs", error=StorageError)
-    lines = whole_lines(path, (*COSTS, "verdict"), error=RecordError)
+    lines = whole_lines(path, ("verdict",), error=RecordError)
     if not lines or not read_text(path, error=RecordError, most=LARGEST).endswith("\n"):
         raise RecordError(f"{path} is empty or cut")
     try:
         return _summary(lines)
     except ValueError as error:
-        raise RecordError(f"{path}: {error}") from None
+        raise RecordError(f"{path}: a row holds what is no cost ({error})") from None
 
 
 def _summary(rows: Sequence[Mapping[str, str]]) -> Screened:
-    costs = {name: tuple(_cost(name, row[name]) for row in rows if row[name] != "") for name in COSTS}
+    names = [name for name in COSTS if name in rows[0]]
+    costs = {name: tuple(_cost(name, row[name]) for row in rows if row[name] != "") for name in names}
     within = [row for row in rows if row["verdict"] == WITHIN]
-    worst = {name: max((_cost(name, row[name] or "0") for row in within), default=0.0) for name in COSTS}
+    worst = {name: max((_cost(name, row.get(name) or "0") for row in within), default=0.0) for name in COSTS}
     return Screened(len(rows), len(within), worst, costs)
 
 
 def _cost(name: str, text: str) -> float:
-    value = number_in(text)
+    try:
+        value = number_in(text)
+    except ValueError:
+        value = inf
     if not 0 <= value < inf:
         raise ValueError(f"{name} must be a finite number of at least 0, got {text!r}")
     return value

@@ -93,8 +93,9 @@ class LeanEvaluator(TrainingEvaluator):
             raise StudyError(f"budget must be at most the schedule of {self.schedule} iterations, got {budget}")
         return super().recipe_of(candidate, self.schedule or budget)
 
-    def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
-        job = super()._job(candidate, recipe, seed)
+    def job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
+        """What is trained, from the weights where the settings say to start."""
+        job = super().job(candidate, recipe, seed)
         return job if self._origin is None else self._origin.job(job)
 
     def _train(self, job: TrainingJob, folder: Path, progress: Progress | None) -> Outcome:

@@ -89,11 +89,12 @@ class RecipeEvaluator(MmsegEvaluator):
             found = with_size(found, candidate.height, candidate.width)
         return replace(found, iterations=budget)
 
-    def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
+    def job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
+        """What is trained, from the checkpoint of the nearest model of the release where there is one."""
         nearest = model_of(candidate.design)
         start = self.checkpoints.get(nearest)
         return replace(
-            super()._job(candidate, recipe, seed),
+            super().job(candidate, recipe, seed),
             checkpoint=Path(start) if start else None,
             source=replace(PRESETS[nearest], num_classes=candidate.design.num_classes) if start else None,
             skip_classifier=bool(start) and self.skip_classifier,

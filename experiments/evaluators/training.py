@@ -124,7 +124,7 @@ class TrainingEvaluator(ABC):
         if (finished := open_evaluation(folder, wanted)) is not None:
             return finished
         recipe = self.recipe_of(candidate, budget)
-        outcome = self._train(replace(self._job(candidate, recipe, seed), until=budget), folder, progress)
+        outcome = self._train(replace(self.job(candidate, recipe, seed), until=budget), folder, progress)
         accuracy = accuracy_of(outcome, self.folder, budget=budget, seed=seed)
         write_tensors(folder / WEIGHTS, outcome.weights)
         write_json(folder / RESULT, asdict(accuracy))
@@ -133,8 +133,8 @@ class TrainingEvaluator(ABC):
             self._forget(folder)
         return accuracy
 
-    def _job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
-        """What is trained."""
+    def job(self, candidate: Candidate, recipe: Recipe, seed: int) -> TrainingJob:
+        """What is trained, and from what."""
         return TrainingJob(design=candidate.design, recipe=recipe, folder=self.folder, seed=seed)
 
     @abstractmethod

@@ -60,7 +60,7 @@ def test_weights_of_other_classes_give_all_but_the_classifier_where_it_is_skippe
     torch.save(TopFormer(replace(TINY, num_classes=3)).state_dict(), weights)
     values = {"checkpoints": {"tiny": str(weights)}}
     made = RecipeEvaluator.read(data, {**values, "skip_classifier": True})
-    job = made._job(Candidate(design=replace(TINY, num_classes=11), height=64, width=64), made.recipe, 0)
+    job = made.job(Candidate(design=replace(TINY, num_classes=11), height=64, width=64), made.recipe, 0)
     state = job.starting_weights(tmp_path)
     assert state is not None
     assert state["head.classifier.weight"].shape[0] == 11

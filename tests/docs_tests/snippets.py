@@ -153,7 +153,7 @@ RULES = (
     Rule(r"ablate all --from", slow=True),
     Rule(r"ablate (?!list|.*--(dry-run|from))", add="--dry-run"),
     Rule(r"measure-next", add="--consider 300 --budget 2"),
-    Rule(r"compare", add="--consider 300"),
+    Rule(r"compare (?!.*--(run|drawing))", add="--consider 300"),
     Rule(r"data tokenworld", add="--training 8 --validation 4"),
     Rule(r"data convert .*", add="--out converted"),
 )

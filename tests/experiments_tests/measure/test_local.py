@@ -117,7 +117,7 @@ def test_the_script_stands_alone(tmp_path: Path) -> None:
         ("welcome\n\x1b[31mto this device", r"got '\?\[31mto this device'"),
         ('{"samples_ms": {"candidate": [1.0]}}', "times must be finite numbers above 0, got None"),
         ('{"samples_ms": {"candidate": [1.0, -2.0], "reference": [1.0]}}', "above 0, got -2.0"),
-        ('{"samples_ms": {"candidate": [NaN], "reference": [1.0]}}', "above 0, got nan"),
+        ('{"samples_ms": {"candidate": [NaN], "reference": [1.0]}}', "expected one line of JSON"),
         ('{"samples_ms": {"candidate": ["1"], "reference": [1.0]}}', "above 0, got '1'"),
         ("[1, 2]", "expected one line of JSON"),
     ],

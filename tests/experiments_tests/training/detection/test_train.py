@@ -249,7 +249,7 @@ def test_a_data_set_is_listed(data: Path) -> None:
         (lambda c: c["images"].append({"id": 9, "file_name": "none.jpg"}), "lacks 1 of the 3 images, first none.jpg"),
         (
             lambda c: c["annotations"][0].update(bbox=[1, 2, math.nan, 4]),
-            "annotation 1 must have a bbox of four numbers",
+            "holds NaN, which is no JSON number",
         ),
         (lambda c: c["annotations"][0].update(category_id=7), "has a category_id that is not listed: 7"),
         (lambda c: c["annotations"][0].update(image_id=70), "has a image_id that is not listed: 70"),

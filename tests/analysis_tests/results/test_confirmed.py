@@ -26,7 +26,7 @@ def test_a_design_has_the_mean_of_its_seeds_and_the_interval_of_that_mean() -> N
     # One design with two seeds says less than what is known of the metric.
     assert found.noise is not None
     assert found.noise.designs == 15
-    assert first.metrics[MIOU].low == pytest.approx(51 - 1.96 * 0.94 / 2**0.5, abs=1e-3)
+    assert first.metrics[MIOU].low == pytest.approx(51 - 1.96 * 1.60 / 2**0.5, abs=1e-3)
 
 
 def test_the_noise_of_the_own_trainings_replaces_the_known_one() -> None:

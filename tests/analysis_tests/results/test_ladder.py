@@ -86,8 +86,8 @@ def test_a_training_is_held_against_other_seeds_than_its_own() -> None:
     assert rung(found, HALF.name).across_seeds
     assert rung(found, HALF.name).tau == pytest.approx(found.ceiling.tau)
     single = ladder(table(numbered(20), final, others={HALF: final}, seeds=1))
-    # From what is known of the metric: 0.94 between seeds blurs steps of 1 and noise of 10 a little.
-    assert (single.noise, single.is_measured) == (0.94, False)
+    # From what is known of the metric: 1.60 between seeds blurs steps of 1 and noise of 10 a little.
+    assert (single.noise, single.is_measured) == (1.60, False)
     assert single.ceiling is not None
     assert 0.8 < single.ceiling.tau < 1
     assert rung(single, HALF.name).across_seeds is False

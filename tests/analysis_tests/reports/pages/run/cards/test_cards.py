@@ -34,7 +34,7 @@ def test_every_card_speaks_of_a_whole_run(tmp_path: Path) -> None:
     ]
     assert "12 designs evaluated, 1 pruned before training, 1 failed." in found["summary"]
     assert "latency ... ms exceeds the limit of ... ms with probability ..." in found["left-out"]
-    assert "1.60 % (15 designs, docs/ablations/records.jsonl" in found["honesty"]
+    assert "1.6 % (15 designs, docs/ablations/records.jsonl" in found["honesty"]
     assert "typically a factor of 2.00 either way" in found["honesty"]
     assert "miou@tokenworld-128 is trained, under 1,200 iterations." in found["honesty"]
     assert "12.0 minutes" not in found["made"]

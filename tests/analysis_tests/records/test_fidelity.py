@@ -11,6 +11,8 @@ from tests import ROOT
 from tests.analysis_tests.examples import FIDELITY, record
 from topformer.errors import StudyError
 
+FIRST_SCHEMA = ROOT / "tests" / "first_schema" / "ablations.jsonl"
+"""The records of the ablation that version 0.1.0 came with."""
 SETTINGS = {"kind": "lean", "data": {"name": "tokenworld-128", "files": "4d16"}, "batch": 8, "flip": 0.5}
 
 
@@ -55,8 +57,8 @@ def test_several_are_refused_and_all_are_shown() -> None:
         check_one([FIDELITY, replace(FIDELITY, budget=50)], "a front")
 
 
-def test_the_published_ablation_of_the_first_schema_has_one_fidelity() -> None:
-    path = ROOT / "docs" / "ablations" / "records.jsonl"
+def test_an_ablation_of_the_first_schema_has_one_fidelity() -> None:
+    path = FIRST_SCHEMA
     assert json.loads(path.read_text().splitlines()[0])["schema"] == 1
     found = {one.fidelity for one in JsonlStore(path)}
     assert len(found) == 1
@@ -68,7 +70,7 @@ def test_the_published_ablation_of_the_first_schema_has_one_fidelity() -> None:
 
 
 def test_a_record_of_the_first_schema_is_written_in_the_second() -> None:
-    path = ROOT / "docs" / "ablations" / "records.jsonl"
+    path = FIRST_SCHEMA
     one = next(iter(JsonlStore(path)))
     assert to_json(one)["schema"] == 2
     assert decode(encode(one)) == one

@@ -123,7 +123,9 @@ def test_the_noise_is_the_known_one_until_the_records_say_more() -> None:
 
 def test_the_power_of_a_plan_is_that_of_the_typical_noise() -> None:
     text = power(2, 3, KNOWN_NOISE[METRIC], 2.0)
-    assert text.startswith("3 seeds can show a difference to the baseline of 2.9 points or more; 2 points would need 5")
+    assert text.startswith(
+        "3 seeds can show a difference to the baseline of 4.9 points or more; 2 points would need 12"
+    )
     assert power(3, 1, KNOWN_NOISE[METRIC], 2.0).startswith("one seed can show no difference")
     assert power(3, 3, None, 2.0) == ""
 

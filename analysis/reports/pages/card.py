@@ -16,6 +16,12 @@ _NUMBER = re.compile(r"(< )?[-+]?\d[\d,.]*(e[-+]?\d+)?( ?(%|ms|s|M|GMACs|MB))?( 
 """A number as tables show it: with its unit, its interval and a remark."""
 
 
+class Drawing(str):
+    """The SVG of a cell that this project drew itself: what others wrote is text, whatever it begins with."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What one analysis shows.
@@ -60,8 +66,7 @@ def items(lines: Iterable[str]) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     """A table whose first column names its rows.
 
-    Cells that begin with `<svg` are drawings, all others text; columns of numbers are set flush right. The script of
-    the page lets the headings sort the rows.
+    Columns of numbers are set flush right. The script of the page lets the headings sort the rows.
     """
     lines = [list(row) for row in rows]
     kinds = ["", *(_kind([line[place] for line in lines]) for place in range(1, len(head)))]
@@ -103,26 +108,26 @@ def figure(svg: str, caption: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return text if text.startswith("<svg") else escape(text)
+    return text if isinstance(text, Drawing) else escape(text)
 
 
-def bar(share: float) -> str:
+def bar(share: float) -> Drawing:
     """A bar as long as a share between 0 and 1."""
     width = 100 * min(max(share, 0.0), 1.0)
-    return (
+    return Drawing(
         '<svg class="bar" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true"><rect width="100" '
         f'height="12" class="track"/><rect width="{width:.1f}" height="12" class="full"/></svg>'
     )
 
 
-def span(value: float, low: float | None, high: float | None, most: float) -> str:
+def span(value: float, low: float | None, high: float | None, most: float) -> Drawing:
     """A dot with its interval on a line from -`most` to `most`, with a mark at 0."""
 
     def place(number: float) -> float:
         return 100 + 96 * min(max(number / most, -1.0), 1.0) if most else 100.0
 
     line = "" if low is None or high is None else f'<line x1="{place(low):.1f}" x2="{place(high):.1f}" y1="7" y2="7"/>'
-    return (
+    return Drawing(
         f'<svg class="span" viewBox="0 0 200 14" aria-hidden="true"><line class="zero" x1="100" x2="100" y1="0" '
         f'y2="14"/>{line}<circle cx="{place(value):.1f}" cy="7" r="3.5"/></svg>'
     )

@@ -10,6 +10,7 @@ def test_text_is_text_wherever_it_stands() -> None:
     pieces = [paragraphs(["<b>"]), items(["<b>"]), table(["<b>", "<b>"], [["<b>", "<b>"]], "<b>")]
     assert not any("<b>" in piece for piece in pieces)
     assert "<td><svg" in table(["a", "b"], [["x", bar(0.5)]], "c")
+    assert "<svg" not in table(["a", "b"], [["x", "<svg onload=alert(1)>"]], "c")
 
 
 def test_metrics_are_said_in_words() -> None:

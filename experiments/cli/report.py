@@ -89,8 +89,7 @@ def _device(found: Subject, out: Path | None) -> Path:
     from analysis.reports.pages.page import write_page
     from search_space.latency.calibration.left_out import device_report
 
-    # With a slash it is a folder, whatever ships by that name.
-    facts = DeviceFacts(found.name, device_report(f"{found.place}/"))
+    facts = DeviceFacts(found.name, device_report(found.place))
     return write_page(device_page(facts), out or Path(f"{facts.report.model.name}.html"))
 
 

@@ -72,9 +72,13 @@ class Pool:
         by_seed = self.table.by_seed(self.table.truth)
         return tuple(by_seed[one] for one in self.fingerprints)
 
-    def seeds(self, rung: Rung) -> Mapping[str, list[int]]:
-        """Fingerprint to the seeds of a rung, ascending."""
-        return {name: sorted(values) for name, values in self.table.by_seed(rung).items()}
+    @cached_property
+    def seeds(self) -> Mapping[Rung, Mapping[str, list[int]]]:
+        """For each rung fingerprint to its seeds, ascending."""
+        return {
+            rung: {name: sorted(values) for name, values in self.table.by_seed(rung).items()}
+            for rung in self.table.scores
+        }
 
     @cached_property
     def seconds(self) -> Floats:

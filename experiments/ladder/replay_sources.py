@@ -33,7 +33,7 @@ class _Replay:
         """Of a recorded seed, one drawn at random if none is given."""
         labels = self._pool.labels(place)
         if seed is None:
-            seed = self._random.choice(self._pool.seeds(rung)[self._pool.fingerprints[place]])
+            seed = self._random.choice(self._pool.seeds[rung][self._pool.fingerprints[place]])
         return Trial(
             study="replay",
             number=place,

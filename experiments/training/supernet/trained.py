@@ -175,8 +175,8 @@ def _about(folder: Path) -> dict[str, Any]:
     about = read_object(folder / SUPERNET)
     if about.get("version") != VERSION:
         raise StudyError(
-            f"{folder / SUPERNET}: version must be {VERSION!r}, got {about.get('version')!r}: weights are shared "
-            "otherwise since then; train it again"
+            f"{folder / SUPERNET}: version must be {VERSION!r}, got {about.get('version')!r}: the same settings give "
+            "other weights since then; train it again"
         )
     return about
 

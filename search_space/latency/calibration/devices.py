@@ -48,9 +48,9 @@ def device(name: str | Path) -> DeviceModel:
     return read_device(Path(name)) if _is_folder(name) else shipped(str(name))
 
 
-def device_folder(name: str) -> Path:
+def device_folder(name: str | Path) -> Path:
     """Where the data of a device stand that `device` names; errors as there, but that the folder is not read."""
-    return Path(name) if _is_folder(name) else folder_of(shipped(name).name)
+    return Path(name) if _is_folder(name) else folder_of(shipped(str(name)).name)
 
 
 def _is_folder(name: str | Path) -> bool:

@@ -151,7 +151,7 @@ class HeldOutSummary:
         )
 
 
-def device_report(name: str) -> DeviceReport:
+def device_report(name: str | Path) -> DeviceReport:
     """The report of a device that ships with the project, or of the folder of that path.
 
     Raises:
@@ -197,7 +197,7 @@ def _by_model(model: DeviceModel, folder: Path) -> tuple[HeldOutPrediction, ...]
     )
 
 
-def _held_out(name: str) -> tuple[HeldOutPrediction, ...]:
+def _held_out(name: str | Path) -> tuple[HeldOutPrediction, ...]:
     """What is said of each held-out network, its interval from the others: its own error is in no width."""
     model, folder = device(name), device_folder(name)
     rows = read_rows(folder, HELD_OUT)
@@ -210,7 +210,7 @@ def _held_out(name: str) -> tuple[HeldOutPrediction, ...]:
     return tuple(_prediction(with_constructions(plain, [one for one in rows if one is not row]), row) for row in rows)
 
 
-def _carried(name: str) -> tuple[HeldOutPrediction, ...]:
+def _carried(name: str | Path) -> tuple[HeldOutPrediction, ...]:
     """What the fitted rows and the known devices of the same engine say of each held-out network timed on these.
 
     The device itself is not among the known ones.
@@ -251,7 +251,7 @@ def _macs_out(rows: Sequence[LeftOutRow]) -> list[float]:
     return errors
 
 
-def left_out(name: str) -> tuple[HeldOutPrediction, ...]:
+def left_out(name: str | Path) -> tuple[HeldOutPrediction, ...]:
     """What a fit without it, or without its family where there are enough, says of each network of a fitted device.
 
     The networks beside the rows are each left out alone; of a device with three rows, the rows are missing.

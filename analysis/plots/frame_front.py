@@ -23,7 +23,7 @@ _OBTAINED = ("evaluator", "data", "budget_iterations", "height_px", "width_px")
 def draw_front(trials: "DataFrame", ax: Axes, *, cost: str, accuracy: str) -> NDArray[np.bool_]:
     """Draw the complete trials that have both numbers, and the front of the cheap and accurate among them.
 
-    Every row is a point, so that of several seeds of a design each is one: average them first where luck must not count.
+    Every row is a point, each seed of a design one of its own: average them first where luck must not count.
     Intervals are drawn where the table has them; they do not set the limits of the axes.
 
     Args:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis.records.record import Record
 from analysis.records.soundness import sound_records
 from analysis.results.truth_table import ACCURACIES, COSTS, Rung, Score, TableDesign, TruthTable
 from topformer.bounds import NATURAL, NOT_NEGATIVE
@@ -45,13 +46,16 @@ def truth_table(*places: str | Path) -> TruthTable:
     place says, with the versions of all.
 
     Raises:
-        StudyError: There is no such table or folder, or it is of another schema.
+        StudyError: There is no such table or folder, it is of another schema, or trainings of one name are on several
+            data sets.
         RecordError: A file holds what no table can.
         StorageError: A file cannot be read.
     """
-    tables = [_read(folder) if (folder / PROTOCOL).is_file() else _of_run(folder) for folder in map(_folder, places)]
+    folders = [_folder(place) for place in places]
+    tables = [_read(folder) if (folder / PROTOCOL).is_file() else _of_run(folder) for folder in folders]
     if len(tables) == 1:
         return tables[0]
+    _check_data(tables, folders)
     versions: dict[str, set[str]] = defaultdict(set)
     for name, found in (item for table in tables for item in table.protocol.get("versions", {}).items()):
         versions[name].update(found.split(", "))
@@ -61,8 +65,19 @@ def truth_table(*places: str | Path) -> TruthTable:
 def _of_run(folder: Path) -> TruthTable:
     if not (folder / _RECORDS).is_file():
         raise StudyError(f"{folder} must be the folder of a truth table or of a run, got one without {_RECORDS}")
-    table = TruthTable.of_records(sound_records(folder / _RECORDS))
-    return replace(table, protocol=protocol_of(folder))
+    records = sound_records(folder / _RECORDS)
+    return replace(TruthTable.of_records(records), protocol=_protocol(folder, records))
+
+
+def _check_data(tables: Sequence[TruthTable], folders: Sequence[Path]) -> None:
+    """Trainings that go by one name are on one data set: a name such as `miou@mine` does not tell its files."""
+    seen: dict[Rung, tuple[object, Path]] = {}
+    for table, folder in zip(tables, folders, strict=True):
+        evaluator = table.protocol.get("evaluator")
+        data = evaluator.get("data") if isinstance(evaluator, dict) else None
+        other, first = seen.setdefault(table.truth, (data, folder))
+        if other != data:
+            raise StudyError(f"{first} and {folder} have {table.truth.name} on different data, and cannot be joined")
 
 
 def _listed(versions: Mapping[str, Iterable[str]]) -> dict[str, str]:
@@ -81,14 +96,14 @@ def _read(folder: Path) -> TruthTable:
     protocol = read_object(folder / PROTOCOL, error=RecordError)
     _check_protocol(folder / PROTOCOL, protocol)
     designs: dict[str, TableDesign] = {}
-    for number, line in enumerate(_lines(folder / DESIGNS, ("fingerprint",)), start=2):
+    for number, line in enumerate(whole_lines(folder / DESIGNS, ("fingerprint",), error=RecordError), start=2):
         one = _design(f"{folder / DESIGNS}, line {number}", line)
         if one.fingerprint in designs:
             raise RecordError(f"{folder / DESIGNS}, line {number}: {one.fingerprint} stands there twice")
         designs[one.fingerprint] = one
     scores: dict[Rung, list[Score]] = defaultdict(list)
     seen: set[tuple[Rung, str, int]] = set()
-    for number, line in enumerate(_lines(folder / SCORES, (*RUNG, *SCORE)), start=2):
+    for number, line in enumerate(whole_lines(folder / SCORES, (*RUNG, *SCORE), error=RecordError), start=2):
         where = f"{folder / SCORES}, line {number}"
         rung, score = _score(where, line)
         if score.fingerprint not in designs:
@@ -119,10 +134,6 @@ def _check_protocol(path: Path, protocol: Mapping[str, Any]) -> None:
 
 def _names(rungs: Iterable[Rung]) -> list[str]:
     return [rung.name for rung in rungs]
-
-
-def _lines(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    return whole_lines(path, needed, error=RecordError)
 
 
 def _design(where: str, line: Mapping[str, str]) -> TableDesign:
@@ -175,16 +186,11 @@ def _number(where: str, text: str) -> float:
     return value
 
 
-def protocol_of(folder: Path) -> dict[str, Any]:
-    """What the run folder of a truth says of itself, with the versions of what made its records.
-
-    Raises:
-        RecordError: A file is broken.
-        StorageError: A file cannot be read.
-    """
+def _protocol(folder: Path, records: Iterable[Record]) -> dict[str, Any]:
+    """What the run folder of a truth says of itself, with the versions of what made its records."""
     study = read_object(folder / "study.json", error=RecordError)
     versions: dict[str, set[str]] = defaultdict(set)
-    for record in sound_records(folder / _RECORDS):
+    for record in records:
         for name, version in record.versions.items():
             versions[name].add(version)
     kept = ("name", "space", "budget", "device", "evaluator", "strata", "seed")

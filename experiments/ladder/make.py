@@ -11,6 +11,7 @@ from experiments.engines.engine import INTERRUPTED, EngineMaker, Interruption
 from experiments.engines.local import LocalEngine
 from experiments.evaluators.base import EvaluatorMaker
 from experiments.evaluators.definition import study_evaluator
+from experiments.files import difference
 from experiments.ladder.source import TruthSource
 from experiments.search.definition import StudyDefinition
 from experiments.search.study import Study
@@ -128,12 +129,11 @@ def _study(definition: StudyDefinition, evaluator: EvaluatorMaker | None, callba
 
 
 def _trained_in(table: TruthTable, study: Study) -> frozenset[Key]:
+    """The trainings of a table, which are those of the study: of its evaluator, data and budget."""
     truth, fidelity = table.truth, study.fidelity
-    if (truth.evaluator, truth.iterations) != (fidelity.evaluator, fidelity.budget):
-        raise StudyError(
-            f"the trainings of the table are {truth.iterations} iterations of {truth.evaluator}, those of the study "
-            f"{fidelity.budget} of {fidelity.evaluator}"
-        )
+    there = {"budget": truth.iterations, "evaluator": table.protocol.get("evaluator")}
+    if differs := difference(there, {name: study.description[name] for name in there}):
+        raise StudyError(f"the trainings of the table are others than those of the study: {differs}")
     return frozenset(Key(score.fingerprint, fidelity, score.seed) for score in table.scores[truth])
 
 

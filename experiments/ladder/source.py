@@ -39,7 +39,7 @@ class TruthSource:
         wanted = [one for one in every if self._key(*one[1:]) not in known]
         self._states = {key: said[key] for _, one, seed in wanted if (key := self._key(one, seed)) in said}
         self._left = iter([one for one in wanted if self._key(*one[1:]) not in said])
-        self._wanted = len(wanted)
+        self._wanted, self._given = len(wanted), len(every) - len(wanted)
 
     @property
     def standing(self) -> Standing:
@@ -47,10 +47,11 @@ class TruthSource:
         budget, states = self._study.fidelity.budget, list(self._states.values())
         complete, failed = states.count(State.COMPLETE), states.count(State.FAILED)
         failures = f", {failed} failed" if failed else ""
+        given = f", {self._given} more are in the table" if self._given else ""
         return Standing(
             spent=complete * budget,
             total=(self._wanted - failed) * budget,
-            text=f"{complete}/{self._wanted} evaluated{failures}",
+            text=f"{complete}/{self._wanted} evaluated{failures}{given}",
         )
 
     def next(self) -> Trial | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from analysis.reports.truth_folder import write_truth
-from analysis.results.truth_files import DESIGNS, PROTOCOL, SCORES, names, protocol_of, truth_table
+from analysis.results.truth_files import DESIGNS, PROTOCOL, SCORES, names, truth_table
 from tests.analysis_tests.examples import record, run_folder
 from tests.analysis_tests.truth_tables import HALF, TRUTH, numbered, table
 from topformer.errors import InputError, RecordError, StudyError
@@ -35,8 +35,17 @@ def test_the_records_of_several_runs_are_one_table(tmp_path: Path) -> None:
     second = run_folder(tmp_path / "b", [record(2, 52), record(3, None)])
     found = truth_table(first, second)
     assert sorted(by_seed[0] for by_seed in found.by_seed(found.truth).values()) == [50, 51, 52]
-    assert protocol_of(first)["versions"] == {"torch": "2.6"}
+    assert truth_table(first).protocol["versions"] == {"torch": "2.6"}
     assert found.protocol["space"] == {"name": "mobile", "base": "nano"}
+
+
+def test_trainings_of_one_name_on_other_data_are_not_joined(tmp_path: Path) -> None:
+    made = table(numbered(6), lambda one, _seed: one.costs["parameters"])
+    for files in ("4d16", "ffff"):
+        write_truth(made, tmp_path / files, {"evaluator": {"kind": "lean", "data": {"name": "mine", "files": files}}})
+    assert len(truth_table(tmp_path / "4d16", tmp_path / "4d16").designs) == 6
+    with pytest.raises(StudyError, match=r"4d16 and .*ffff have trained 1200 on different data"):
+        truth_table(tmp_path / "4d16", tmp_path / "ffff")
 
 
 def test_what_is_no_table_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:

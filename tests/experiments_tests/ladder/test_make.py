@@ -35,7 +35,9 @@ def test_what_a_table_has_is_not_trained_again_and_tables_are_joined(tmp_path: P
     make_truth(replace(STUDY, trials=4), tmp_path / "first", seeds=(0,), evaluator=make)
     first = truth_table(tmp_path / "first")
     made = make_truth(STUDY, tmp_path / "second", seeds=(0, 1), table=first, evaluator=make)
-    assert made.text == "8/8 evaluated"
+    assert made.text == "8/8 evaluated, 4 more are in the table"
+    again = make_truth(replace(STUDY, trials=4), tmp_path / "third", seeds=(0,), table=first, evaluator=make)
+    assert again.text == "0/0 evaluated, 4 more are in the table"
     assert (tmp_path / "log").read_text().count("begin") == 12
     write_truth(first, tmp_path / "frozen", first.protocol)
     both = truth_table(tmp_path / "frozen", tmp_path / "second")
@@ -48,9 +50,13 @@ def test_a_table_of_other_trainings_is_refused(tmp_path: Path) -> None:
     make = partial(Formula, log=tmp_path / "log")
     make_truth(replace(STUDY, trials=4), tmp_path / "first", seeds=(0,), evaluator=make)
     table = truth_table(tmp_path / "first")
-    other = replace(table, truth=replace(table.truth, evaluator="lean:0123"), scores={})
-    with pytest.raises(StudyError, match=r"the trainings of the table are \d+ iterations of lean:0123, those of the"):
+    evaluator = {**table.protocol["evaluator"], "data": {"name": "formula", "files": "4d16"}}
+    other = replace(table, protocol={**table.protocol, "evaluator": evaluator})
+    with pytest.raises(StudyError, match=r'are others than .*: evaluator.data.files is "4d16" there and null here'):
         make_truth(STUDY, tmp_path / "second", seeds=(0,), table=other, evaluator=make)
+    longer = replace(table, truth=replace(table.truth, iterations=7000))
+    with pytest.raises(StudyError, match=r"are others than .*: budget is 7000 there and \d+ here"):
+        make_truth(STUDY, tmp_path / "second", seeds=(0,), table=longer, evaluator=make)
 
 
 def test_designs_of_another_base_are_refused(tmp_path: Path) -> None:

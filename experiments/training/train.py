@@ -93,19 +93,17 @@ def train(
     run = LOOPS[loop]()
     with claimed(out, {"loop": loop, **job.describe()}, first=rank() == 0):
         if (out / RESULT).exists() and (out / WEIGHTS).exists():
-            finished: dict[str, Any] = read_object(out / RESULT)
-            return finished
+            return read_object(out / RESULT)
         outcome = run(job, out, machine=machine or Machine(checkpoint_every=2000), progress=progress)
-        result = _result(outcome, job, loop)
-        if rank() == 0:
-            write_tensors(out / WEIGHTS, outcome.weights)
-            write_json(out / RESULT, result)
-        return result
+        return _written(outcome, job, loop, out)
 
 
-def _result(outcome: Outcome, job: TrainingJob, loop: str) -> dict[str, Any]:
-    """Scores in percent, and the settings that a reader of them asks for, as plain JSON."""
-    return {
+def _written(outcome: Outcome, job: TrainingJob, loop: str, out: Path) -> dict[str, Any]:
+    """The result, as plain JSON: scores in percent, and the settings that a reader of them asks for.
+
+    The first process writes it, after the weights: where it is, the training has ended.
+    """
+    result = {
         **as_json(outcome.scores, job.folder.classes),
         "validations": [{"iteration": done, "miou": miou} for done, miou in outcome.validations.items()],
         "recipe": asdict(job.recipe),
@@ -113,3 +111,7 @@ def _result(outcome: Outcome, job: TrainingJob, loop: str) -> dict[str, Any]:
         "iterations": job.recipe.iterations,
         "loop": loop,
     }
+    if rank() == 0:
+        write_tensors(out / WEIGHTS, outcome.weights)
+        write_json(out / RESULT, result)
+    return result
